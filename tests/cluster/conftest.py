@@ -1,0 +1,123 @@
+"""The cluster, started once, and a namespace for each test."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cluster import front
+from tests.cluster.store import ROOT
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+
+    from tests.cluster.client import Cluster
+
+
+_HERE = Path(__file__).parent
+_LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of this folder if asked to."""
+    if not config.getoption("--no-cluster"):
+        return
+    mine = [item for item in items if _HERE in item.path.parents]
+    config.stash[_LEFT_OUT] = len(mine)
+    config.hook.pytest_deselected(items=mine)
+    items[:] = [item for item in items if _HERE not in item.path.parents]
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what is missing before the first test, in plain sight: it may take half an hour."""
+    if session.config.option.collectonly:
+        return
+    if any(_HERE in item.path.parents for item in session.items):
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            front.prepare()
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what did not run."""
+    if n_left_out := config.stash.get(_LEFT_OUT, 0):
+        terminalreporter.write_line(
+            f"--no-cluster: {n_left_out} tests on a real Kubernetes DID NOT RUN", yellow=True
+        )
+
+
+@pytest.fixture(scope="package")
+def cluster() -> Iterator[Cluster]:
+    """Start the cluster, or use the one that a developer has started.
+
+    It ends with the last test of this folder: it would take half a core from the others.
+    """
+    was_running = front.is_running()
+    made = front.up(is_mine=True)
+    yield made
+    if not was_running:
+        front.down()
+
+
+@dataclass(frozen=True)
+class Namespace:
+    """A namespace of one test, with the rights that the product ships.
+
+    Parameters
+    ----------
+    cluster
+        Its cluster.
+    name
+        Its name.
+    """
+
+    cluster: Cluster
+    name: str
+
+    def kubectl(self, *words: str, user: str = "scientist", stdin: str | None = None) -> str:
+        """Run kubectl here as a user, and return what it printed."""
+        return self.cluster.kubectl(*words, user=user, namespace=self.name, stdin=stdin)
+
+    def try_kubectl(
+        self, *words: str, user: str = "scientist", stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run kubectl here as a user, whatever comes of it."""
+        return self.cluster.try_kubectl(*words, user=user, namespace=self.name, stdin=stdin)
+
+    def object(self, *words: str, user: str = "scientist") -> Any:
+        """Return an object."""
+        return self.cluster.objects("get", *words, user=user, namespace=self.name)
+
+    def until(self, what: str, read: Callable[[], Any], timeout_s: float = 120.0) -> Any:
+        """Return the first thing that is true, and say what was waited for if none comes."""
+        deadline_s = time.monotonic() + timeout_s
+        while not (value := read()):
+            assert time.monotonic() < deadline_s, f"not after {timeout_s:g} s: {what}"
+            time.sleep(0.2)
+        return value
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Namespace]:
+    """Make a namespace with the product's Roles, bound to a scientist and a viewer."""
+    stem = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40].strip("-")
+    name = f"{stem}-{secrets.token_hex(3)}"
+    cluster.kubectl("create", "namespace", name)
+    made = Namespace(cluster, name)
+    made.kubectl("apply", "-f", str(ROOT / "templates" / "kubernetes" / "rbac.yaml"), user="admin")
+    bind = ("create", "rolebinding")
+    made.kubectl(*bind, "scientist", "--role=rayspace-user", "--user=scientist", user="admin")
+    made.kubectl(*bind, "viewer", "--clusterrole=view", "--user=viewer", user="admin")
+    yield made
+    if not os.environ.get("RAYSPACE_KEEP_NAMESPACES"):
+        cluster.kubectl("delete", "namespace", name, "--wait=false")

@@ -1,0 +1,1 @@
+"""What runs inside the namespaces of the test cluster."""

@@ -1,0 +1,63 @@
+"""A control group of each node's own, so that kubelets of one kernel leave each other's alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+
+
+def _is_v2() -> bool:
+    return (_ROOT / "cgroup.controllers").exists()
+
+
+def _bases() -> list[Path]:
+    """Return the hierarchies: one of version 2, or one for each controller of version 1."""
+    if _is_v2():
+        return [_ROOT]
+    return [path for path in _ROOT.iterdir() if path.is_dir() and not path.is_symlink()]
+
+
+def make(name: str) -> None:
+    """Make a group below the root of every hierarchy.
+
+    Parameters
+    ----------
+    name
+        Its path, without a leading slash.
+    """
+    for base in _bases():
+        folder = base
+        for step in name.split("/"):
+            parent, folder = folder, folder / step
+            if _is_v2():
+                (parent / "cgroup.subtree_control").write_text("+cpu +cpuset +memory +pids")
+            folder.mkdir(exist_ok=True)
+            # Version 1 gives a new group no CPU and no memory node until somebody says which.
+            for file in ("cpuset.cpus", "cpuset.mems"):
+                if not _is_v2() and (folder / file).exists():
+                    (folder / file).write_text((parent / file).read_text())
+
+
+def remove(name: str) -> None:
+    """Remove a group and all below it; its processes must have ended."""
+    for base in _bases():
+        for folder, _, _ in os.walk(base / name, topdown=False):
+            try:
+                Path(folder).rmdir()
+            except FileNotFoundError:
+                continue
+
+
+def processes(name: str) -> set[int]:
+    """Return the processes of a group and of all below it. [1]"""
+    found: set[int] = set()
+    for base in _bases():
+        for folder, _, _ in os.walk(base / name):
+            file = Path(folder, "cgroup.procs")
+            try:
+                found.update(int(word) for word in file.read_text().split())
+            except FileNotFoundError:
+                continue
+    return found

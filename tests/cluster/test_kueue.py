@@ -1,0 +1,105 @@
+"""A real queue: admitted, waiting, never fitting, wrong and stopped, as a scientist sees them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.cluster import kueue
+from tests.cluster.samples import raycluster
+from tests.cluster.test_ray import apply, condition
+
+_VISIBLE = (
+    "/apis/visibility.kueue.x-k8s.io/v1beta2/namespaces/{}/localqueues/queue/pendingworkloads"
+)
+
+
+@pytest.fixture(scope="module")
+def queueing(cluster):
+    """Install Kueue for the tests of this file."""
+    with kueue.installed(cluster):
+        yield
+    for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations", "crds",
+                 "apiservices", "namespaces"):  # fmt: skip
+        assert "kueue" not in cluster.kubectl("get", kind, "-o", "name")
+
+
+@pytest.fixture
+def queued(cluster, queueing, namespace):
+    """Give the test's namespace a queue."""
+    kueue.add_queue(cluster, namespace.name)
+    return namespace
+
+
+def submit(namespace, name: str, *, cpu: str = "600m", queue: str = "queue") -> None:
+    """Apply a RayCluster of a head, which asks for so much."""
+    document = raycluster(name, workers=0)
+    document["metadata"]["labels"] = {"kueue.x-k8s.io/queue-name": queue}
+    (container,) = document["spec"]["headGroupSpec"]["template"]["spec"]["containers"]
+    container["resources"]["requests"]["cpu"] = cpu
+    container["resources"]["limits"]["cpu"] = "4"
+    apply(namespace, document)
+
+
+def workload(namespace, name: str) -> dict:
+    """Return what Kueue thinks of a cluster."""
+    for item in namespace.object("workloads")["items"]:
+        if any(owner["name"] == name for owner in item["metadata"].get("ownerReferences", [])):
+            return item
+    return {}
+
+
+def reserved(namespace, name: str) -> dict:
+    """Return whether a cluster has its quota, and why not."""
+    return condition(workload(namespace, name), "QuotaReserved")
+
+
+def test_one_runs_the_others_wait_in_order(queued):
+    """The position is read through the visibility API; what never fits says so in its text."""
+    submit(queued, "first")
+    queued.until("it is admitted", lambda: reserved(queued, "first").get("status") == "True")
+    for name in ("second", "third"):
+        submit(queued, name)
+        queued.until("it waits", lambda name=name: reserved(queued, name).get("reason"))
+        # Who came first is known to the second.
+        came = workload(queued, name)["metadata"]["creationTimestamp"]
+        queued.until("the next second", lambda came=came: datetime.now(UTC).isoformat() > came)
+    submit(queued, "never", cpu="2")
+    why = queued.until("it is refused", lambda: reserved(queued, "never").get("message"))
+    assert "insufficient quota" in why
+    assert "maximum capacity" in why
+    assert "insufficient unused quota" in reserved(queued, "second")["message"]
+    path = _VISIBLE.format(queued.name)
+    answer = json.loads(queued.cluster.kubectl("get", "--raw", path, user="scientist"))
+    order = {
+        item["metadata"]["ownerReferences"][0]["name"]: item["positionInLocalQueue"]
+        for item in answer["items"]
+    }
+    assert order["second"] < order["third"]
+    assert queued.cluster.try_kubectl("get", "--raw", path, user="outsider").returncode != 0
+    queued.kubectl("delete", "raycluster", "first")
+    queued.until("the next", lambda: reserved(queued, "second").get("status") == "True")
+
+
+def test_a_queue_that_is_not_there_is_told_from_one_that_is_stopped(queued):
+    """By reason and text."""
+    submit(queued, "lost", queue="nope")
+    found = queued.until("it is inadmissible", lambda: reserved(queued, "lost"))
+    assert (found["reason"], "nope" in found["message"]) == ("Inadmissible", True)
+    stop = ("patch", "clusterqueue", "team", "--type=merge", "-p")
+    queued.cluster.kubectl(*stop, json.dumps({"spec": {"stopPolicy": "HoldAndDrain"}}))
+    try:
+        submit(queued, "held")
+        found = queued.until("it is held", lambda: reserved(queued, "held"))
+        assert "inactive" in found["message"] or "stopped" in found["message"], found
+    finally:
+        queued.cluster.kubectl(*stop, json.dumps({"spec": {"stopPolicy": "None"}}))
+
+
+def test_namespaces_without_a_queue_are_left_alone(queueing, namespace):
+    """Nothing of Kueue stands between a scientist and KubeRay there."""
+    apply(namespace, raycluster("free", workers=0))
+    namespace.until("it has a head", lambda: namespace.object("pods")["items"])
+    assert namespace.object("workloads")["items"] == []

@@ -1,0 +1,53 @@
+"""Fixtures of all tests: a home of their own, notebooks, and one local cluster for many tests."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+import pytest
+
+from rayspace.loop import run
+from tests.laboratory import Lab, make_app
+
+#: Variables that would point a test at somebody's Ray, MLflow or home.
+_FOREIGN = ("RAY_", "MLFLOW_", "RAYSPACE_", "XDG_", "JUPYTER_", "IPYTHON")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a machine that can't run Kubernetes run the other tests."""
+    parser.addoption(
+        "--no-cluster", action="store_true", help="leave out the tests on a real Kubernetes"
+    )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory):
+    """Give the tests a home directory of their own, and none of the caller's settings."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(_FOREIGN):
+                patch.delenv(name)
+        patch.setenv("HOME", str(home))
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+        yield home
+
+
+@pytest.fixture
+def taken_port():
+    """Return a port that somebody listens on."""
+    with socket.socket() as server:
+        server.bind(("", 0))
+        server.listen()
+        yield server.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def lab(own_home, tmp_path_factory: pytest.TempPathFactory):
+    """Start one local cluster for all tests that only use it."""
+    app = make_app(tmp_path_factory.mktemp("lab"), tmp_path_factory.mktemp("state"))
+    run(app.clusters.up("laptop", name="lab"))
+    yield Lab(app, "lab")
+    run(app.clusters.down("lab"))

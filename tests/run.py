@@ -1,0 +1,112 @@
+"""Run every check and every test, on a fresh machine too.
+
+Makes a virtual environment, installs what the tests need and runs them, and prints where the time
+went. ``python3 tests/run.py``; what is written after it goes to pytest, and with paths only these
+tests run. Needs Python 3.11, and Go 1.26 for a real Kubernetes, which ``--no-cluster`` leaves out.
+As root on Debian it installs the Debian packages it lacks; not root, it names them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Debian packages that tests need, by a program that each brings.
+DEBIAN = {"git": "git"}
+
+
+def say(text: str) -> None:
+    """Print at once, also into a pipe."""
+    print(text, flush=True)
+
+
+def require_venv() -> None:
+    """Make sure that this Python can make virtual environments: Debian's can't by itself."""
+    missing = [package for program, package in DEBIAN.items() if shutil.which(program) is None]
+    if subprocess.run([sys.executable, "-c", "import ensurepip, venv"], check=False).returncode:
+        missing.append("python3-venv")
+    if not missing:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        sys.exit(
+            f"error: this machine lacks {', '.join(missing)}.\n"
+            f"hint:  install it as root: apt-get install {' '.join(missing)}"
+        )
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(["apt-get", "update", "-q"], check=True, env=env)
+    subprocess.run(["apt-get", "install", "-yq", *missing], check=True, env=env)
+
+
+def cache_dir() -> Path:
+    """Return where environments are kept between runs."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rayspace-tests"
+
+
+def environment() -> Path:
+    """Make the virtual environment for this version of pyproject.toml, or find it."""
+    key = hashlib.sha256(
+        (ROOT / "pyproject.toml").read_bytes() + sys.version.encode() + str(ROOT).encode()
+    ).hexdigest()[:16]
+    folder = cache_dir() / f"venv-{key}"
+    ready = folder / "ready"
+    if not ready.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
+        # Groups of pyproject.toml are known to pip from 25.1 on.
+        subprocess.run([*pip, "install", "-q", "--upgrade", "pip>=25.1"], check=True)
+        subprocess.run(
+            [*pip, "install", "-q", "-e", ".[local]", "--group", "test", "--group", "check"],
+            check=True,
+            cwd=ROOT,
+        )
+        ready.touch()
+    return folder
+
+
+def main() -> int:
+    """Run all stages; the first that fails decides the exit code, the others still run."""
+    require_venv()
+    times: list[tuple[str, float, int]] = []
+
+    def stage(name: str, command: list[str]) -> None:
+        say(f"\n== {name}")
+        began = time.monotonic()
+        code = subprocess.run(command, check=False, cwd=ROOT, env=env).returncode
+        times.append((name, time.monotonic() - began, code))
+
+    began = time.monotonic()
+    say("== environment")
+    folder = environment()
+    times.append(("environment", time.monotonic() - began, 0))
+    bin_dir = folder / "bin"
+    env = {**os.environ, "PATH": f"{bin_dir}{os.pathsep}{os.environ.get('PATH', '')}"}
+    python = str(bin_dir / "python")
+    paths = [word for word in sys.argv[1:] if not word.startswith("-")]
+    if not paths:
+        stage("ruff check", [python, "-m", "ruff", "check", "."])
+        stage("ruff format", [python, "-m", "ruff", "format", "--check", "."])
+        stage("mypy", [python, "-m", "mypy"])
+        stage("layers", [str(bin_dir / "lint-imports")])
+        stage(
+            "spelling", [str(bin_dir / "codespell"), "workspace", "templates", "tests", "README.md"]
+        )
+    if not paths and "--no-cluster" not in sys.argv:
+        # Ahead of the tests, so that its time shows: cold it takes longer than they do.
+        stage("build of the test cluster", [python, "-m", "tests.cluster", "build"])
+    stage("tests", [python, "-m", "pytest", "--durations=15", *sys.argv[1:]])
+
+    say("\n== where the time went")
+    for name, seconds, code in times:
+        say(f"{seconds:8.1f} s  {name}{'' if code == 0 else f'  FAILED ({code})'}")
+    return next((code for _, _, code in times if code), 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,365 @@
+"""How jobs end: every kind of end, on real kernels, with a complete record."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+import pytest
+from nbformat.v4 import new_markdown_cell, new_notebook
+
+from rayspace.core.interruption import ERROR_MARKER_TAG
+from rayspace.model.job import Cause, JobPhase
+from rayspace.model.run import Artifact, RunStatus, Tag
+from rayspace.runner.processes import identify
+from rayspace.runner.stopping import StopSignals
+from tests.runner.workshop import notebook, wait_for
+
+KILL_KERNEL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+
+
+def _is_marked(result) -> bool:
+    """Whether the cell after the anchor is the failed one, and the banner comes first."""
+    cells = result.notebook.cells
+    marks = [i for i, c in enumerate(cells) if ERROR_MARKER_TAG in c.metadata.get("tags", [])]
+    if len(marks) != 2 or marks[0] != 0:
+        return False
+    failed = cells[marks[1] + 1]
+    return (
+        failed.metadata.papermill.status == "failed"
+        and result.tag(Tag.FAILED_CELL) == str(marks[1] + 1)
+        and "papermill-error-cell" in cells[marks[1]].source
+    )
+
+
+def _complete(result) -> None:
+    """Check that nothing of the record is missing, and that it ends with the verdict."""
+    assert set(result.files) >= {
+        "results/train.ipynb",
+        "results/train.html",
+        Artifact.DRIVER_LOG,
+        Artifact.PACKAGES,
+    }
+    assert result.run.status.is_terminal
+    assert result.is_stored
+    assert result.tag(Tag.PHASE) == result.verdict.phase.value
+    assert result.tag(Tag.CAUSE) == result.verdict.cause.value
+    assert result.tag(Tag.SUMMARY) == result.verdict.summary
+
+
+def test_a_notebook_that_works_succeeds_with_its_parameters(workshop):
+    record = workshop.submit(
+        notebook("print('lr is', lr)", "", "6 * 7", parameters="lr = 0.1"), parameters={"lr": 0.5}
+    )
+    result = workshop.attempt(record)
+    assert result.exit_code == 0
+    assert result.verdict.phase is JobPhase.SUCCEEDED
+    assert result.run.status is RunStatus.FINISHED
+    assert result.text("print") == "lr is 0.5\n"
+    assert [status for _, status in result.cells] == ["completed"] * 6
+    _complete(result)
+    lines = result.log.splitlines()
+    assert lines[2] == "[2/4] cell 2: print('lr is', lr)"
+    assert lines[3] == "lr is 0.5"
+    assert "42" in lines
+    assert lines[-1].startswith("rayspace: the job succeeded in ")
+    packages = result.files[Artifact.PACKAGES].read_text().splitlines()
+    names = [line.partition("==")[0] for line in packages]
+    assert "ipykernel" in names
+    assert names == sorted(names, key=str.lower)
+    assert result.tag(Tag.PYTHON_VERSION).startswith("3.")
+    assert result.tag(Tag.RAY_VERSION)
+    assert result.tag(Tag.MLFLOW_VERSION)
+
+
+def test_a_notebook_beside_others_runs_in_its_own_folder(workshop):
+    document = notebook("import helper; print(helper.NAME, open('data.txt').read())")
+    files = {"deep/down/helper.py": "NAME = 'helper'", "deep/down/data.txt": "data"}
+    record = workshop.submit(document, files, notebook="deep/down/train.ipynb")
+    assert workshop.attempt(record).text("helper") == "helper data\n"
+
+
+def test_files_that_the_notebook_wrote_are_told_of(workshop):
+    code = "open('data.txt', 'a').write('more'); open('model.bin', 'wb').write(bytes(2048))"
+    record = workshop.submit(notebook(code), {"data.txt": "data", "kept.txt": "as it is"})
+    log = workshop.attempt(record).log
+    assert "the notebook wrote model.bin (2.0 KiB), data.txt (8 B), which the job" in log
+
+
+def test_a_notebook_of_an_older_minor_format_runs_without_a_word(workshop):
+    document = notebook("print(1)")
+    document.nbformat_minor = 2
+    for cell in document.cells:
+        del cell["id"]
+    result = workshop.attempt(workshop.submit(document))
+    assert result.text("print") == "1\n"
+    assert "Warning" not in result.log
+
+
+def test_a_cell_that_raises_fails_the_job(workshop):
+    code = "class Bad(Exception): pass\nraise Bad('\\x1b[31mred\\x1b[0m bad lr\\nmore')"
+    result = workshop.attempt(workshop.submit(notebook("1", code, "print('never')")))
+    assert result.exit_code == 1
+    assert result.verdict.cause is Cause.CELL_ERROR
+    assert result.verdict.summary == "Cell 2 raised Bad: red bad lr"
+    assert (result.verdict.ename, result.verdict.evalue) == ("Bad", "red bad lr\nmore")
+    assert [status for _, status in result.cells][-2:] == ["failed", "pending"]
+    assert result.run.status is RunStatus.FAILED
+    assert _is_marked(result)
+    _complete(result)
+    assert "Bad: red bad lr" in result.log
+    assert result.log.splitlines()[-1].endswith(": Cell 2 raised Bad: red bad lr")
+
+
+def test_an_error_that_was_asked_for_is_none(workshop):
+    document = notebook("1 / 0", "print('after')")
+    document.cells[1].metadata["tags"] = ["raises-exception"]
+    result = workshop.attempt(workshop.submit(document))
+    assert result.verdict.phase is JobPhase.SUCCEEDED
+    assert result.text("after") == "after\n"
+    assert not any(
+        ERROR_MARKER_TAG in cell.metadata.get("tags", []) for cell in result.notebook.cells
+    )
+
+
+@pytest.mark.parametrize("code", ["import sys; sys.exit(0)", "raise SystemExit", "exit()"])
+def test_leaving_early_with_zero_succeeds(workshop, code):
+    result = workshop.attempt(workshop.submit(notebook(code, "print('never')")))
+    assert result.verdict.phase is JobPhase.SUCCEEDED
+    assert [status for _, status in result.cells] == ["completed", "completed", "pending"]
+
+
+def test_leaving_with_another_code_fails(workshop):
+    result = workshop.attempt(workshop.submit(notebook("import sys; sys.exit(3)")))
+    assert result.verdict.summary == "Cell 1 raised SystemExit: 3"
+
+
+def test_a_notebook_without_code_cells_succeeds(workshop):
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    document = new_notebook(cells=[new_markdown_cell("text")], metadata={"kernelspec": kernel})
+    assert workshop.attempt(workshop.submit(document)).verdict.phase is JobPhase.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("code", "summary"),
+    [
+        ("import os; os._exit(7)", "The kernel died in cell 2 (exit code 7)."),
+        (
+            KILL_KERNEL,
+            (
+                "The kernel died in cell 2 (signal 9 (SIGKILL)); this is what the system does"
+                " when memory runs out."
+            ),
+        ),
+    ],
+)
+def test_a_kernel_that_dies_fails_the_job(workshop, code, summary):
+    result = workshop.attempt(workshop.submit(notebook("1", f"print('x')\n{code}", "3")))
+    assert result.verdict.cause is Cause.KERNEL_DIED
+    assert result.verdict.summary == summary
+    assert [status for _, status in result.cells][-2:] == ["failed", "pending"]
+    assert result.cells[-3][0].startswith("<span id=")
+    assert _is_marked(result)
+    _complete(result)
+
+
+def test_a_cell_that_takes_too_long_fails_and_shows_where_it_was(workshop):
+    code = "import time\ndef lost_here():\n    time.sleep(60)\nlost_here()"
+    record = workshop.submit(notebook("1", code, "3"), cell_timeout_s=1.0)
+    result = workshop.attempt(record)
+    assert result.verdict.cause is Cause.CELL_TIMEOUT
+    assert result.verdict.summary == "Cell 2 ran longer than its limit of 1.0 s."
+    assert "lost_here" in str(result.notebook.cells[-2].outputs)
+    assert _is_marked(result)
+    _complete(result)
+
+
+def test_a_cell_that_refuses_to_be_interrupted_is_ended_all_the_same(workshop, monkeypatch):
+    monkeypatch.setattr("rayspace.runner.notebook_client._INTERRUPT_GRACE_S", 0.5)
+    code = "import signal, time\nsignal.signal(2, signal.SIG_IGN)\nwhile True: time.sleep(1)"
+    result = workshop.attempt(workshop.submit(notebook(code), cell_timeout_s=0.5))
+    assert result.verdict.cause is Cause.CELL_TIMEOUT
+    assert _is_marked(result)
+
+
+def test_a_job_past_its_deadline_fails(workshop):
+    record = workshop.submit(notebook("1", "import time; time.sleep(60)"), deadline_s=2.0)
+    result = workshop.attempt(record)
+    assert result.verdict.cause is Cause.DEADLINE
+    assert result.verdict.summary.startswith("The job ran longer than its deadline of 2.0 s")
+    assert _is_marked(result)
+    _complete(result)
+
+
+def test_a_deadline_counts_the_start_of_the_kernel(workshop):
+    result = workshop.attempt(workshop.submit(notebook("1"), deadline_s=0.001))
+    assert result.verdict.cause is Cause.DEADLINE
+    assert result.verdict.summary == "The job ran longer than its deadline of 0.0 s."
+    assert result.cells[-1][1] == "failed"
+
+
+def _stop_in_cell(workshop, code, act, **order):
+    """Run a job, and act once its cell prints the kernel's pid."""
+    tell = "import os; print(os.getpid(), flush=True)"
+    record = workshop.submit(notebook(f"{tell}\n{code}"), **order)
+    signals = StopSignals()
+
+    def stop() -> None:
+        def pid():
+            lines = workshop.live_log().splitlines()
+            return next((int(line) for line in lines if line.isdigit()), None)
+
+        act(wait_for(pid, "the cell prints"), signals)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    result = workshop.attempt(record, signals)
+    thread.join()
+    return result
+
+
+def test_a_stop_interrupts_the_cell_and_keeps_the_record(workshop):
+    result = _stop_in_cell(
+        workshop, "import time; time.sleep(60)", lambda _, signals: signals._receive(15, None)
+    )
+    assert result.exit_code == 130
+    assert result.verdict.phase is JobPhase.STOPPED
+    assert result.verdict.summary == "The job was stopped in cell 1."
+    assert result.run.status is RunStatus.KILLED
+    assert "KeyboardInterrupt" in str(result.notebook.cells[-1].outputs)
+    assert _is_marked(result)
+    _complete(result)
+
+
+@pytest.mark.parametrize("kernel_first", [True, False])
+def test_a_stop_that_also_ends_the_kernel_is_a_stop(workshop, kernel_first):
+    """Ray signals the kernel as well, and nobody knows who hears it first."""
+
+    def act(pid, signals):
+        if kernel_first:
+            os.kill(pid, signal.SIGTERM)
+            # The runner sees a dead kernel within a second; its own signal comes later still.
+            threading.Event().wait(1.5)
+        signals._receive(15, None)
+        if not kernel_first:
+            os.kill(pid, signal.SIGTERM)
+
+    result = _stop_in_cell(workshop, "import time; time.sleep(60)", act)
+    assert result.verdict.phase is JobPhase.STOPPED
+    assert _is_marked(result)
+
+
+def test_a_stop_that_the_notebook_turns_into_an_exception_is_a_stop(workshop):
+    """A process that has called ray.init() leaves with the number of the signal."""
+    code = "import signal, sys, time\nsignal.signal(15, lambda n, f: sys.exit(n))\ntime.sleep(60)"
+
+    def act(pid, signals):
+        os.kill(pid, signal.SIGTERM)
+        threading.Event().wait(0.5)
+        signals._receive(15, None)
+
+    result = _stop_in_cell(workshop, code, act)
+    assert result.verdict.phase is JobPhase.STOPPED
+    assert _is_marked(result)
+
+
+def test_a_missing_kernel_is_told_in_one_sentence(workshop):
+    result = workshop.attempt(workshop.submit(notebook("1"), kernel_name="julia-1.9"))
+    assert result.exit_code == 1
+    assert result.verdict.cause is Cause.RUNNER_ERROR
+    assert "There is no Jupyter kernel 'julia-1.9' where the job runs" in result.verdict.summary
+    assert "python3" in result.verdict.summary
+    assert Artifact.DRIVER_LOG in result.files
+
+
+def test_a_missing_package_is_told_in_one_sentence(workshop, monkeypatch):
+    monkeypatch.setitem(sys.modules, "papermill.iorw", None)
+    result = workshop.attempt(workshop.submit(notebook("1")))
+    assert result.verdict.cause is Cause.RUNNER_ERROR
+    assert result.verdict.summary == (
+        "The package 'papermill.iorw' is missing where the job runs, which needs papermill,"
+        " ipykernel and mlflow."
+    )
+
+
+def test_a_missing_bundle_and_a_broken_notebook_are_told(workshop):
+    result = workshop.attempt(workshop.submit(notebook("1"), bundle="rayspace/other.tar.gz"))
+    assert result.verdict.cause is Cause.RUNNER_ERROR
+    assert "rayspace/other.tar.gz" in result.verdict.summary
+    broken = workshop.submit(notebook("1"), {"broken.ipynb": "{"}, notebook="train.ipynb")
+    workshop.runs.upload(broken.run_id, _order_for(workshop, "broken.ipynb"), "rayspace")
+    result = workshop.attempt(broken)
+    assert result.verdict.cause is Cause.RUNNER_ERROR
+    assert "broken.ipynb is not a notebook that can run" in result.verdict.summary
+
+
+def _order_for(workshop, name):
+    path = workshop.directory / "job.json"
+    path.write_text(
+        f'{{"name": "train-1", "notebook": "{name}", "bundle": "{Artifact.BUNDLE}", "new": 1}}'
+    )
+    return path
+
+
+def test_parameters_of_a_language_that_nobody_can_write_are_refused(workshop):
+    document = notebook("1", language="brainfuck")
+    record = workshop.submit(document, language="brainfuck", parameters={"lr": 1})
+    assert "language 'brainfuck'" in workshop.attempt(record).verdict.summary
+
+
+def test_a_second_claim_ends_with_the_head_lost_and_the_last_snapshot(workshop, tmp_path):
+    record = workshop.submit(notebook("print('once')"))
+    workshop.runs.update(record.run_id, tags={Tag.ATTEMPT: "1", Tag.SESSION: "session_before"})
+    snapshot = tmp_path / "train.ipynb"
+    document = notebook("print('once')")
+    document.cells[1].metadata["papermill"] = {"status": "running"}
+    import nbformat
+
+    nbformat.write(document, snapshot)
+    workshop.runs.upload(record.run_id, snapshot, Artifact.RESULTS_DIR)
+    result = workshop.attempt(record)
+    assert result.exit_code == 1
+    assert result.verdict.cause is Cause.HEAD_LOST
+    assert result.verdict.summary == "The head was lost and no retry is left."
+    assert result.tag(Tag.ATTEMPT) == "2"
+    assert _is_marked(result)
+    assert "once" not in result.log
+
+
+def test_a_job_that_has_ended_is_left_as_it_is(workshop):
+    record = workshop.submit(notebook("print('once')"))
+    first = workshop.attempt(record)
+    again = workshop.attempt(record)
+    assert again.exit_code == 0
+    assert again.run == first.run
+
+
+def test_workers_of_a_kernel_that_died_are_ended(workshop):
+    code = (
+        "import os, subprocess, sys\n"
+        "worker = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print(worker.pid, flush=True)\n"
+        "import time; time.sleep(0.5); os._exit(1)"
+    )
+    result = workshop.attempt(workshop.submit(notebook(code)))
+    assert result.verdict.cause is Cause.KERNEL_DIED
+    pid = int(result.text("worker"))
+    wait_for(lambda: identify(pid) is None, "the worker has ended", 5)
+
+
+def test_children_that_nobody_can_end_any_more_are_ended(workshop):
+    record = workshop.submit(notebook("import os; os._exit(1)"))
+
+    def child(name, tags):
+        run = workshop.runs.create(experiment="lab", name=name, tags=tags, params={})
+        workshop.runs.set_status(run.run_id, RunStatus.RUNNING)
+        return run.run_id
+
+    fit = child("fit", {Tag.PARENT_RUN_ID: record.run_id})
+    nested = child("fold", {Tag.PARENT_RUN_ID: fit})
+    job = child("job", {Tag.PARENT_RUN_ID: record.run_id, Tag.JOB: "job-2"})
+    workshop.attempt(record)
+    statuses = [workshop.runs.get(run_id).status for run_id in (fit, nested, job)]
+    assert statuses == [RunStatus.FAILED, RunStatus.FAILED, RunStatus.RUNNING]

@@ -1,0 +1,253 @@
+"""Starting, changing and ending clusters, in states that a real one is hard to bring into."""
+
+from __future__ import annotations
+
+import pytest
+
+from rayspace.core.cluster_spec import MAX_WORKERS, Wishes
+from rayspace.errors import (
+    ClusterBusyError,
+    ClusterExistsError,
+    ClusterNotFoundError,
+    ClusterStartError,
+    GatewayTimeoutError,
+    StorageError,
+    UsageError,
+)
+from rayspace.gateways.memory import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
+from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.model.cluster import ClusterPhase
+from rayspace.model.job import LivePhase
+from rayspace.model.profile import Profile
+from rayspace.model.run import Artifact, RunStatus, Tag
+from rayspace.services.clusters import ClusterService
+from rayspace.services.ending import JobEnder
+
+
+class Clock:
+    """Each wait takes as long as it says, at once, and calls ``then`` after it."""
+
+    def __init__(self) -> None:
+        self.elapsed_s = 0.0
+        self.then = lambda: None
+
+    def now_ms(self) -> int:
+        return int(self.elapsed_s * 1000)
+
+    def monotonic_s(self) -> float:
+        return self.elapsed_s
+
+    async def sleep(self, duration_s: float) -> None:
+        self.elapsed_s += duration_s
+        self.then()
+
+
+class Profiles:
+    """Two profiles."""
+
+    def get(self, name: str) -> Profile:
+        return {"laptop": Profile("laptop"), "pair": Profile("pair", n_workers=2)}[name]
+
+    def list(self) -> list[Profile]:
+        return [self.get("laptop"), self.get("pair")]
+
+
+class Choices:
+    """What was chosen, by project; full on demand."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self.is_full = False
+
+    def get(self, project: str) -> str:
+        return self.names.get(project, "")
+
+    def set(self, project: str, name: str) -> None:
+        if self.is_full:
+            raise StorageError("The disk is full.", hint="Free some.")
+        self.names[project] = name
+
+
+class Space:
+    """A cluster service on twins, and what it reported."""
+
+    def __init__(self) -> None:
+        self.world = MemoryWorld()
+        self.clock = Clock()
+        self.choices = Choices()
+        self.runs = MemoryRunGateway()
+        self.told: list[str] = []
+        self.service = self.of("/home/me/project")
+
+    def of(self, project: str) -> ClusterService:
+        return ClusterService(
+            {"local": MemoryClusterGateway(self.world)},
+            MemoryHeadGateway(self.world),
+            Profiles(),
+            self.choices,
+            self.clock,
+            project,
+            JobEnder(MemoryHeadGateway(self.world), self.runs, self.clock),
+        )
+
+    def report(self, stage) -> None:
+        self.told.append(stage.text)
+
+
+@pytest.fixture
+def space() -> Space:
+    return Space()
+
+
+async def test_workers_come_although_nobody_waited(space):
+    space.world.starts_ready = False
+    state = await space.service.up("pair", wait=False)
+    assert (state.phase, state.groups[0].n_requested) == (ClusterPhase.STARTING, 2)
+    state = await space.service.up("pair", workers=1, wait=False)
+    assert (state.groups[0].n_desired, state.groups[0].n_requested) == (1, 1)
+    space.clock.then = lambda: space.world.make_ready("pair")
+    state = await space.service.up("pair", report=space.report)
+    assert state.groups[0].n_observed == 1
+    assert "Workers 1 of 1" in space.told
+
+
+async def test_up_again_brings_back_a_worker_that_ended(space):
+    await space.service.up("pair")
+    space.world.lose_worker("pair")
+    assert (await space.service.up("pair")).groups[0].n_observed == 2
+
+
+async def test_a_worker_that_does_not_come_up_is_told_with_its_last_words(space):
+    space.world.starts_ready = False
+    await space.service.up("pair", wait=False)
+
+    def fail() -> None:
+        space.world.make_ready("pair")
+        space.world.lose_worker("pair")
+
+    space.clock.then = fail
+    with pytest.raises(ClusterStartError, match="A worker process is gone"):
+        await space.service.scale("pair", workers=1)
+
+
+async def test_what_is_left_out_stays_as_it_runs(space):
+    await space.service.up("laptop", cpus=2, env={"A": "1"})
+    state = await space.service.up("laptop", report=space.report)
+    assert (state.spec.head.cpus, state.spec.env) == (2, {"A": "1"})
+    assert "laptop runs already and stays as it is: 2 CPUs on its head, not all CPUs; other" in str(
+        space.told
+    )
+    space.told.clear()
+    await space.service.up("laptop", cpus=2, env={"A": "1"}, report=space.report)
+    await space.service.up("pair", workers=1, cpus=2, report=space.report)
+    await space.service.up("pair", workers=2, cpus=2, report=space.report)
+    assert not [text for text in space.told if "stays" in text]
+    with pytest.raises(ClusterExistsError):
+        await space.service.up("laptop", cpus=4)
+    with pytest.raises(ClusterExistsError):
+        await space.service.up("pair", name="laptop")
+    assert (await space.service.up(name="laptop")).profile == "laptop"
+
+
+async def test_projects_of_one_machine_get_clusters_of_their_own(space):
+    names = [
+        (await space.of(project).up("laptop")).name
+        for project in ("/a/x", "/b/x", "/c/x", "/b/x", "/c/x")
+    ]
+    assert names[:2] == ["laptop", "laptop-x"]
+    assert len(set(names[:3])) == 3
+    assert names[3:] == names[1:3]
+    await space.of("/a/x").down("laptop")
+    assert (await space.of("/b/x").up("laptop")).name == "laptop-x"
+
+
+async def test_a_choice_that_cannot_be_noted_does_not_fail_what_was_done(space):
+    space.choices.is_full = True
+    state = await space.service.up("laptop", report=space.report)
+    assert state.phase is ClusterPhase.READY
+    assert "The choice is not remembered: The disk is full." in space.told
+    assert (await space.service.down("laptop")).actions == ("end laptop",)
+    with pytest.raises(ClusterNotFoundError):
+        await space.service.status("laptop")
+
+
+@pytest.mark.parametrize("count", [-1, MAX_WORKERS + 1])
+async def test_more_workers_than_a_machine_bears_are_refused(space, count):
+    await space.service.up("laptop")
+    with pytest.raises(UsageError):
+        await space.service.scale("laptop", workers=count)
+    with pytest.raises(UsageError):
+        await space.service.up("laptop", workers=count)
+    assert (await space.service.status("laptop")).groups[0].n_desired == 0
+
+
+async def test_a_cluster_that_ends_or_never_comes_ends_the_waiting(space):
+    space.world.starts_ready = False
+    with pytest.raises(GatewayTimeoutError) as caught:
+        await space.service.up("laptop", wait_timeout_s=3)
+    assert "rayspace cluster status laptop" in caught.value.hint
+    space.clock.then = lambda: space.world.lose("laptop")
+    with pytest.raises(ClusterStartError, match="Its head process is gone"):
+        await space.service.up("laptop")
+
+
+async def test_a_plan_changes_nothing(space):
+    plan = await space.service.plan("pair", Wishes(workers=1))
+    assert (plan.spec.name, plan.spec.n_workers, plan.target) == ("pair", 1, "local")
+    assert await space.service.list() == []
+
+
+async def test_a_lost_cluster_goes_down_without_its_jobs(space):
+    await space.service.up("laptop")
+    space.world.lose("laptop")
+    assert (await space.service.down("laptop")).actions == ("end laptop",)
+    assert space.choices.get("/home/me/project") == ""
+
+
+async def test_down_gives_jobs_the_time_to_save(space):
+    state = await space.service.up("laptop")
+    head = MemoryHeadGateway(space.world)
+    await head.submit(state.address, submission_id="j", entrypoint="x", env={}, metadata={})
+    assert (await space.service.down("laptop", dry_run=True)).actions == (
+        "stop the job j",
+        "end laptop",
+    )
+    assert (await head.job(state.address, "j")).phase is LivePhase.RUNNING
+    await space.service.down("laptop", report=space.report)
+    assert "j has stopped" in space.told
+
+
+async def test_a_job_that_could_not_write_its_end_gets_one_with_the_cluster(space):
+    """It was only starting, so its runner says nothing; one that spoke, or is not ours, stays."""
+    state = await space.service.up("laptop")
+    head = MemoryHeadGateway(space.world)
+    records = {}
+    for name in ("early", "spoke"):
+        records[name] = space.runs.create(experiment="e", name=name, tags={}, params={})
+    space.runs.update(records["spoke"].run_id, tags={Tag.PHASE: "failed", Tag.SUMMARY: "Bad."})
+    metadata = {name: {"rayspace.run_id": record.run_id} for name, record in records.items()}
+    for name, tags in {**metadata, "elsewhere": {"rayspace.run_id": "x"}}.items():
+        uri = "other" if name == "elsewhere" else space.runs.tracking_uri
+        await head.submit(
+            state.address, submission_id=name, entrypoint="x", env={},
+            metadata={**tags, "rayspace.tracking_uri": uri},
+        )  # fmt: skip
+    await space.service.down("laptop", report=space.report)
+    early = space.runs.get(records["early"].run_id)
+    assert (early.status, early.tags[Tag.PHASE]) == (RunStatus.KILLED, "stopped")
+    assert early.tags[Tag.SUMMARY] == "The job was stopped with its cluster."
+    assert Artifact.DRIVER_LOG in space.runs.artifacts(early.run_id, "logs")
+    assert space.runs.get(records["spoke"].run_id).tags[Tag.SUMMARY] == "Bad."
+    assert not [text for text in space.told if "could not" in text]
+
+
+async def test_a_cluster_that_somebody_changes_is_left_alone(space):
+    await space.service.up("laptop")
+    space.world.busy.add("laptop")
+    for call in (
+        space.service.up("laptop", cpus=None),
+        space.service.scale("laptop", workers=1),
+        space.service.down("laptop"),
+    ):
+        with pytest.raises(ClusterBusyError):
+            await call

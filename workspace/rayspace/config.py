@@ -1,0 +1,177 @@
+"""Settings: what a person or a project wants to be otherwise.
+
+Layers, the nearest wins: built-in values < ``config.json`` in the user's configuration directory <
+``.rayspace/config.json`` in the project < environment variables. A file looks like
+``{"Rayspace": {"tracking_uri": "https://mlflow.example.org"}}``.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+from traitlets import Float, TraitError, Unicode
+from traitlets.config import Configurable
+
+from rayspace.errors import SettingsError
+from rayspace.names import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Files that make a directory a project, in the order of their weight.
+_PROJECT_MARKS = (".rayspace", ".git", "pyproject.toml")
+#: Environment variables that override settings.
+_ENV = {
+    "MLFLOW_TRACKING_URI": "tracking_uri",
+    "RAYSPACE_EXPERIMENT": "experiment",
+    "RAYSPACE_STATE_DIR": "state_dir",
+}
+
+
+class Rayspace(Configurable):
+    """The settings of one project."""
+
+    tracking_uri = Unicode(
+        "", help="Tracking server of MLflow; by default mlflow.db in the project's directory."
+    ).tag(config=True)
+    experiment = Unicode(
+        "",
+        help="MLflow experiment of jobs whose notebook names none; by default the project's name.",
+    ).tag(config=True)
+    sample_interval_s = Float(
+        10.0, help="Time between two samples of the nodes that a job runs on. [s]"
+    ).tag(config=True)
+    state_dir = Unicode(
+        "",
+        help="Directory of the records of local clusters; by default the user's state directory.",
+    ).tag(config=True)
+
+
+def project_dir(start: Path) -> Path:
+    """Find the project that a directory belongs to.
+
+    Parameters
+    ----------
+    start
+        Any directory.
+
+    Returns
+    -------
+    pathlib.Path
+        The nearest directory upwards that is marked as a project, else ``start`` itself.
+    """
+    start = start.resolve()
+    home = Path.home()
+    for directory in (start, *start.parents):
+        if directory == home and start != home:
+            # A home directory under version control is not a project of everything in it.
+            break
+        if any((directory / mark).exists() for mark in _PROJECT_MARKS):
+            return directory
+    return start
+
+
+def absolute_uri(uri: str, base: Path) -> str:
+    """Make the path of a local tracking URI absolute: a job runs in another directory.
+
+    Parameters
+    ----------
+    uri
+        A tracking URI.
+    base
+        The directory that a relative path is relative to.
+
+    Returns
+    -------
+    str
+        The same place, wherever it is read.
+    """
+    scheme, found, path = uri.partition(":///")
+    if found and scheme.startswith("sqlite") and path and not path.startswith(("/", ":memory:")):
+        return f"{scheme}:///{(base / path).resolve()}"
+    if ":" not in uri:
+        return str((base / uri).resolve())
+    return uri
+
+
+def settings_fingerprint(project: Path, environ: Mapping[str, str]) -> tuple[object, ...]:
+    """Return a value that changes when settings may have changed."""
+    times = []
+    for path in _files(project):
+        try:
+            times.append(path.stat().st_mtime_ns)
+        except OSError:
+            times.append(0)
+    names = (*_ENV, "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "RAYSPACE_RUN_ID")
+    return (project, *times, *(environ.get(name, "") for name in names), Path.cwd())
+
+
+def _files(project: Path) -> tuple[Path, Path]:
+    return (
+        platformdirs.user_config_path("rayspace") / "config.json",
+        project / ".rayspace" / "config.json",
+    )
+
+
+def load_settings(project: Path, environ: Mapping[str, str]) -> Rayspace:
+    """Read the settings of a project.
+
+    Parameters
+    ----------
+    project
+        The project directory.
+    environ
+        The environment.
+
+    Returns
+    -------
+    Rayspace
+        The settings.
+
+    Raises
+    ------
+    SettingsError
+        If a file can't be read, or holds a wrong name or value.
+    """
+    values: dict[str, Any] = {}
+    for path in _files(project):
+        values.update(_read(path))
+    values.update({key: environ[name] for name, key in _ENV.items() if environ.get(name)})
+    try:
+        settings = Rayspace(**values)
+    except TraitError as exc:
+        raise SettingsError(f"A setting has a wrong value: {exc}") from exc
+    if not settings.sample_interval_s >= 1:
+        raise SettingsError(
+            f"sample_interval_s is {settings.sample_interval_s:g} s.", hint="Give 1 s or more."
+        )
+    return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as exc:
+        raise SettingsError(
+            f"The settings file {path} can't be read: {exc}.", hint="Repair or delete it."
+        ) from exc
+    section = data.get("Rayspace", {}) if isinstance(data, dict) else None
+    if not isinstance(section, dict):
+        raise SettingsError(
+            f"The settings file {path} has another shape than expected.",
+            hint='Write it as {"Rayspace": {"tracking_uri": "..."}}.',
+        )
+    known = Rayspace.class_trait_names(config=True)
+    for name in section:
+        if name not in known:
+            like = nearest(name, known) or sorted(known)
+            raise SettingsError(
+                f"The settings file {path} holds the unknown name {name!r}.",
+                hint=f"Did you mean {' or '.join(like)}?",
+            )
+    return section

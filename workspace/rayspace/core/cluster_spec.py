@@ -1,0 +1,263 @@
+"""Make the wish for a cluster from a profile and what was asked on top of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from rayspace.errors import UsageError
+from rayspace.model.cluster import ClusterSpec
+from rayspace.names import is_safe_name, safe_name
+from rayspace.units import format_bytes, format_count, parse_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from rayspace.model.profile import NodeResources, Profile
+
+
+#: More is a slip of the pen on one machine, where each worker costs about 100 MiB and a process
+#: tree of its own: it would take all memory. [1]
+MAX_WORKERS = 16
+
+
+def check_count(label: str, count: int, limit: int) -> None:
+    """Refuse a count below 0 or above a limit.
+
+    Parameters
+    ----------
+    label
+        What is counted, as it was written.
+    count, limit
+        How many, and how many there may be. [1]
+
+    Raises
+    ------
+    UsageError
+        If the count can't be met.
+    """
+    if not 0 <= count <= limit:
+        raise UsageError(f"{label} can't be {count}.", hint=f"Give 0 to {limit}.")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What a person asked for on top of a profile. None: as the profile says.
+
+    Parameters
+    ----------
+    name
+        Name of the cluster.
+    workers
+        Workers beside the head. [1]
+    cpus
+        CPUs of each worker, or of the head when there are no workers. [1]
+    memory
+        Memory of the same, with its unit. [bytes]
+    gpus
+        GPUs of the same. [1]
+    env
+        Environment variables, added to the profile's.
+    dashboard_port
+        A fixed port for the dashboard of a local cluster. [1]
+    """
+
+    name: str | None = None
+    workers: int | None = None
+    cpus: float | None = None
+    memory: str | None = None
+    gpus: int | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    dashboard_port: int | None = None
+
+
+@dataclass(frozen=True)
+class UpPlan:
+    """What `up` would do.
+
+    Parameters
+    ----------
+    spec
+        The cluster that would be asked for.
+    target
+        Where.
+    name_was
+        The name as given, if it had to be made safe; else empty.
+    """
+
+    spec: ClusterSpec
+    target: str
+    name_was: str = ""
+
+
+def cluster_spec(profile: Profile, wishes: Wishes, project: str) -> tuple[ClusterSpec, str]:
+    """Join a profile and the wishes on top of it.
+
+    Parameters
+    ----------
+    profile
+        What to start.
+    wishes
+        What was asked on top.
+    project
+        The project directory.
+
+    Returns
+    -------
+    tuple of ClusterSpec and str
+        The cluster, and the name as given if it had to be made safe, else an empty text.
+
+    Raises
+    ------
+    UsageError
+        If a wish can't be met by any cluster.
+    QuantityError
+        If the memory has no unit.
+    """
+    wished = profile.name if wishes.name is None else wishes.name
+    if not wished.strip():
+        raise UsageError("A cluster's name can't be empty.", hint="Leave out --name.")
+    n_workers = profile.n_workers if wishes.workers is None else wishes.workers
+    check_count("--workers", n_workers, MAX_WORKERS)
+    check_count("--gpus", wishes.gpus or 0, MAX_WORKERS)
+    if wishes.cpus is not None and not wishes.cpus > 0:
+        raise UsageError(f"--cpus can't be {wishes.cpus:g}.", hint="Give a number above 0.")
+    head, worker = _shared_out(wishes, n_workers, profile.head, profile.worker)
+    spec = ClusterSpec(
+        name=safe_name(wished),
+        profile=profile.name,
+        head=head,
+        worker=worker,
+        n_workers=n_workers,
+        env={**profile.env, **wishes.env},
+        project=project,
+        dashboard_port=wishes.dashboard_port,
+    )
+    return spec, "" if is_safe_name(wished) else wished
+
+
+def as_it_runs(running: ClusterSpec, wishes: Wishes, profile: str | None) -> ClusterSpec:
+    """Ask for a cluster that runs, with what was left out as it is.
+
+    Parameters
+    ----------
+    running
+        The cluster.
+    wishes
+        What was asked.
+    profile
+        Name of the profile that was asked for; None for no matter which.
+
+    Returns
+    -------
+    ClusterSpec
+        What is asked of the running cluster.
+    """
+    n_workers = running.n_workers if wishes.workers is None else wishes.workers
+    head, worker = _shared_out(wishes, n_workers, running.head, running.worker)
+    return replace(
+        running,
+        profile=profile or running.profile,
+        head=head,
+        worker=worker,
+        env={**running.env, **wishes.env},
+        dashboard_port=wishes.dashboard_port or running.dashboard_port,
+    )
+
+
+def _shared_out(
+    wishes: Wishes, n_workers: int, head: NodeResources, worker: NodeResources
+) -> tuple[NodeResources, NodeResources]:
+    """Give wished resources to the workers, or to the head when there are none."""
+    part = worker if n_workers else head
+    part = replace(
+        part,
+        cpus=part.cpus if wishes.cpus is None else wishes.cpus,
+        memory_bytes=part.memory_bytes if wishes.memory is None else parse_bytes(wishes.memory),
+        gpus=part.gpus if wishes.gpus is None else wishes.gpus,
+    )
+    return (head, part) if n_workers else (part, worker)
+
+
+def differences(asked: ClusterSpec, running: ClusterSpec) -> list[str]:
+    """Say what keeps a running cluster from being the one that is asked for.
+
+    The number of workers does not: `scale` changes it. Nor does the project that asked for it.
+
+    Parameters
+    ----------
+    asked, running
+        The two.
+
+    Returns
+    -------
+    list of str
+        How the running one differs, like ``2 CPUs on its head, not 4``; none if it will do.
+    """
+    found = []
+    if asked.profile != running.profile:
+        found.append(f"the profile {running.profile}, not {asked.profile}")
+    parts = (
+        ("its head", asked.head, running.head),
+        ("each worker", asked.worker, running.worker),
+    )
+    for label, one, other in parts:
+        found += [
+            f"{told[1]} on {label}, not {told[0]}"
+            for told in zip(_resources(one), _resources(other), strict=True)
+            if told[0] != told[1]
+        ]
+    names = sorted({*asked.env, *running.env})
+    if changed := [name for name in names if asked.env.get(name) != running.env.get(name)]:
+        found.append(f"other values of the environment variables {', '.join(changed)}")
+    if asked.dashboard_port not in {None, running.dashboard_port}:
+        found.append(f"its dashboard at another port than {asked.dashboard_port}")
+    return found
+
+
+def _resources(part: NodeResources) -> list[str]:
+    """Write resources in words, in an order that does not change."""
+    cpus, memory = part.cpus, part.memory_bytes
+    store = part.object_store_memory_bytes
+    return [
+        "all CPUs" if cpus is None else format_count(cpus, "CPU"),
+        "no GPU" if not part.gpus else format_count(part.gpus, "GPU"),
+        "unlimited memory" if memory is None else f"{format_bytes(memory)} of memory",
+        "an object store of the usual size"
+        if store is None
+        else f"{format_bytes(store)} of object store",
+    ]
+
+
+def default_name(profile: str, project: str, owners: Mapping[str, str], mine: Sequence[str]) -> str:
+    """Choose a cluster's name that nobody gave: the profile's, made this project's own.
+
+    Parameters
+    ----------
+    profile
+        Name of the profile.
+    project
+        The project directory.
+    owners
+        Project of each live cluster, by name.
+    mine
+        Live clusters that this project started from the profile.
+
+    Returns
+    -------
+    str
+        The profile's name; with the folder's name behind it when another project has that, and
+        with a mark of the whole path when folders are called the same. A cluster of such a name
+        that this project has already keeps it.
+    """
+    folder = project.rstrip("/").rpartition("/")[2]
+    mark = hashlib.sha256(project.encode("utf-8", "surrogateescape")).hexdigest()[:6]
+    candidates = [safe_name(profile), safe_name(f"{profile}-{folder or mark}")]
+    candidates.append(safe_name(f"{candidates[1][:50]}-{mark}"))
+    for name in candidates:
+        if name in mine:
+            return name
+    return next(
+        (name for name in candidates if owners.get(name, project) == project), candidates[-1]
+    )

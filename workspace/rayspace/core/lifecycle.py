@@ -1,0 +1,226 @@
+"""Decide where a job stands, from what its run says and what Ray says.
+
+The run is the durable record and Ray's Jobs API the live one. The verdict in the run's tags is
+final; without one the live state counts; with neither, a silent runner means that the job is lost.
+The state never comes from the notebook file: papermill marks the cell of a dead kernel completed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rayspace.model.job import Cause, JobPhase, JobState, LiveJob, LivePhase, Progress, Verdict
+from rayspace.model.run import RunRecord, RunStatus, Tag
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The runner gives a sign at least every 10 s, and outlives its head by at most 61 s (measured
+#: with Ray 2.60), in which it writes its own verdict. [ms]
+SILENT_AFTER_MS = 75_000
+#: A job that Ray took shows up there at once, but may wait for its runner to load. [ms]
+_STARTING_MS = 90_000
+#: A job that Ray has not taken may still be uploading its files, over a slow line. [ms]
+_SUBMITTING_MS = 3_600_000
+
+#: The verdict as MLflow's status.
+STATUS_OF_PHASE = {
+    JobPhase.SUCCEEDED: RunStatus.FINISHED,
+    JobPhase.FAILED: RunStatus.FAILED,
+    JobPhase.STOPPED: RunStatus.KILLED,
+    JobPhase.LOST: RunStatus.FAILED,
+}
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What was seen of the live side of a job.
+
+    Parameters
+    ----------
+    live
+        The job in Ray's Jobs API; None if it is not there.
+    cluster_answers
+        Whether the head answered at all.
+    cluster_gone
+        Whether the cluster is known to be no more.
+    """
+
+    live: LiveJob | None
+    cluster_answers: bool
+    cluster_gone: bool
+
+
+#: Nothing was asked of Ray: the run has its verdict, or nobody can reach the cluster.
+UNSEEN = Observation(None, cluster_answers=False, cluster_gone=False)
+
+
+def verdict_tags(verdict: Verdict) -> dict[str, str]:
+    """Write a verdict as tags of its run."""
+    return {
+        Tag.PHASE: verdict.phase.value,
+        Tag.CAUSE: verdict.cause.value,
+        Tag.SUMMARY: verdict.summary,
+        Tag.FAILED_CELL: str(verdict.failed_cell),
+        Tag.ENAME: verdict.ename,
+        Tag.EVALUE: verdict.evalue[:500],
+    }
+
+
+def recorded_verdict(tags: Mapping[str, str]) -> Verdict | None:
+    """Read the verdict from the tags of a run; None while there is none."""
+    if Tag.PHASE not in tags:
+        return None
+    return Verdict(
+        JobPhase(tags[Tag.PHASE]),
+        Cause(tags.get(Tag.CAUSE, "")),
+        tags.get(Tag.SUMMARY, ""),
+        int(tags.get(Tag.FAILED_CELL, "-1")),
+        tags.get(Tag.ENAME, ""),
+        tags.get(Tag.EVALUE, ""),
+    )
+
+
+def missing_verdict(run: RunRecord, seen: Observation, now_ms: int) -> Verdict | None:
+    """Say how a job without a recorded verdict ended, None if it has not.
+
+    Parameters
+    ----------
+    run
+        Its run.
+    seen
+        Its live side.
+    now_ms
+        The time. [ms since 1970-01-01 UTC]
+    """
+    if recorded_verdict(run.tags) is not None:
+        return None
+    if seen.live is not None:
+        began = Tag.ATTEMPT in run.tags
+        return _verdict_from_ray(seen.live, began=began) if seen.live.phase.is_terminal else None
+    if run.status.is_terminal:
+        return Verdict(
+            JobPhase.LOST, Cause.NONE, "The run was ended by something other than its runner."
+        )
+    signs = (Tag.HEARTBEAT_MS, Tag.ACCEPTED_MS, Tag.SUBMITTED_MS)
+    last_sign_ms = max(int(run.tags.get(tag, "0")) for tag in signs)
+    began, accepted = Tag.ATTEMPT in run.tags, Tag.ACCEPTED_MS in run.tags
+    patience_ms = SILENT_AFTER_MS if began else _STARTING_MS if accepted else _SUBMITTING_MS
+    unknown = seen.cluster_answers or seen.cluster_gone
+    if not unknown or now_ms - last_sign_ms < patience_ms:
+        return None
+    if began:
+        return Verdict(
+            JobPhase.LOST,
+            Cause.HEAD_LOST,
+            "The cluster's head was lost while the job ran, and its runner with it.",
+        )
+    if accepted:
+        why = "The cluster was gone before the job could begin."
+    else:
+        why = "The program that submitted the job ended before the cluster had it."
+    return Verdict(JobPhase.LOST, Cause.NOT_STARTED, why)
+
+
+def _verdict_from_ray(live: LiveJob, *, began: bool) -> Verdict:
+    if live.phase is LivePhase.STOPPED:
+        when = "and ended before its runner could save" if began else "before it began"
+        return Verdict(JobPhase.STOPPED, Cause.STOPPED, f"The job was stopped {when}.")
+    code = live.exit_code
+    if code is not None and (code < 0 or code > 128):
+        signal = -code if code < 0 else code - 128
+        return Verdict(
+            JobPhase.FAILED,
+            Cause.RUNNER_KILLED,
+            f"The job's processes were killed by signal {signal}"
+            + (", as the system does when memory runs out." if signal == 9 else "."),
+        )
+    first = live.message.strip().splitlines()[0][:300] if live.message.strip() else ""
+    if code is None:
+        return Verdict(
+            JobPhase.FAILED, Cause.NOT_STARTED, f"Ray could not run the job: {first or 'no reason'}"
+        )
+    return Verdict(
+        JobPhase.FAILED, Cause.RUNNER_ERROR, f"The runner ended with code {code} and no verdict."
+    )
+
+
+def job_state(
+    run: RunRecord,
+    seen: Observation,
+    verdict: Verdict | None,
+    *,
+    tracking_uri: str,
+    results_dir: str,
+) -> JobState:
+    """Describe a job.
+
+    Parameters
+    ----------
+    run
+        Its run.
+    seen
+        Its live side.
+    verdict
+        Its verdict, recorded or found just now; None while it has none.
+    tracking_uri
+        Where its run is, without credentials.
+    results_dir
+        Where its results are kept on this machine; empty for nowhere.
+
+    Returns
+    -------
+    JobState
+        The job, as all doors show it.
+    """
+    tags = run.tags
+    phase, reason = _phase(run, seen, verdict)
+    return JobState(
+        name=tags.get(Tag.JOB, run.name),
+        phase=phase,
+        cause=verdict.cause if verdict else Cause.NONE,
+        reason=reason,
+        notebook=tags.get(Tag.NOTEBOOK, ""),
+        cluster=tags.get(Tag.CLUSTER, ""),
+        target=tags.get(Tag.TARGET, ""),
+        profile=tags.get(Tag.PROFILE, ""),
+        run_id=run.run_id,
+        experiment=run.experiment,
+        tracking_uri=tracking_uri,
+        parameters=dict(run.params),
+        progress=_progress(tags.get(Tag.PROGRESS, "")),
+        submitted_ms=int(tags.get(Tag.SUBMITTED_MS, run.started_ms)),
+        started_ms=seen.live.started_ms if seen.live else run.started_ms,
+        ended_ms=run.ended_ms,
+        heartbeat_ms=int(tags.get(Tag.HEARTBEAT_MS, "0")),
+        failed_cell=verdict.failed_cell if verdict else -1,
+        parent_run_id=tags.get(Tag.PARENT_RUN_ID, ""),
+        results_dir=results_dir,
+    )
+
+
+def _phase(run: RunRecord, seen: Observation, verdict: Verdict | None) -> tuple[JobPhase, str]:
+    if verdict is not None:
+        return verdict.phase, verdict.summary
+    began = Tag.ATTEMPT in run.tags
+    phase = JobPhase.RUNNING if began else JobPhase.PENDING
+    if seen.live is not None:
+        if began:
+            return phase, ""
+        waiting = seen.live.phase is LivePhase.PENDING
+        return phase, "Ray has not started it yet." if waiting else "Its runner is starting."
+    if seen.cluster_answers or seen.cluster_gone:
+        return phase, "Its cluster does not know it any more; waiting for its runner's last word."
+    return phase, "Its cluster does not answer, so this is what the run said last."
+
+
+def _progress(text: str) -> Progress | None:
+    if not text:
+        return None
+    try:
+        return Progress(**json.loads(text))
+    except (ValueError, TypeError):
+        # Written by another version; the state does not depend on it.
+        return None

@@ -1,0 +1,197 @@
+"""The synchronous face: the same services, for notebooks and scripts.
+
+Each method is the service's own, waited for; there is no second implementation.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from rayspace import attach
+from rayspace.app import current_app
+from rayspace.doctor import examine
+from rayspace.loop import iterate, run
+from rayspace.model.cluster import Origin
+from rayspace.model.progress import silent
+from rayspace.services.clusters import ClusterService
+from rayspace.services.jobs import JobService
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+
+    from rayspace.model.check import Check
+    from rayspace.model.cluster import ClusterState
+    from rayspace.model.progress import Report
+    from rayspace.services.ending import DownResult
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_logger = logging.getLogger("rayspace")
+
+
+def _on_clusters(
+    method: Callable[Concatenate[ClusterService, P], Coroutine[Any, Any, R]],
+) -> Callable[P, R]:
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return run(method(current_app().clusters, *args, **kwargs))
+
+    return _described_as(method, call)
+
+
+def _on_jobs(
+    method: Callable[Concatenate[JobService, P], Coroutine[Any, Any, R]],
+) -> Callable[P, R]:
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return run(method(current_app().jobs, *args, **kwargs))
+
+    return _described_as(method, call)
+
+
+def _described_as(method: Callable[..., Any], call: Callable[P, R]) -> Callable[P, R]:
+    """Give a call the name, text and signature of the method that it waits for."""
+    functools.update_wrapper(call, method)
+    signature = inspect.signature(method)
+    # The service is not the caller's to give.
+    _, *parameters = signature.parameters.values()
+    call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return call
+
+
+def _activating(call: Callable[P, ClusterState]) -> Callable[P, ClusterState]:
+    """Let ``ray.init()`` of this process join the cluster that a call gave back."""
+
+    @functools.wraps(call)
+    def activated(*args: P.args, **kwargs: P.kwargs) -> ClusterState:
+        state = call(*args, **kwargs)
+        other = "" if current_app().is_inside_job else attach.activate(state)
+        if other:
+            # Shown where nobody has set up logging: else ray.init() would seem to have joined.
+            _logger.warning(
+                "Ray in this process stays connected to %s. To switch to %s:"
+                " rayspace.clusters.disconnect(), then rayspace.clusters.use(%r).",
+                other,
+                state.name,
+                state.name,
+            )
+        return state
+
+    return activated
+
+
+class Clusters:
+    """Clusters, synchronously; see `rayspace.services.clusters.ClusterService`.
+
+    After `up`, `use` and `adopt`, ``ray.init()`` of this process joins the cluster; while Ray is
+    connected to another one, that connection stays, and the log says so.
+    """
+
+    up = staticmethod(_activating(_on_clusters(ClusterService.up)))
+    use = staticmethod(_activating(_on_clusters(ClusterService.use)))
+    adopt = staticmethod(_activating(_on_clusters(ClusterService.adopt)))
+    plan = staticmethod(_on_clusters(ClusterService.plan))
+    list = staticmethod(_on_clusters(ClusterService.list))
+    status = staticmethod(_on_clusters(ClusterService.status))
+    wait_ready = staticmethod(_on_clusters(ClusterService.wait_ready))
+    nodes = staticmethod(_on_clusters(ClusterService.nodes))
+    scale = staticmethod(_on_clusters(ClusterService.scale))
+    profiles = staticmethod(_on_clusters(ClusterService.profiles))
+
+    @staticmethod
+    def down(
+        name: str | None = None, *, dry_run: bool = False, report: Report = silent
+    ) -> DownResult:
+        """End a cluster: this process lets go of it, its jobs save their results, then Ray ends.
+
+        Parameters
+        ----------
+        name
+            The cluster; by default the chosen one.
+        dry_run
+            Whether only to say what would be ended.
+        report
+            Called with each stage.
+
+        Returns
+        -------
+        DownResult
+            What was ended.
+        """
+        app = current_app()
+        if dry_run or app.is_inside_job:
+            return run(app.clusters.down(name, dry_run=dry_run, report=report))
+        state = run(app.clusters.status(name))
+        # Before it ends, since Ray ends what stays connected; an adopted one goes on.
+        if state.origin is Origin.STARTED and attach.is_attached_to(state):
+            attach.detach()
+        result = run(app.clusters.down(state.name, report=report))
+        attach.forget(state)
+        return result
+
+    @staticmethod
+    def logs(name: str | None = None, *, follow: bool = False) -> Iterator[str]:
+        """Yield the lines of a head's log; new ones too when following."""
+        return iterate(current_app().clusters.logs(name, follow=follow))
+
+    @staticmethod
+    def connect(name: str | None = None, *, report: Report = silent) -> ClusterState:
+        """Attach this process by Ray Client; see `rayspace.attach.connect`.
+
+        Parameters
+        ----------
+        name
+            The cluster; by default the chosen one.
+        report
+            Called with each stage.
+
+        Returns
+        -------
+        ClusterState
+            The cluster; inside a job its own, to which it is attached already.
+        """
+        app = current_app()
+        if app.is_inside_job:
+            return run(app.clusters.status(name))
+        return attach.connect(run(attach.preflight(app, name)), report)
+
+    @staticmethod
+    def disconnect(*, report: Report = silent) -> None:
+        """Detach this process from Ray; see `rayspace.attach.disconnect`.
+
+        Parameters
+        ----------
+        report
+            Called with what was done.
+        """
+        attach.disconnect(report)
+
+
+def doctor() -> tuple[Check, ...]:
+    """Look for what could keep clusters and jobs from working."""
+    return tuple(run(examine(current_app())))
+
+
+class Jobs:
+    """Jobs, synchronously; see `rayspace.services.jobs.JobService`."""
+
+    submit = staticmethod(_on_jobs(JobService.submit))
+    plan = staticmethod(_on_jobs(JobService.plan))
+    list = staticmethod(_on_jobs(JobService.list))
+    status = staticmethod(_on_jobs(JobService.status))
+    wait = staticmethod(_on_jobs(JobService.wait))
+    fetch = staticmethod(_on_jobs(JobService.fetch))
+    stop = staticmethod(_on_jobs(JobService.stop))
+    retry = staticmethod(_on_jobs(JobService.retry))
+
+    @staticmethod
+    def logs(name: str | None = None, *, follow: bool = False) -> Iterator[str]:
+        """Yield pieces of a job's log as written; until it ends when following."""
+        pieces: AsyncIterator[str] = current_app().jobs.logs(name, follow=follow)
+        return iterate(pieces)
+
+
+clusters = Clusters()
+jobs = Jobs()

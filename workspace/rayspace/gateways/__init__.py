@@ -1,0 +1,1 @@
+"""One module per outside system. Its errors become ours here, and nowhere else."""

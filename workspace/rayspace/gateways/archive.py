@@ -1,0 +1,244 @@
+"""Pack a bundle into one file, and unpack it where the job runs.
+
+The archive is a gzipped tar whose bytes depend on names, contents and the right to execute only: a
+sweep and its retries upload one file. Contents are streamed; no file is held in memory.
+"""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import hashlib
+import os
+import stat
+import tarfile
+import zlib
+from typing import TYPE_CHECKING, BinaryIO
+
+from rayspace.errors import BundleError, StorageError
+from rayspace.model.bundle import PackedBundle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from rayspace.model.bundle import BundleFile, BundlePlan
+
+_CHUNK_BYTES = 2**20
+#: The time of every file: 1980-01-02. zip, in which Ray hands a working directory on, begins with
+#: 1980, and local time may lie a day behind. [s since 1970-01-01 UTC]
+_MTIME_S = 315_619_200
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def pack(
+    plan: BundlePlan, destination: Path, on_bytes: Callable[[int], None] | None = None
+) -> PackedBundle:
+    """Pack the files of a plan.
+
+    Parameters
+    ----------
+    plan
+        What travels.
+    destination
+        The archive to write; a file of that name is replaced once the new one is whole.
+    on_bytes
+        Called now and then with how much of the plan's content has been read so far. [bytes]
+
+    Returns
+    -------
+    PackedBundle
+        The archive.
+
+    Raises
+    ------
+    BundleError
+        If a file vanished, became shorter, or can't be read.
+    StorageError
+        If the archive can't be written; nothing is left of it.
+    """
+    part = destination.with_name(f"{destination.name}.part")
+    try:
+        try:
+            with part.open("wb") as stream:
+                digest = write_archive(plan, stream, on_bytes)
+                size_bytes = stream.tell()
+            part.replace(destination)
+        except OSError as error:
+            raise _storage_error(error, destination) from error
+    finally:
+        part.unlink(missing_ok=True)
+    return PackedBundle(destination, digest, size_bytes)
+
+
+def write_archive(
+    plan: BundlePlan, stream: BinaryIO, on_bytes: Callable[[int], None] | None = None
+) -> str:
+    """Write the files of a plan to a stream.
+
+    Parameters
+    ----------
+    plan
+        What travels.
+    stream
+        Where to write.
+    on_bytes
+        Called now and then with how much of the plan's content has been read so far. [bytes]
+
+    Returns
+    -------
+    str
+        SHA-256 of what was written, in hexadecimal.
+
+    Raises
+    ------
+    BundleError
+        If a file vanished, became shorter, or can't be read.
+    OSError
+        If the stream can't be written.
+    """
+    hashing = _HashingWriter(stream)
+    n_read_bytes = 0
+
+    def count(n_bytes: int) -> None:
+        nonlocal n_read_bytes
+        n_read_bytes += n_bytes
+        if on_bytes is not None:
+            on_bytes(n_read_bytes)
+
+    with (
+        gzip.GzipFile("", "wb", compresslevel=1, fileobj=hashing, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for file in sorted(plan.files, key=lambda item: item.path):
+            _add(archive, plan.root, file, count)
+    return hashing.digest.hexdigest()
+
+
+def unpack(archive: Path, directory: Path) -> None:
+    """Unpack an archive.
+
+    Parameters
+    ----------
+    archive
+        An archive made by `pack`.
+    directory
+        Where to; made if it is missing. Nothing is written outside of it.
+
+    Raises
+    ------
+    BundleError
+        If the archive is damaged, or would write outside of ``directory``.
+    StorageError
+        If it can't be read, or the files can't be written.
+    """
+    try:
+        stream = archive.open("rb")
+    except OSError as error:
+        raise StorageError(f"{archive} can't be read: {error.strerror}.") from error
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with stream, tarfile.open(fileobj=stream, mode="r:gz") as opened:
+            opened.extractall(directory, filter="data")
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise BundleError(
+            f"The bundle {archive.name} is damaged: {error}.", hint="Submit the job again."
+        ) from error
+    except OSError as error:
+        raise _storage_error(error, directory) from error
+
+
+class _HashingWriter:
+    """A stream that knows the hash of what was written to it.
+
+    After a failure it takes all and writes nothing: gzip tries to end its stream once more when it
+    is closed and, from Python 3.13 on, again when it is deleted.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self.stream = stream
+        self.digest = hashlib.sha256()
+        self.has_failed = False
+
+    def write(self, data: bytes) -> int:
+        if self.has_failed:
+            return len(data)
+        self.digest.update(data)
+        try:
+            return self.stream.write(data)
+        except OSError:
+            self.has_failed = True
+            raise
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+
+class _ExactReader:
+    """A file of which exactly as much is read as was announced.
+
+    A log that grows meanwhile is cut at the announced size, so that the archive stays valid.
+    """
+
+    def __init__(self, stream: BinaryIO, path: str, count: Callable[[int], None]) -> None:
+        self.stream = stream
+        self.path = path
+        self.count = count
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            data = self.stream.read(size)
+        except OSError as error:
+            raise _unpackable(self.path, "can't be read", error) from error
+        if len(data) < size:
+            raise _unpackable(self.path, "became shorter while it was packed")
+        self.count(len(data))
+        return data
+
+
+def _add(
+    archive: tarfile.TarFile, root: Path, file: BundleFile, count: Callable[[int], None]
+) -> None:
+    info = tarfile.TarInfo(file.path)
+    info.mtime = _MTIME_S
+    if file.link_target:
+        info.type, info.linkname, info.mode = tarfile.SYMTYPE, file.link_target, 0o777
+        archive.addfile(info)
+        return
+    try:
+        # A pipe that took the file's place would block otherwise.
+        handle = os.open(root / file.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError as error:
+        raise _unpackable(file.path, "vanished", error) from error
+    except OSError as error:
+        raise _unpackable(file.path, "can't be read", error) from error
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise _unpackable(file.path, "is no regular file any more")
+    with os.fdopen(handle, "rb") as stream:
+        info.size = status.st_size
+        info.mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
+        archive.addfile(info, _ExactReader(stream, file.path, count))
+
+
+def _unpackable(path: str, fact: str, cause: OSError | None = None) -> BundleError:
+    why = f" ({cause.strerror})" if cause is not None and cause.strerror else ""
+    return BundleError(
+        f"The file {path} {fact} after the bundle was planned{why}.",
+        hint="Submit again; list files that change all the time in .rayspaceignore.",
+        details={"path": path},
+    )
+
+
+def _storage_error(error: OSError, path: Path) -> StorageError:
+    if error.errno not in _DISK_FULL:
+        return StorageError(
+            f"{path} can't be written: {error.strerror or error}.",
+            details={"path": str(path)},
+        )
+    return StorageError(
+        f"The disk is full: {path} can't be written.",
+        hint="Free some space, or set TMPDIR to a directory on another disk.",
+        details={"path": str(path)},
+    )

@@ -1,0 +1,256 @@
+"""What services ask of outside systems. Each contract has a real side and an in-memory twin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from pathlib import Path
+
+    from rayspace.model.bundle import BundlePlan, GitState, PackedBundle
+    from rayspace.model.cluster import ClusterSpec, ClusterState, HeadAddress, Node
+    from rayspace.model.job import LiveJob
+    from rayspace.model.kernel import KernelSpec
+    from rayspace.model.profile import Profile
+    from rayspace.model.progress import Report
+    from rayspace.model.run import RunRecord, RunStatus
+
+
+class Clock(Protocol):
+    """Tells the time and waits."""
+
+    def now_ms(self) -> int:
+        """Return the time. [ms since 1970-01-01 UTC]"""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Return a time that never goes back, from an arbitrary start. [s]"""
+        ...
+
+    async def sleep(self, duration_s: float) -> None:
+        """Wait. [s]"""
+        ...
+
+
+class ClusterGateway(Protocol):
+    """One kind of cluster: local Ray, or another scheduler's.
+
+    Promises of every implementation:
+
+    - `create` returns once head and workers are *requested* and on record; a crash of the caller
+      after that loses nothing. A name in use by a cluster that will do returns that one, by
+      another raises `ClusterExistsError`, and one that another caller changes right now
+      `ClusterBusyError`, as with `scale`, `delete` and `adopt`.
+    - `get` and `list` observe, and change nothing. A record that can't be understood is a cluster
+      of phase ``unreadable``, and keeps no other from being seen.
+    - `delete` ends only what this product started; an adopted cluster is only forgotten. What it
+      ends and removes is told in phrases that begin with a verb, like ``end the head``.
+    - `create`, `scale` and `delete` are done when they return, also when the caller stops waiting.
+    """
+
+    @property
+    def target(self) -> str:
+        """Name of the target that it serves."""
+        ...
+
+    async def create(self, spec: ClusterSpec, report: Report) -> ClusterState:
+        """Request a cluster."""
+        ...
+
+    async def get(self, name: str) -> ClusterState:
+        """Observe a cluster; `ClusterNotFoundError` if there is none of that name."""
+        ...
+
+    async def list(self) -> builtins.list[ClusterState]:
+        """Observe all clusters, sorted by name."""
+        ...
+
+    async def scale(self, name: str, n_workers: int, report: Report) -> ClusterState:
+        """Request another number of workers."""
+        ...
+
+    async def delete(self, name: str, report: Report) -> builtins.list[str]:
+        """End a cluster; returns one line for each thing that was ended or removed."""
+        ...
+
+    async def planned_deletion(self, name: str) -> builtins.list[str]:
+        """Say what `delete` would end or remove."""
+        ...
+
+    async def adopt(self, name: str, dashboard_url: str) -> ClusterState:
+        """Put a running Ray that somebody else started on record."""
+        ...
+
+    def logs(self, name: str, *, follow: bool) -> AsyncIterator[str]:
+        """Yield lines of the head's log."""
+        ...
+
+
+class HeadGateway(Protocol):
+    """The HTTP face of a Ray head: versions, nodes, jobs."""
+
+    async def version(self, head: HeadAddress) -> Mapping[str, str]:
+        """Return ``ray_version`` and ``session_name``."""
+        ...
+
+    async def nodes(self, head: HeadAddress) -> builtins.list[Node]:
+        """Observe all nodes."""
+        ...
+
+    async def submit(
+        self,
+        head: HeadAddress,
+        *,
+        submission_id: str,
+        entrypoint: str,
+        env: Mapping[str, str],
+        metadata: Mapping[str, str],
+    ) -> None:
+        """Start a job; `ConflictError` if the submission id is taken."""
+        ...
+
+    async def job(self, head: HeadAddress, submission_id: str) -> LiveJob:
+        """Observe a job; `JobNotFoundError` if the head knows none of that id."""
+        ...
+
+    async def jobs(self, head: HeadAddress) -> builtins.list[LiveJob]:
+        """Observe all jobs that were submitted."""
+        ...
+
+    async def stop(self, head: HeadAddress, submission_id: str) -> None:
+        """Ask a job to stop; returns at once."""
+        ...
+
+    def logs(self, head: HeadAddress, submission_id: str, *, follow: bool) -> AsyncIterator[str]:
+        """Yield pieces of a job's log, as written; ends with the job when following."""
+        ...
+
+
+class RunGateway(Protocol):
+    """A tracking server. Its calls block: services run them in threads."""
+
+    @property
+    def tracking_uri(self) -> str:
+        """The tracking URI, without credentials."""
+        ...
+
+    def check(self) -> None:
+        """Raise `GatewayUnavailableError` if the server does not answer."""
+        ...
+
+    def create(
+        self, *, experiment: str, name: str, tags: Mapping[str, str], params: Mapping[str, str]
+    ) -> RunRecord:
+        """Create a run with status SCHEDULED, and its experiment if it is missing."""
+        ...
+
+    def get(self, run_id: str) -> RunRecord:
+        """Read a run; `JobNotFoundError` if there is none."""
+        ...
+
+    def jobs(
+        self, *, name: str | None = None, parent_run_id: str | None = None, limit: int = 200
+    ) -> builtins.list[RunRecord]:
+        """List runs that are jobs, the newest first, at most ``limit``. [1]"""
+        ...
+
+    def children(self, record: RunRecord) -> builtins.list[RunRecord]:
+        """List the child runs of a run, in its experiment."""
+        ...
+
+    def update(
+        self,
+        run_id: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+        metrics: Sequence[tuple[str, float, int, int]] = (),
+        params: Mapping[str, str] | None = None,
+    ) -> None:
+        """Write tags, metrics (key, value, time in ms, step) and parameters in one call."""
+        ...
+
+    def set_status(self, run_id: str, status: RunStatus) -> None:
+        """Set the status; a terminal one also sets the end time."""
+        ...
+
+    def upload(self, run_id: str, path: Path, artifact_dir: str) -> None:
+        """Store a file in a directory of the run's artifacts, replacing one of that name."""
+        ...
+
+    def download(self, run_id: str, artifact_path: str, directory: Path) -> Path:
+        """Fetch one artifact into a directory; `JobNotFoundError` if there is none."""
+        ...
+
+    def artifacts(self, run_id: str, artifact_dir: str = "") -> builtins.list[str]:
+        """List artifact paths below a directory, files only."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Selection(Protocol):
+    """Which cluster each project chose."""
+
+    def get(self, project: str) -> str:
+        """Return the name that was chosen for a project; empty for none."""
+        ...
+
+    def set(self, project: str, name: str) -> None:
+        """Choose a cluster for a project; an empty name forgets the choice."""
+        ...
+
+
+class ProfileSource(Protocol):
+    """Profiles by name, from all layers."""
+
+    def get(self, name: str) -> Profile:
+        """Return a profile; `ProfileNotFoundError` or `ProfileError`."""
+        ...
+
+    def list(self) -> builtins.list[Profile]:
+        """Return the profiles that can be used, the nearest layer's of each name."""
+        ...
+
+
+class WorkfileGateway(Protocol):
+    """The files of a project on this machine. Its calls block."""
+
+    def read(self, path: Path) -> bytes:
+        """Read a notebook; `NotebookNotFoundError`, or `StorageError`."""
+        ...
+
+    def exists(self, text: str) -> bool:
+        """Tell whether a path that a cell mentions is there."""
+        ...
+
+    def root_of(self, notebook_path: Path) -> Path:
+        """Return the directory that travels with a notebook."""
+        ...
+
+    def plan(self, notebook_path: Path, root: Path, include: Sequence[str]) -> BundlePlan:
+        """Decide which files travel."""
+        ...
+
+    def pack(self, plan: BundlePlan, destination: Path) -> PackedBundle:
+        """Pack them into one file."""
+        ...
+
+    def git_state(self, root: Path) -> GitState:
+        """Say which commit the files are of."""
+        ...
+
+
+class KernelGateway(Protocol):
+    """The Jupyter kernels and Pythons of the machine that runs jobs. Its calls block."""
+
+    def find(self, python: str, name: str) -> KernelSpec:
+        """Find a kernel; `KernelNotFoundError`."""
+        ...
+
+    def check(self, python: str, kernel: KernelSpec, ray_version: str) -> None:
+        """Raise `VersionMismatchError` if a job could not run with them."""
+        ...

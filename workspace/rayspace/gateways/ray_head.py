@@ -1,0 +1,261 @@
+"""The HTTP face of a Ray head: versions, nodes and the Jobs API.
+
+Ray's own job client is not used: importing it costs 1.6 s, and it must not be needed on a machine
+that only talks to clusters elsewhere. Sources: ray/dashboard/modules/job/job_head.py,
+ray/dashboard/modules/node/node_head.py and ray/dashboard/http_server_head.py of Ray 2.60.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rayspace.core.nodes import nodes_from_answers
+from rayspace.errors import (
+    AccessError,
+    ConflictError,
+    GatewayError,
+    GatewayTimeoutError,
+    GatewayUnavailableError,
+    JobNotFoundError,
+)
+from rayspace.model.job import LiveJob, LivePhase
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator, Mapping
+
+    import aiohttp
+
+    from rayspace.model.cluster import HeadAddress, Node
+
+#: An answer of the dashboard takes milliseconds; a busy laptop may take a few seconds. [s]
+_TIMEOUT_S = 15.0
+#: The first submission waits until the agent has started. [s]
+_SUBMIT_TIMEOUT_S = 60.0
+
+
+class HttpHeadGateway:
+    """The real side of `HeadGateway`."""
+
+    async def version(self, head: HeadAddress) -> Mapping[str, str]:
+        """Return ``ray_version`` and ``session_name``."""
+        operation = "read its version"
+        answer = await self._json(head, "GET", "/api/version", operation=operation)
+        with _understood(head, operation):
+            return {
+                "ray_version": str(answer["ray_version"]),
+                "session_name": str(answer.get("session_name", "")),
+            }
+
+    async def nodes(self, head: HeadAddress) -> list[Node]:
+        """Observe all nodes."""
+        operation = "list its nodes"
+        members, summary = await asyncio.gather(
+            self._json(head, "GET", "/api/v0/nodes?limit=10000&detail=1", operation=operation),
+            self._json(head, "GET", "/nodes?view=summary", operation=operation),
+        )
+        with _understood(head, operation):
+            return nodes_from_answers(members, summary)
+
+    async def submit(
+        self,
+        head: HeadAddress,
+        *,
+        submission_id: str,
+        entrypoint: str,
+        env: Mapping[str, str],
+        metadata: Mapping[str, str],
+    ) -> None:
+        """Start a job; `ConflictError` if the submission id is taken."""
+        body = {
+            "submission_id": submission_id,
+            "entrypoint": entrypoint,
+            "runtime_env": {"env_vars": dict(env)},
+            "metadata": dict(metadata),
+        }
+        await self._json(
+            head,
+            "POST",
+            "/api/jobs/",
+            operation="submit a job",
+            body=body,
+            timeout_s=_SUBMIT_TIMEOUT_S,
+        )
+
+    async def job(self, head: HeadAddress, submission_id: str) -> LiveJob:
+        """Observe a job."""
+        operation = f"read the job {submission_id}"
+        answer = await self._json(head, "GET", f"/api/jobs/{submission_id}", operation=operation)
+        with _understood(head, operation):
+            return _live_job(answer)
+
+    async def jobs(self, head: HeadAddress) -> list[LiveJob]:
+        """Observe all jobs that were submitted."""
+        operation = "list its jobs"
+        answer = await self._json(head, "GET", "/api/jobs/", operation=operation)
+        with _understood(head, operation):
+            # Also holds drivers that nobody submitted; they have no submission id.
+            return [_live_job(item) for item in answer if item.get("submission_id")]
+
+    async def stop(self, head: HeadAddress, submission_id: str) -> None:
+        """Ask a job to stop; returns at once."""
+        await self._json(
+            head,
+            "POST",
+            f"/api/jobs/{submission_id}/stop",
+            operation=f"stop the job {submission_id}",
+        )
+
+    async def logs(
+        self, head: HeadAddress, submission_id: str, *, follow: bool
+    ) -> AsyncIterator[str]:
+        """Yield pieces of a job's log; ends with the job when following."""
+        path = f"/api/jobs/{submission_id}/logs"
+        if not follow:
+            operation = f"read the log of {submission_id}"
+            answer = await self._json(head, "GET", path, operation=operation)
+            with _understood(head, operation):
+                text = str(answer["logs"])
+            yield text
+            return
+        # Asked first, since the WebSocket of an unknown job only closes.
+        await self.job(head, submission_id)
+        import aiohttp
+
+        operation = f"follow the log of {submission_id}"
+        async with self._session(head) as session:
+            with _translated(head, operation):
+                async with session.ws_connect(f"{path}/tail", heartbeat=20) as socket:
+                    async for message in socket:
+                        if message.type is aiohttp.WSMsgType.TEXT:
+                            yield message.data
+
+    async def _json(
+        self,
+        head: HeadAddress,
+        method: str,
+        path: str,
+        *,
+        operation: str,
+        body: Any = None,
+        timeout_s: float = _TIMEOUT_S,
+    ) -> Any:
+        import aiohttp
+
+        async with self._session(head) as session:
+            with _translated(head, operation):
+                timeout = aiohttp.ClientTimeout(total=timeout_s)
+                async with session.request(method, path, json=body, timeout=timeout) as response:
+                    text = await response.text(errors="replace")
+                    if response.status != 200:
+                        raise _status_error(head, path, response.status, text, operation)
+                    with _understood(head, operation):
+                        return json.loads(text) if text else None
+
+    def _session(self, head: HeadAddress) -> aiohttp.ClientSession:
+        import aiohttp
+
+        headers = {}
+        if head.token_path:
+            headers["Authorization"] = f"Bearer {_read_token(head.token_path)}"
+        return aiohttp.ClientSession(head.dashboard_url, headers=headers)
+
+
+def _read_token(path: str) -> str:
+    try:
+        return Path(path).read_text("ascii").strip()
+    except OSError as exc:
+        # The token goes with its cluster, so this is a head that is no more.
+        raise GatewayUnavailableError(
+            f"The token file {path} can't be read: {exc.strerror or exc}.",
+            system="Ray",
+            operation="read its token",
+            hint="The cluster is probably gone; list yours with: rayspace cluster list",
+            details={"path": path},
+        ) from exc
+
+
+@contextlib.contextmanager
+def _translated(head: HeadAddress, operation: str) -> Iterator[None]:
+    """Turn what aiohttp raises into errors of ours."""
+    import aiohttp
+
+    try:
+        yield
+    except TimeoutError as exc:
+        raise GatewayTimeoutError(
+            f"Ray at {head.dashboard_url} did not answer in time when asked to {operation}.",
+            system="Ray",
+            operation=operation,
+            hint="The machine may be overloaded; try again.",
+        ) from exc
+    except (aiohttp.ClientError, OSError) as exc:
+        raise GatewayUnavailableError(
+            f"Ray does not answer at {head.dashboard_url}.",
+            system="Ray",
+            operation=operation,
+            hint="See whether it runs with: rayspace cluster status",
+            details={"dashboard_url": head.dashboard_url, "error": type(exc).__name__},
+        ) from exc
+
+
+@contextlib.contextmanager
+def _understood(head: HeadAddress, operation: str) -> Iterator[None]:
+    """Turn an answer that is not Ray's into an error of ours: any server may have its port now."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+        raise GatewayError(
+            f"What answers at {head.dashboard_url} is not a Ray that can be understood.",
+            system="Ray",
+            operation=operation,
+            hint="Another program may have its port now; end the cluster with: rayspace cluster"
+            " down",
+            details={"dashboard_url": head.dashboard_url, "error": repr(exc)[:200]},
+        ) from exc
+
+
+def _status_error(
+    head: HeadAddress, path: str, status: int, text: str, operation: str
+) -> Exception:
+    first = text.strip().splitlines()[-1][:300] if text.strip() else ""
+    if status in {401, 403}:
+        return AccessError(
+            f"Ray at {head.dashboard_url} refuses the token.",
+            hint="The cluster may have been started anew; adopt it again, or start one with up.",
+            details={"status": status},
+        )
+    if status == 404 and path.startswith("/api/jobs/"):
+        return JobNotFoundError(
+            f"Ray at {head.dashboard_url} does not know what was asked for: {operation}.",
+            hint="List jobs with: rayspace job list",
+            details={"status": status},
+        )
+    if "already exists" in text:
+        return ConflictError(
+            "A job of that name runs on the cluster already.",
+            hint="Submit again: each submission gets a name of its own.",
+            details={"status": status},
+        )
+    return GatewayError(
+        f"Ray answered {status} when asked to {operation}: {first}",
+        system="Ray",
+        operation=operation,
+        hint="See the head's log with: rayspace cluster logs",
+        details={"status": status},
+    )
+
+
+def _live_job(data: Mapping[str, Any]) -> LiveJob:
+    return LiveJob(
+        submission_id=str(data["submission_id"]),
+        phase=LivePhase(data["status"]),
+        message=str(data.get("message") or ""),
+        exit_code=data.get("driver_exit_code"),
+        started_ms=int(data.get("start_time") or 0),
+        ended_ms=int(data.get("end_time") or 0),
+        metadata={str(k): str(v) for k, v in (data.get("metadata") or {}).items()},
+    )

@@ -1,0 +1,99 @@
+"""Run coroutines from synchronous code, also where a loop runs already, as in every notebook.
+
+One thread with one event loop serves the whole process; it is started by the first call. Ctrl-C
+cancels the waiting, and what was asked for goes on where it runs: in processes of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import threading
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Coroutine, Iterator
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def _background_loop() -> asyncio.AbstractEventLoop:
+    global _loop
+    with _lock:
+        if _loop is None or _loop.is_closed():
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="rayspace", daemon=True).start()
+        return _loop
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end and return what it returns.
+
+    Parameters
+    ----------
+    coroutine
+        What to run.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If it was interrupted; the coroutine is cancelled and has tidied up, unless another Ctrl-C
+        cut that short.
+    """
+    loop = _background_loop()
+    # Not the future of `asyncio.run_coroutine_threadsafe`: cancelling that one ends it at once,
+    # while its task still lets go of locks and temporary files.
+    ended: concurrent.futures.Future[asyncio.Task[T]] = concurrent.futures.Future()
+    tasks: list[asyncio.Task[T]] = []
+
+    def begin() -> None:
+        task = loop.create_task(coroutine)
+        task.add_done_callback(ended.set_result)
+        tasks.append(task)
+
+    def stop() -> None:
+        if tasks:
+            tasks[0].cancel()
+        else:
+            # The interruption was quicker than the order to begin.
+            coroutine.close()
+            ended.cancel()
+
+    try:
+        loop.call_soon_threadsafe(begin)
+        return ended.result().result()
+    except KeyboardInterrupt:
+        with contextlib.suppress(KeyboardInterrupt, concurrent.futures.CancelledError):
+            loop.call_soon_threadsafe(stop)
+            task = ended.result()
+            # What went wrong meanwhile gives way to the person who wants to stop; asked for here,
+            # it is not logged as forgotten.
+            if not task.cancelled():
+                task.exception()
+        raise
+
+
+def iterate(items: AsyncIterator[T]) -> Iterator[T]:
+    """Iterate over an asynchronous iterator from synchronous code."""
+
+    async def step() -> tuple[bool, T | None]:
+        try:
+            return True, await anext(items)
+        except StopAsyncIteration:
+            return False, None
+
+    try:
+        while True:
+            more, item = run(step())
+            if not more:
+                return
+            yield item  # type: ignore[misc]  # an item of T, since more is true
+    finally:
+        # Whoever breaks off leaves no connection open.
+        if isinstance(items, AsyncGenerator):
+            run(items.aclose())

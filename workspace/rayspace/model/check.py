@@ -1,0 +1,28 @@
+"""One thing that a doctor looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    name
+        What.
+    state
+        ``ok``, ``warning`` (it may matter) or ``problem`` (it does).
+    text
+        What was found.
+    hint
+        What helps.
+    """
+
+    name: str
+    state: Literal["ok", "warning", "problem"]
+    text: str
+    hint: str = ""

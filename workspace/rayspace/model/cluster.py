@@ -1,0 +1,242 @@
+"""One Ray cluster: as it was asked for, and as it is observed."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+from rayspace.model.profile import NodeResources
+
+#: The worker group of a cluster that names none.
+DEFAULT_GROUP = "workers"
+
+
+class ClusterPhase(enum.Enum):
+    """Where a cluster stands."""
+
+    #: Asked for; the head does not answer yet.
+    STARTING = "starting"
+    #: The head answers: tasks and jobs are accepted.
+    READY = "ready"
+    #: Its processes live, but the head does not answer.
+    UNREACHABLE = "unreachable"
+    #: Recorded, but its head is gone: the pid ended or belongs to another process.
+    LOST = "lost"
+    #: Its record can't be understood, so nothing is known of it.
+    UNREADABLE = "unreadable"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the cluster can't come back by waiting."""
+        return self in {ClusterPhase.LOST, ClusterPhase.UNREADABLE}
+
+
+class Origin(enum.Enum):
+    """Who started the Ray processes of a cluster."""
+
+    STARTED = "started"
+    ADOPTED = "adopted"
+
+
+@dataclass(frozen=True)
+class ClusterSpec:
+    """A cluster as asked for.
+
+    Parameters
+    ----------
+    name
+        Its name, unique in its target.
+    profile
+        Name of the profile it was made from.
+    head, worker
+        Resources of the head and of each worker.
+    n_workers
+        Desired workers. [1]
+    env
+        Environment variables of every Ray process.
+    project
+        The project directory in which it was asked for.
+    dashboard_port
+        A fixed port for the dashboard; None picks a free one. [1]
+    """
+
+    name: str
+    profile: str
+    head: NodeResources = NodeResources()
+    worker: NodeResources = NodeResources(cpus=1)
+    n_workers: int = 0
+    env: dict[str, str] = field(default_factory=dict)
+    project: str = ""
+    dashboard_port: int | None = None
+
+
+@dataclass(frozen=True)
+class WorkerGroup:
+    """Equal workers of a cluster, by count.
+
+    Parameters
+    ----------
+    name
+        Name of the group.
+    n_desired
+        How many are wanted. [1]
+    n_requested
+        How many were asked of the machine or of Kubernetes. [1]
+    n_observed
+        How many have joined the head. [1]
+    """
+
+    name: str
+    n_desired: int
+    n_requested: int
+    n_observed: int
+
+
+@dataclass(frozen=True)
+class Node:
+    """One Ray node, as the head reports it.
+
+    Parameters
+    ----------
+    node_id
+        Ray's hexadecimal id.
+    ip, hostname
+        Its address and the name of its machine.
+    is_head
+        Whether it is the head.
+    is_alive
+        Whether Ray counts it as alive.
+    cpus, gpus
+        What Ray may schedule on it. [1]
+    memory_bytes
+        What Ray may schedule on it. [bytes]
+    cpu_used_fraction
+        Share of its CPUs in use. [1]
+    memory_used_bytes, memory_total_bytes
+        Memory of the machine or pod. [bytes]
+    gpu_samples
+        One reading of each of its GPUs.
+    """
+
+    node_id: str
+    ip: str
+    hostname: str
+    is_head: bool
+    is_alive: bool
+    cpus: float
+    gpus: float
+    memory_bytes: int
+    cpu_used_fraction: float
+    memory_used_bytes: int
+    memory_total_bytes: int
+    gpu_samples: tuple[GpuSample, ...] = ()
+
+
+@dataclass(frozen=True)
+class GpuSample:
+    """One reading of one GPU.
+
+    Parameters
+    ----------
+    gpu_index
+        Index on its node, from 0. [1]
+    name
+        Product name.
+    busy_fraction
+        Share of time in which kernels ran; None where the driver does not tell. [1]
+    memory_used_bytes, memory_total_bytes
+        Device memory. [bytes]
+    power_w
+        Power draw; None where the driver does not tell. [W]
+    temperature_c
+        Temperature; None where the driver does not tell. [degree Celsius]
+    """
+
+    gpu_index: int
+    name: str
+    busy_fraction: float | None
+    memory_used_bytes: int
+    memory_total_bytes: int
+    power_w: float | None
+    temperature_c: float | None
+
+
+@dataclass(frozen=True)
+class HeadAddress:
+    """How this program reaches a head.
+
+    Parameters
+    ----------
+    dashboard_url
+        Base URL of the dashboard and the Jobs API.
+    gcs_address
+        ``host:port`` for drivers on the same machine.
+    client_url
+        ``ray://host:port`` of the Ray Client server.
+    token_path
+        File that holds the token; empty when the head asks for none.
+    """
+
+    dashboard_url: str
+    gcs_address: str
+    client_url: str
+    token_path: str = ""
+
+
+@dataclass(frozen=True)
+class ClusterState:
+    """A cluster as observed.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    uid
+        Random id of this start of it: a later cluster of the same name has another.
+    target
+        Where it is.
+    phase
+        Where it stands.
+    reason
+        Why it stands there, one sentence; empty when all is well.
+    profile
+        Name of the profile it was made from; empty for an adopted one.
+    origin
+        Who started it.
+    project
+        The project directory in which it was asked for.
+    address
+        How to reach its head.
+    groups
+        Its worker groups.
+    started_ms
+        When it was asked for. [ms since 1970-01-01 UTC]
+    pid
+        Process id of a local head; 0 elsewhere. [1]
+    python
+        The interpreter that runs jobs on it.
+    ray_version, python_version
+        Versions on the head; empty when unknown.
+    log_dir
+        Directory of the logs of a local head.
+    spec
+        What was asked for.
+    """
+
+    name: str
+    uid: str
+    target: str
+    phase: ClusterPhase
+    reason: str
+    profile: str
+    origin: Origin
+    project: str
+    address: HeadAddress
+    groups: tuple[WorkerGroup, ...]
+    started_ms: int
+    pid: int
+    python: str
+    ray_version: str
+    python_version: str
+    log_dir: str
+    spec: ClusterSpec

@@ -1,0 +1,238 @@
+"""One notebook submitted: as ordered, as it goes, and how it ended."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+
+class JobPhase(enum.Enum):
+    """Where a job stands."""
+
+    #: On record, not running yet.
+    PENDING = "pending"
+    #: The runner has it.
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    #: Somebody stopped it.
+    STOPPED = "stopped"
+    #: No verdict, and nothing that could still give one.
+    LOST = "lost"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more will happen."""
+        return self not in {JobPhase.PENDING, JobPhase.RUNNING}
+
+
+class Cause(enum.Enum):
+    """Why a job ended as it did."""
+
+    NONE = ""
+    CELL_ERROR = "cell_error"
+    KERNEL_DIED = "kernel_died"
+    CELL_TIMEOUT = "cell_timeout"
+    DEADLINE = "deadline"
+    STOPPED = "stopped"
+    HEAD_LOST = "head_lost"
+    RUNNER_KILLED = "runner_killed"
+    RUNNER_ERROR = "runner_error"
+    NOT_STARTED = "not_started"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a job ended.
+
+    Parameters
+    ----------
+    phase
+        A terminal phase.
+    cause
+        Why, for programs.
+    summary
+        Why, one sentence for people; empty when it succeeded.
+    failed_cell
+        Index of the cell at which it ended, among the cells of the executed notebook; -1 for
+        none. [1]
+    ename, evalue
+        Name and text of the exception of a failed cell.
+    """
+
+    phase: JobPhase
+    cause: Cause = Cause.NONE
+    summary: str = ""
+    failed_cell: int = -1
+    ename: str = ""
+    evalue: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a notebook is.
+
+    Parameters
+    ----------
+    n_done, n_cells
+        Code cells finished, and in all. [1]
+    cell_number
+        The code cell that runs now, from 1; 0 before the first. [1]
+    cell_preview
+        First line of that cell.
+    elapsed_s
+        Since the runner began. [s]
+    cell_elapsed_s
+        Since that cell began. [s]
+    """
+
+    n_done: int
+    n_cells: int
+    cell_number: int
+    cell_preview: str
+    elapsed_s: float
+    cell_elapsed_s: float
+
+
+@dataclass(frozen=True)
+class JobOrder:
+    """All that a runner must know, kept as an artifact of the run.
+
+    Parameters
+    ----------
+    name
+        Name of the job, and its submission id in Ray.
+    notebook
+        Path of the notebook inside the bundle, with ``/``.
+    bundle
+        Artifact path of the packed bundle.
+    parameters
+        Values to inject, JSON-compatible.
+    kernel_name
+        The Jupyter kernel to run it with.
+    language
+        The kernel's language, in lower case.
+    cell_timeout_s
+        Longest time for one cell; None for no limit. [s]
+    deadline_s
+        Longest time for the job; None for no limit. [s]
+    env
+        Environment variables for the kernel and for Ray's workers.
+    sample_interval_s
+        Time between two samples of the nodes. [s]
+    depth
+        0 for a job that a person submitted, 1 for one that a job submitted. [1]
+    """
+
+    name: str
+    notebook: str
+    bundle: str
+    parameters: dict[str, Any] = field(default_factory=dict)
+    kernel_name: str = "python3"
+    language: str = "python"
+    cell_timeout_s: float | None = None
+    deadline_s: float | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    sample_interval_s: float = 10.0
+    depth: int = 0
+
+
+class LivePhase(enum.Enum):
+    """What the Jobs API of a head says. Source: ray/dashboard/modules/job/common.py, JobStatus."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    STOPPED = "STOPPED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether Ray's job has ended."""
+        return self not in {LivePhase.PENDING, LivePhase.RUNNING}
+
+
+@dataclass(frozen=True)
+class LiveJob:
+    """A job as the Jobs API of a head tells it.
+
+    Parameters
+    ----------
+    submission_id
+        The name of the job.
+    phase
+        Ray's word.
+    message
+        Ray's sentence.
+    exit_code
+        Exit code of the driver; None while it runs or when unknown. [1]
+    started_ms, ended_ms
+        Ray's times; 0 when not yet. [ms since 1970-01-01 UTC]
+    metadata
+        What was sent along at submission.
+    """
+
+    submission_id: str
+    phase: LivePhase
+    message: str = ""
+    exit_code: int | None = None
+    started_ms: int = 0
+    ended_ms: int = 0
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class JobState:
+    """A job as observed.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    phase
+        Where it stands.
+    cause, reason
+        Why it ended so: for programs, and one sentence for people.
+    notebook
+        The notebook, as it was named at submission.
+    cluster, target, profile
+        Where it runs.
+    run_id, experiment, tracking_uri
+        Its MLflow run.
+    parameters
+        As submitted.
+    progress
+        How far it is; None before the runner has it.
+    submitted_ms, started_ms, ended_ms
+        Times; 0 when not yet. [ms since 1970-01-01 UTC]
+    heartbeat_ms
+        Last sign of the runner; 0 when none. [ms since 1970-01-01 UTC]
+    failed_cell
+        Index of the cell at which it ended; -1 for none. [1]
+    parent_run_id
+        Run of the job that submitted this one; empty for none.
+    results_dir
+        Where its results are kept on this machine once fetched.
+    """
+
+    name: str
+    phase: JobPhase
+    cause: Cause
+    reason: str
+    notebook: str
+    cluster: str
+    target: str
+    profile: str
+    run_id: str
+    experiment: str
+    tracking_uri: str
+    parameters: dict[str, str]
+    progress: Progress | None
+    submitted_ms: int
+    started_ms: int
+    ended_ms: int
+    heartbeat_ms: int
+    failed_cell: int
+    parent_run_id: str
+    results_dir: str

@@ -1,0 +1,27 @@
+"""A Jupyter kernel that can be started."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class KernelSpec:
+    """A kernel that can be started.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    language
+        Its language, in lower case.
+    argv
+        Its command line.
+    env
+        Environment variables that its spec sets.
+    """
+
+    name: str
+    language: str
+    argv: tuple[str, ...]
+    env: dict[str, str] = field(default_factory=dict)

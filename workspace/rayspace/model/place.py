@@ -1,0 +1,24 @@
+"""Which machine and which person this program works for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Place:
+    """A machine and a person.
+
+    Parameters
+    ----------
+    host
+        Name of the machine.
+    user
+        Name of the person.
+    records
+        Directory of the records of clusters.
+    """
+
+    host: str
+    user: str
+    records: str

@@ -1,0 +1,112 @@
+"""The MLflow run of a job: what it is tagged with, and where its artifacts lie."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+
+
+class RunStatus(enum.Enum):
+    """MLflow's word for a run. Source: mlflow/entities/run_status.py."""
+
+    SCHEDULED = "SCHEDULED"
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    KILLED = "KILLED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended."""
+        return self not in {RunStatus.SCHEDULED, RunStatus.RUNNING}
+
+
+class Tag:
+    """Tags of a job's run. All but MLflow's own begin with ``rayspace.``."""
+
+    JOB = "rayspace.job"
+    NOTEBOOK = "rayspace.notebook"
+    SOURCE_DIR = "rayspace.source_dir"
+    CLUSTER = "rayspace.cluster"
+    TARGET = "rayspace.target"
+    PROFILE = "rayspace.profile"
+    SUBMITTED_MS = "rayspace.submitted_ms"
+    DEPTH = "rayspace.depth"
+    #: Name of the machine of a local cluster.
+    HOST = "rayspace.host"
+    #: Which start of the cluster, and where its record is kept: names alone may be many people's.
+    CLUSTER_UID = "rayspace.cluster_uid"
+    RECORDS = "rayspace.records"
+    #: When Ray took the job; absent while its files are still on the way.
+    ACCEPTED_MS = "rayspace.accepted_ms"
+    RETRY_OF = "rayspace.retry_of"
+    #: Written by the runner.
+    ATTEMPT = "rayspace.attempt"
+    SESSION = "rayspace.session"
+    HEARTBEAT_MS = "rayspace.heartbeat_ms"
+    PROGRESS = "rayspace.progress"
+    #: The verdict; a run without PHASE has none.
+    PHASE = "rayspace.phase"
+    CAUSE = "rayspace.cause"
+    SUMMARY = "rayspace.summary"
+    FAILED_CELL = "rayspace.failed_cell"
+    ENAME = "rayspace.ename"
+    EVALUE = "rayspace.evalue"
+    #: Where the code came from.
+    GIT_COMMIT = "rayspace.git_commit"
+    GIT_DIRTY = "rayspace.git_dirty"
+    RAYSPACE_VERSION = "rayspace.version"
+    RAY_VERSION = "rayspace.ray_version"
+    PYTHON_VERSION = "rayspace.python_version"
+    MLFLOW_VERSION = "rayspace.mlflow_version"
+    #: MLflow's own.
+    PARENT_RUN_ID = "mlflow.parentRunId"
+    SOURCE_NAME = "mlflow.source.name"
+    SOURCE_TYPE = "mlflow.source.type"
+    MLFLOW_GIT_COMMIT = "mlflow.source.git.commit"
+    USER = "mlflow.user"
+
+
+class Artifact:
+    """Artifact paths of a job's run."""
+
+    ORDER = "rayspace/job.json"
+    BUNDLE = "rayspace/bundle.tar.gz"
+    SOURCE_DIR = "source"
+    #: The executed notebook and its HTML; while the job runs, the latest snapshot.
+    RESULTS_DIR = "results"
+    DRIVER_LOG = "logs/driver.log"
+    PACKAGES = "environment/packages.txt"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run as the tracking server keeps it.
+
+    Parameters
+    ----------
+    run_id, name
+        Its id and its name.
+    experiment_id, experiment
+        Id and name of its experiment.
+    status
+        MLflow's status.
+    started_ms, ended_ms
+        Times; 0 when not yet. [ms since 1970-01-01 UTC]
+    params, metrics, tags
+        What it holds; of a metric the latest value.
+    artifact_uri
+        Where its artifacts lie.
+    """
+
+    run_id: str
+    name: str
+    experiment_id: str
+    experiment: str
+    status: RunStatus
+    started_ms: int
+    ended_ms: int
+    artifact_uri: str = ""
+    params: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)

@@ -1,0 +1,134 @@
+"""A notebook to ship: as asked, and as it would be done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from rayspace.model.bundle import BundlePlan
+    from rayspace.model.job import JobOrder
+    from rayspace.model.notebook import Notebook
+
+
+@dataclass(frozen=True)
+class SubmitRequest:
+    """A notebook to ship, as asked.
+
+    Parameters
+    ----------
+    notebook_path
+        The notebook.
+    parameters
+        Values by name: texts are converted to the type of the parameter, others are checked.
+    include
+        Globs of files that travel although they are ignored.
+    env
+        Environment variables of the kernel and of Ray's workers.
+    deadline_s, cell_timeout_s
+        Limits of the job and of each cell; None for none. [s]
+    sample_interval_s
+        Time between two samples of the nodes. [s]
+    experiment
+        Name of the MLflow experiment when the notebook names none.
+    parent_run_id
+        Run of the job that submits this one; empty for a person's.
+    depth
+        0 for a person's job, 1 for one that a job submits. [1]
+    """
+
+    notebook_path: Path
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    include: Sequence[str] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    deadline_s: float | None = None
+    cell_timeout_s: float | None = None
+    sample_interval_s: float = 10.0
+    experiment: str = "rayspace"
+    parent_run_id: str = ""
+    depth: int = 0
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An order that was checked as far as no cluster is needed for it.
+
+    Parameters
+    ----------
+    request
+        What was asked.
+    notebook
+        Its notebook.
+    given
+        Values of parameters, converted to their types.
+    parameters
+        Effective values by name: those given, and the notebook's own.
+    bundle
+        The files that would travel.
+    """
+
+    request: SubmitRequest
+    notebook: Notebook
+    given: dict[str, Any]
+    parameters: dict[str, Any]
+    bundle: BundlePlan
+
+
+@dataclass(frozen=True)
+class SubmitPlan:
+    """What a submission would do.
+
+    Parameters
+    ----------
+    notebook
+        The notebook, as asked.
+    cluster
+        The cluster that would run it.
+    experiment
+        The MLflow experiment.
+    parameters
+        Effective values by name: those given, and the notebook's own.
+    bundle
+        The files that would travel.
+    warnings
+        One sentence each.
+    order
+        What the runner would be told.
+    """
+
+    notebook: str
+    cluster: str
+    experiment: str
+    parameters: dict[str, Any]
+    bundle: BundlePlan
+    warnings: tuple[str, ...]
+    order: JobOrder
+
+
+@dataclass(frozen=True)
+class JobDefaults:
+    """What a submission takes when nobody says otherwise.
+
+    Parameters
+    ----------
+    experiment
+        Name of the MLflow experiment when the notebook names none.
+    sample_interval_s
+        Time between two samples of the nodes. [s]
+    parent_run_id, depth
+        Set inside a job: its run, and how deep it is itself plus one. [1]
+    own_notebook
+        Set inside a job: the name of its notebook, which it must not submit again.
+    own_job
+        Set inside a job: its name.
+    """
+
+    experiment: str = "rayspace"
+    sample_interval_s: float = 10.0
+    parent_run_id: str = ""
+    depth: int = 0
+    own_notebook: str = ""
+    own_job: str = ""

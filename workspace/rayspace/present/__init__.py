@@ -1,0 +1,1 @@
+"""Show values to people: text for terminals, HTML and widgets for notebooks."""

@@ -1,0 +1,159 @@
+"""Text for terminals."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
+from rich.text import Text
+
+from rayspace.present import words
+from rayspace.verbs import Listing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from rayspace.errors import RayspaceError
+
+_ROWS: dict[str, Callable[[Any], dict[str, str]]] = {
+    "nodes": words.node_row,
+    "profiles": words.profile_row,
+    "checks": words.check_row,
+}
+_EMPTY = {
+    "clusters": "There is no cluster. Start one on this machine with: rayspace cluster up laptop",
+    "jobs": "There is no job yet. Submit one with: rayspace job submit NOTEBOOK.ipynb",
+    "nodes": "The cluster has no nodes.",
+    "profiles": "There are no profiles.",
+    "checks": "Nothing was checked.",
+}
+#: Columns that bear a colour.
+_COLOURED = {"phase", "state"}
+#: Columns of sentences: they come last, in a terminal below their row where they do not fit in it.
+_SENTENCES = ("why", "what", "found", "what helps")
+#: Sentences that a terminal shows one line of; the others hold what somebody copies.
+_SHORTENED = {"why", "what"}
+#: Columns that a narrow terminal goes without; a job's name begins with that of its notebook.
+_DISPENSABLE = ("notebook", "target", "from", "cluster")
+_GAP = 2
+
+
+def rows_of(listing: Listing) -> list[dict[str, str]]:
+    """Describe each thing of a listing in a row."""
+    now_ms = time.time_ns() // 1_000_000
+    if listing.kind == "clusters":
+        return [words.cluster_row(item, listing.chosen, now_ms) for item in listing.items]
+    if listing.kind == "jobs":
+        return [words.job_row(item, now_ms) for item in listing.items]
+    return [_ROWS[listing.kind](item) for item in listing.items]
+
+
+def columns_of(rows: list[dict[str, str]]) -> list[str]:
+    """Name the columns of a table; one that says nothing in any row is left out."""
+    return [name for name in rows[0] if any(row[name] for row in rows)]
+
+
+def empty_text(listing: Listing) -> str:
+    """Say that there is nothing, and what comes next."""
+    return _EMPTY[listing.kind]
+
+
+def show(value: Any, console: Console) -> None:
+    """Print a value: fitted to a terminal, or whole and a line each for files and programs.
+
+    Parameters
+    ----------
+    value
+        A `Listing` or a value of the model.
+    console
+        Where to.
+    """
+    if not isinstance(value, Listing):
+        _show_facts(value, console)
+        return
+    rows = [{name: " ".join(text.split()) for name, text in row.items()} for row in rows_of(value)]
+    if not rows:
+        console.print(empty_text(value), soft_wrap=True, markup=False)
+        return
+    columns = columns_of(rows)
+    sentences = [name for name in _SENTENCES if name in columns]
+    columns = [name for name in columns if name not in sentences]
+    if console.is_terminal:
+        _show_fitted(rows, columns, sentences, console)
+        return
+    widths = _widths(rows, [*columns, *sentences])
+    for row in (dict(zip(widths, widths, strict=True)), *rows):
+        console.print(_line(row, widths), soft_wrap=True)
+
+
+def _show_fitted(
+    rows: list[dict[str, str]], columns: list[str], sentences: list[str], console: Console
+) -> None:
+    widths = _widths(rows, columns)
+    for name in _DISPENSABLE:
+        if sum(widths.values()) + _GAP * (len(widths) - 1) > console.width:
+            widths.pop(name, None)
+    start = sum(widths.values()) + _GAP * len(widths)
+    head = {name: name for name in [*columns, *sentences]}
+    beside = False
+    lines: list[Text] = []
+    for row in rows:
+        line, below = _line(row, widths), [name for name in sentences if row[name]]
+        if below and start + cell_len(row[below[0]]) <= console.width:
+            beside = True
+            line.pad_right(start - line.cell_len)
+            line.append(row[below.pop(0)])
+        lines.append(line)
+        for name in below:
+            text = Text(f"  {row[name]}", style="dim")
+            if name in _SHORTENED:
+                text.truncate(console.width, overflow="ellipsis")
+            lines.append(text)
+    title = _line(head, widths)
+    if beside:
+        title.pad_right(start - title.cell_len)
+        title.append(sentences[0])
+    title.stylize("bold")
+    for line in (title, *lines):
+        console.print(line, soft_wrap=True)
+
+
+def _widths(rows: list[dict[str, str]], columns: list[str]) -> dict[str, int]:
+    return {name: max(cell_len(name), *(cell_len(row[name]) for row in rows)) for name in columns}
+
+
+def _line(row: dict[str, str], widths: dict[str, int]) -> Text:
+    line = Text()
+    for name, width in widths.items():
+        # A dash keeps the columns of other programs apart.
+        text = row[name] or ("" if name in _SENTENCES else "-")
+        line.append(text, words.COLOURS.get(text, "") if name in _COLOURED else "")
+        line.append(" " * (width - cell_len(text) + _GAP))
+    line.rstrip()
+    return line
+
+
+def _show_facts(value: Any, console: Console) -> None:
+    pairs = words.facts(value)
+    width = max(len(name) for name, _ in pairs)
+    for name, text in pairs:
+        style = words.COLOURS.get(text, "") if name in _COLOURED else ""
+        lines = text.split("\n")
+        console.print(
+            Text(f"{name:<{width}}  ", style="dim"),
+            Text(lines[0], style=style),
+            sep="",
+            soft_wrap=True,
+        )
+        for line in lines[1:]:
+            console.print(Text(" " * (width + 2) + line), soft_wrap=True)
+
+
+def show_error(error: RayspaceError, console: Console) -> None:
+    """Print an error and what helps."""
+    console.print(Text("error: ", style="red"), Text(error.message), sep="", soft_wrap=True)
+    if error.hint:
+        console.print(Text("hint:  ", style="cyan"), Text(error.hint), sep="", soft_wrap=True)

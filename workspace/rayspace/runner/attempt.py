@@ -1,0 +1,248 @@
+"""One attempt at a job: the inner of the runner's two processes.
+
+It fetches the order, claims the job, runs the notebook, and completes the record; whatever happens
+in between, there is a verdict. Nobody but the runner sets the status of the job's run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import traceback
+from dataclasses import fields
+from typing import TYPE_CHECKING, TypeVar
+
+from rayspace.core.lifecycle import STATUS_OF_PHASE
+from rayspace.errors import GatewayError, JobNotFoundError, RayspaceError
+from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
+from rayspace.model.run import Artifact, RunStatus
+from rayspace.runner.claim import claim
+from rayspace.runner.dashboard import Dashboard
+from rayspace.runner.exit_codes import exit_code
+from rayspace.runner.log import RunnerLog
+from rayspace.runner.settings import RunnerSettings
+from rayspace.runner.spool import Spool
+from rayspace.runner.stopping import StopRequested, StopSignals
+from rayspace.runner.store import BUDGET_S, RecordStore
+from rayspace.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rayspace.gateways.contracts import RunGateway
+    from rayspace.model.run import RunRecord
+    from rayspace.runner.notebook_job import NotebookJob
+
+T = TypeVar("T")
+
+#: How long a tracking server that is away is waited for before the notebook. [s]
+_PATIENCE_S = 120.0
+_PAUSE_S = 2.0
+#: Ray kills what has not ended 60 s after a stop, and a driver without its head after 46 s. [s]
+_BUDGETS_S = {Cause.STOPPED: 30.0, Cause.HEAD_LOST: 15.0}
+#: The supervisor copies a line within milliseconds. [s]
+_DRAIN_S = 2.0
+#: What MLflow's client does in this process: retries are ours.
+_CLIENT_ENV = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+
+
+def main() -> int:
+    """Run the attempt that the environment names.
+
+    Returns
+    -------
+    int
+        The exit code of the runner. [1]
+    """
+    started_s = time.monotonic()
+    signals = StopSignals()
+    signals.install()
+    # The notebook's own MLflow must not inherit what we set for ours.
+    inherited = dict(os.environ)
+    for name, value in _CLIENT_ENV.items():
+        os.environ.setdefault(name, value)
+    settings = RunnerSettings.from_environment(inherited)
+    from rayspace.gateways.mlflow import MlflowRunGateway
+
+    runs = MlflowRunGateway(settings.tracking_uri, settings.artifact_root)
+    log = RunnerLog(secrets=settings.secrets)
+    return Attempt(settings, inherited, runs, log, signals, started_s).run()
+
+
+class Attempt:
+    """One attempt.
+
+    Parameters
+    ----------
+    settings
+        What the runner is told.
+    inherited
+        The environment that it was started with.
+    runs
+        The tracking server.
+    log
+        The log of the job.
+    signals
+        Receives a stop.
+    started_s
+        When the runner began, on the monotonic clock. [s]
+    """
+
+    def __init__(
+        self,
+        settings: RunnerSettings,
+        inherited: Mapping[str, str],
+        runs: RunGateway,
+        log: RunnerLog,
+        signals: StopSignals,
+        started_s: float,
+    ) -> None:
+        self._settings = settings
+        self._inherited = inherited
+        self._runs = runs
+        self._log = log
+        self._signals = signals
+        self._started_s = started_s
+        self._run_id = settings.run_id
+        self._spool = Spool(settings.spool_dir)
+        self._dashboard = Dashboard(settings.dashboard_url, settings.ray_address, inherited)
+        self._job: NotebookJob | None = None
+        self._last_line = ""
+
+    def run(self) -> int:
+        """Run the attempt and return its exit code. [1]"""
+        try:
+            verdict = self._verdict()
+        except StopRequested:
+            verdict = Verdict(JobPhase.STOPPED, Cause.STOPPED, "The job was stopped as it began.")
+        except RayspaceError as exc:
+            verdict = Verdict(JobPhase.FAILED, Cause.RUNNER_ERROR, str(exc))
+        except ImportError as exc:
+            self._log.line(traceback.format_exc())
+            verdict = Verdict(
+                JobPhase.FAILED,
+                Cause.RUNNER_ERROR,
+                f"The package {exc.name!r} is missing where the job runs, which needs papermill,"
+                " ipykernel and mlflow.",
+            )
+        except Exception as exc:  # noqa: BLE001  the last place that can still give a verdict
+            self._log.line(traceback.format_exc())
+            verdict = Verdict(JobPhase.FAILED, Cause.RUNNER_ERROR, f"The runner failed: {exc!r}")
+        self._signals.finish()
+        if self._spool.is_stored:
+            return exit_code(verdict)
+        return exit_code(verdict) if self._store(verdict) else max(exit_code(verdict), 1)
+
+    def _verdict(self) -> Verdict:
+        run = self._patiently(lambda: self._runs.get(self._run_id))
+        session_name = self._dashboard.session_name()
+        claimed = claim(run, session_name)
+        if claimed.verdict is not None and claimed.is_recorded:
+            # The head submitted a job again that had ended: its verdict stands.
+            self._log.line(f"rayspace: the job has ended already: {claimed.verdict.phase.value}.")
+            self._complete_status(run, claimed.verdict)
+            self._spool.write_verdict(claimed.verdict)
+            self._spool.mark_stored()
+            return claimed.verdict
+        order = self._patiently(self._fetch_order)
+        self._patiently(lambda: self._runs.update(self._run_id, tags=claimed.tags(session_name)))
+        if claimed.verdict is not None:
+            self._fetch_earlier_results(order)
+            return claimed.verdict
+        self._patiently(lambda: self._runs.set_status(self._run_id, RunStatus.RUNNING))
+        self._fetch_bundle(order)
+        return self._execute(order, run)
+
+    def _execute(self, order: JobOrder, run: RunRecord) -> Verdict:
+        from rayspace.runner.notebook_job import NotebookJob
+
+        self._job = NotebookJob(
+            order=order,
+            run=run,
+            settings=self._settings,
+            inherited=self._inherited,
+            runs=self._runs,
+            spool=self._spool,
+            dashboard=self._dashboard,
+            log=self._log,
+            started_s=self._started_s,
+        )
+        return self._job.run(self._signals)
+
+    def _store(self, verdict: Verdict) -> bool:
+        budget_s = _BUDGETS_S.get(verdict.cause, BUDGET_S)
+        store = RecordStore(self._runs, self._run_id, self._spool, self._log, budget_s)
+        verdict = store.mark_notebook(verdict)
+        tags, metrics = self._job.close(verdict.cause) if self._job is not None else ({}, [])
+        elapsed = format_duration(time.monotonic() - self._started_s)
+        if verdict.phase is JobPhase.SUCCEEDED:
+            self._last_line = f"rayspace: the job succeeded in {elapsed}."
+        else:
+            how = verdict.phase.value
+            self._last_line = f"rayspace: the job {how} in {elapsed}: {verdict.summary}"
+        self._log.line(self._last_line)
+        return store.store(verdict, tags=tags, metrics=metrics, drain_log=self._drain_log)
+
+    def _drain_log(self) -> None:
+        """Wait until the supervisor has written our last line to the log that is stored."""
+        give_up_s = time.monotonic() + _DRAIN_S
+        line = self._last_line.encode(errors="replace")
+        while time.monotonic() < give_up_s:
+            with self._spool.driver_log.open("rb") as stream:
+                size = stream.seek(0, os.SEEK_END)
+                stream.seek(max(0, size - 4 * len(line) - 4096))
+                if line in stream.read():
+                    return
+            time.sleep(0.01)
+
+    def _fetch_order(self) -> JobOrder:
+        path = self._runs.download(self._run_id, Artifact.ORDER, self._spool.directory / "order")
+        content = json.loads(path.read_bytes())
+        # A newer submitter may say more than this runner understands.
+        known = {field.name for field in fields(JobOrder)}
+        return JobOrder(**{key: value for key, value in content.items() if key in known})
+
+    def _fetch_bundle(self, order: JobOrder) -> None:
+        from rayspace.gateways.archive import unpack
+
+        archive = self._patiently(
+            lambda: self._runs.download(
+                self._run_id, order.bundle, self._spool.directory / "bundle"
+            )
+        )
+        unpack(archive, self._spool.work_dir)
+        archive.unlink()
+
+    def _fetch_earlier_results(self, order: JobOrder) -> None:
+        """Take over the last snapshot of the attempt that was cut off."""
+        name = order.notebook.rpartition("/")[2]
+        try:
+            path = self._patiently(
+                lambda: self._runs.download(
+                    self._run_id, f"{Artifact.RESULTS_DIR}/{name}", self._spool.directory / "old"
+                )
+            )
+        except JobNotFoundError:
+            return
+        path.replace(self._spool.results_dir / name)
+
+    def _complete_status(self, run: RunRecord, verdict: Verdict) -> None:
+        if not run.status.is_terminal:
+            status = STATUS_OF_PHASE[verdict.phase]
+            self._patiently(lambda: self._runs.set_status(self._run_id, status))
+
+    def _patiently(self, action: Callable[[], T]) -> T:
+        """Do something as soon as the tracking server answers."""
+        give_up_s = time.monotonic() + _PATIENCE_S
+        has_told = False
+        while True:
+            try:
+                return action()
+            except GatewayError as exc:
+                if time.monotonic() + _PAUSE_S >= give_up_s:
+                    raise
+                if not has_told:
+                    self._log.line(f"rayspace: {exc.message} Trying again.")
+                has_told = True
+                time.sleep(_PAUSE_S)

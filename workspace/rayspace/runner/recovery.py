@@ -1,0 +1,78 @@
+"""Finish what an attempt could not: give its verdict and store what it left in the spool.
+
+Runs in the supervisor, after the attempt has ended. What it left may be incomplete, but no file of
+the spool is ever half written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from typing import TYPE_CHECKING
+
+from rayspace.model.run import Tag
+from rayspace.runner.log import RunnerLog
+from rayspace.runner.processes import kill_group
+from rayspace.runner.settings import RunnerSettings
+from rayspace.runner.store import RecordStore
+from rayspace.runner.verdicts import killed_verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from rayspace.gateways.contracts import RunGateway
+    from rayspace.runner.spool import Spool
+
+
+def recover(
+    environment: Mapping[str, str],
+    spool: Spool,
+    returncode: int,
+    *,
+    stopped: bool,
+    runs: RunGateway | None = None,
+) -> None:
+    """Store the record of an attempt that ended without having done so.
+
+    Parameters
+    ----------
+    environment
+        The environment that the attempt was given.
+    spool
+        What it left.
+    returncode
+        How it ended. [1]
+    stopped
+        Whether it was asked to stop.
+    runs
+        The tracking server; that of the environment when None.
+    """
+    settings = RunnerSettings.from_environment(environment)
+    log = RunnerLog(_to_log_and_stdout(spool), settings.secrets)
+    kernel = spool.kernel
+    if kernel is not None and kill_group(kernel):
+        log.line("rayspace: the kernel, which had outlived the runner, was killed.")
+    if runs is None:
+        from rayspace.gateways.mlflow import MlflowRunGateway
+
+        # Credentials are in the environment of the attempt, not in ours.
+        os.environ.update(settings.credentials)
+        runs = MlflowRunGateway(settings.tracking_uri, settings.artifact_root)
+    store = RecordStore(runs, settings.run_id, spool, log)
+    verdict = spool.verdict
+    if verdict is None:
+        verdict = store.mark_notebook(killed_verdict(returncode, stopped=stopped))
+        log.line(f"rayspace: {verdict.summary}")
+    store.store(verdict, tags={Tag.HEARTBEAT_MS: str(time.time_ns() // 1_000_000)})
+
+
+def _to_log_and_stdout(spool: Spool) -> Callable[[bytes], None]:
+    def write(content: bytes) -> None:
+        # A full disk or a closed output must not keep the verdict from being stored.
+        with contextlib.suppress(OSError), spool.driver_log.open("ab") as stream:
+            stream.write(content)
+        with contextlib.suppress(OSError):
+            os.write(1, content)
+
+    return write

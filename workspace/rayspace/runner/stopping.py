@@ -1,0 +1,59 @@
+"""Turn the signals that stop a job into what fits the moment.
+
+Before the notebook runs a stop ends what goes on, by an exception; while it runs the execution is
+cut off; afterwards nothing is left to stop, and the record is completed.
+"""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from rayspace.model.job import Cause
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from rayspace.runner.execution import Execution
+
+
+class StopRequested(BaseException):
+    """The job is to stop, and its notebook has not begun.
+
+    Like KeyboardInterrupt it is no Exception: libraries must not swallow it.
+    """
+
+
+class StopSignals:
+    """Receives SIGTERM and SIGINT."""
+
+    def __init__(self) -> None:
+        self._execution: Execution | None = None
+        self._raises = True
+        #: Whether a stop was asked for.
+        self.is_requested = False
+
+    def install(self) -> None:
+        """Begin to receive; in the main thread."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._receive)
+
+    def hand_to(self, execution: Execution) -> None:
+        """From now on a stop cuts this execution off."""
+        self._raises = False
+        self._execution = execution
+        if self.is_requested:
+            execution.interrupt(Cause.STOPPED)
+
+    def finish(self) -> None:
+        """From now on a stop changes nothing."""
+        self._raises = False
+        self._execution = None
+
+    def _receive(self, _number: int, _frame: FrameType | None) -> None:
+        self.is_requested = True
+        if self._execution is not None:
+            self._execution.interrupt(Cause.STOPPED)
+        elif self._raises:
+            self._raises = False
+            raise StopRequested

@@ -1,0 +1,148 @@
+"""Bring the results of a job to this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rayspace.errors import NotFoundError, StorageError
+from rayspace.model.run import Artifact, Tag
+from rayspace.names import is_safe_name, safe_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rayspace.gateways.contracts import RunGateway
+    from rayspace.model.place import Place
+    from rayspace.model.run import RunRecord
+
+
+@dataclass(frozen=True)
+class ResultPaths:
+    """Where the results of a job are on this machine; empty for what there is not.
+
+    Parameters
+    ----------
+    job
+        The job.
+    run_id
+        Its run.
+    directory
+        The folder that holds them.
+    notebook, html, log
+        The executed notebook, its page, and the driver's log.
+    """
+
+    job: str
+    run_id: str
+    directory: str
+    notebook: str
+    html: str
+    log: str
+
+
+def notebook_name(run: RunRecord) -> str:
+    """Return the name of a job's notebook, as the name of a file and nothing more."""
+    name = Path(run.tags.get(Tag.NOTEBOOK, "")).name
+    return name if name.endswith(".ipynb") else "notebook.ipynb"
+
+
+def _home(run: RunRecord, place: Place) -> Path:
+    """Return the folder for a job's results: beside its source where that is ours.
+
+    Whoever can write to the tracking server chooses the tags, so they may not choose where on this
+    machine files are written.
+    """
+    source = Path(run.tags.get(Tag.SOURCE_DIR, "."))
+    ours = (run.tags.get(Tag.HOST), run.tags.get(Tag.USER)) == (place.host, place.user)
+    job = run.tags.get(Tag.JOB, "")
+    parent = source if ours and source.is_dir() else Path.cwd()
+    return (
+        parent
+        / f"{Path(notebook_name(run)).stem}.runs"
+        / (job if is_safe_name(job) else safe_name(run.run_id))
+    )
+
+
+def results_dir(run: RunRecord, place: Place) -> str:
+    """Return the folder of results that were fetched; empty while they were not.
+
+    What was fetched before the job ended is no result: it was a snapshot, or the log alone.
+    """
+    home = _home(run, place)
+    try:
+        fetched_ms = (home / notebook_name(run)).stat().st_mtime * 1000
+    except OSError:
+        # Nothing was fetched, or what was can't be looked at.
+        return ""
+    return str(home) if fetched_ms >= run.ended_ms else ""
+
+
+def _fetch_one(runs: RunGateway, run_id: str, artifact: str, target: Path) -> None:
+    """Put an artifact at a path, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as directory:
+        # A copy has the permissions that new files of this person have.
+        copy = Path(directory) / "copy"
+        shutil.copyfile(runs.download(run_id, artifact, Path(directory)), copy)
+        copy.replace(target)
+
+
+async def fetch_results(
+    runs: RunGateway, run: RunRecord, place: Place, *, only: Sequence[str] = ()
+) -> ResultPaths:
+    """Download executed notebook, page and log.
+
+    Parameters
+    ----------
+    runs
+        The tracking server.
+    run
+        The job's run.
+    place
+        This machine and this person.
+    only
+        Artifact paths to fetch; all by default. Other files count if they are there already.
+
+    Returns
+    -------
+    ResultPaths
+        Where they are.
+
+    Raises
+    ------
+    StorageError
+        If they can't be written.
+    """
+    notebook = notebook_name(run)
+    stem = Path(notebook).stem
+    artifacts = {
+        "notebook": f"{Artifact.RESULTS_DIR}/{notebook}",
+        "html": f"{Artifact.RESULTS_DIR}/{stem}.html",
+        "log": Artifact.DRIVER_LOG,
+    }
+    home = _home(run, place)
+    paths: dict[str, str] = {}
+    for key, artifact in artifacts.items():
+        target = home / Path(artifact).name
+        if only and artifact not in only:
+            paths[key] = str(target) if target.exists() else ""
+            continue
+        try:
+            await asyncio.to_thread(_fetch_one, runs, run.run_id, artifact, target)
+            paths[key] = str(target)
+        except NotFoundError:
+            paths[key] = ""
+        except OSError as exc:
+            raise StorageError(
+                f"{home} can't be written: {exc.strerror or exc}.",
+                hint="Free some space or make it writable, then fetch again.",
+                details={"path": str(home), "errno": exc.errno},
+            ) from exc
+    if not any(paths.values()) and home.is_dir() and not any(home.iterdir()):
+        home.rmdir()
+    return ResultPaths(run.tags.get(Tag.JOB, ""), run.run_id, str(home), **paths)

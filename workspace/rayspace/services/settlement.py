@@ -1,0 +1,66 @@
+"""Give a verdict to a job whose runner can't any more, and save what it left."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rayspace.core.interruption import mark_interrupted
+from rayspace.core.lifecycle import STATUS_OF_PHASE, verdict_tags
+from rayspace.errors import NotFoundError
+from rayspace.model.run import Artifact
+from rayspace.services.results import notebook_name
+
+if TYPE_CHECKING:
+    from rayspace.gateways.contracts import RunGateway
+    from rayspace.model.job import Verdict
+    from rayspace.model.run import RunRecord
+
+
+def settle(runs: RunGateway, run: RunRecord, verdict: Verdict, driver_log: str) -> None:
+    """Complete the record of a job.
+
+    The status is set last: who waits for a terminal one finds everything in place. Doing it twice
+    does no harm, so two lookers need not agree.
+
+    Parameters
+    ----------
+    runs
+        The tracking server.
+    run
+        The job's run, without a verdict.
+    verdict
+        How the job ended.
+    driver_log
+        The log as Ray has it; empty when Ray has none any more.
+    """
+    name = notebook_name(run)
+    with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
+        _mark_snapshot(runs, run, verdict, name, Path(directory))
+        present = runs.artifacts(run.run_id, str(Path(Artifact.DRIVER_LOG).parent))
+        if driver_log and Artifact.DRIVER_LOG not in present:
+            path = Path(directory) / Path(Artifact.DRIVER_LOG).name
+            path.write_text(driver_log, "utf-8")
+            runs.upload(run.run_id, path, str(Path(Artifact.DRIVER_LOG).parent))
+    runs.update(run.run_id, tags=verdict_tags(verdict))
+    runs.set_status(run.run_id, STATUS_OF_PHASE[verdict.phase])
+
+
+def _mark_snapshot(
+    runs: RunGateway, run: RunRecord, verdict: Verdict, name: str, directory: Path
+) -> None:
+    """Mark the cell that ran in the last snapshot, which stands where the result would."""
+    try:
+        path = runs.download(run.run_id, f"{Artifact.RESULTS_DIR}/{name}", directory)
+    except NotFoundError:
+        # The job had not begun to run cells: there is nothing to mark.
+        return
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except ValueError:
+        # Half a file, from a runner that was killed while it uploaded; the verdict stands alone.
+        return
+    path.write_text(json.dumps(mark_interrupted(document, verdict.summary), indent=1), "utf-8")
+    runs.upload(run.run_id, path, Artifact.RESULTS_DIR)

@@ -1,0 +1,396 @@
+"""Ship a notebook: check everything, put it on record, start it.
+
+All checks come before the first change, so that a wrong order leaves nothing behind. The run is
+created before the job is started: from then on the record says what was tried, also if it failed.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import contextlib
+import dataclasses
+import json
+import shlex
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rayspace.core.bundle import path_warnings
+from rayspace.core.lifecycle import STATUS_OF_PHASE, verdict_tags
+from rayspace.core.notebook import literal_experiment, mentioned_paths, read_notebook
+from rayspace.core.parameters import convert_parameters, read_parameters
+from rayspace.errors import NotebookFormatError, RayspaceError
+from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
+from rayspace.model.progress import Report, Stage
+from rayspace.model.run import Artifact, Tag
+from rayspace.model.submission import Draft, SubmitPlan, SubmitRequest
+from rayspace.model.wire import to_wire
+from rayspace.names import safe_name
+from rayspace.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from rayspace.gateways.contracts import (
+        Clock,
+        HeadGateway,
+        KernelGateway,
+        RunGateway,
+        WorkfileGateway,
+    )
+    from rayspace.model.bundle import GitState
+    from rayspace.model.cluster import ClusterState
+    from rayspace.model.notebook import Notebook
+    from rayspace.model.parameter import Parameter
+    from rayspace.model.place import Place
+    from rayspace.model.run import RunRecord
+
+
+class Submission:
+    """Ships notebooks to clusters.
+
+    Parameters
+    ----------
+    head
+        The HTTP face of a head.
+    workfiles, kernels
+        Files and kernels of this machine.
+    archive
+        Returns the runner as a file.
+    credentials
+        Writes what the runner needs to reach the tracking server to a private file and returns
+        its path; empty when nothing is needed.
+    clock
+        Tells the time.
+    new_suffix
+        Makes the random end of a job's name.
+    place
+        This machine and this person.
+    """
+
+    def __init__(
+        self,
+        head: HeadGateway,
+        workfiles: WorkfileGateway,
+        kernels: KernelGateway,
+        archive: Callable[[], Path],
+        credentials: Callable[[str], str],
+        clock: Clock,
+        new_suffix: Callable[[], str],
+        place: Place,
+    ) -> None:
+        self._head = head
+        self._workfiles = workfiles
+        self._kernels = kernels
+        self._archive = archive
+        self._credentials = credentials
+        self._clock = clock
+        self._new_suffix = new_suffix
+        self._place = place
+
+    def draft(self, request: SubmitRequest) -> Draft:
+        """Check notebook, parameters and files; changes nothing, and needs no cluster."""
+        path = request.notebook_path.absolute()
+        if path.suffix != ".ipynb":
+            raise NotebookFormatError(
+                f"{path.name} is no notebook: only files that end in .ipynb are shipped.",
+                hint=f"Ship a notebook with a cell that says %run {path.name}: the files beside it"
+                " travel along."
+                if path.suffix == ".py"
+                else "Name a notebook: rayspace job submit NOTEBOOK.ipynb",
+                details={"path": str(path)},
+            )
+        notebook = read_notebook(self._workfiles.read(path), name=path.name)
+        known = _known_parameters(notebook)
+        given = convert_parameters(known, dict(request.parameters))
+        bundle = self._workfiles.plan(path, self._workfiles.root_of(path), request.include)
+        return Draft(request, notebook, given, {**_defaults(known), **given}, bundle)
+
+    def plan(self, draft: Draft, cluster: ClusterState) -> SubmitPlan:
+        """Check an order against kernel and cluster; changes nothing.
+
+        Parameters
+        ----------
+        draft
+            The order as far as it is checked.
+        cluster
+            The cluster that would run it.
+
+        Returns
+        -------
+        SubmitPlan
+            What would be done.
+        """
+        request, notebook, bundle = draft.request, draft.notebook, draft.bundle
+        path = request.notebook_path.absolute()
+        kernel = self._kernels.find(cluster.python, notebook.kernel_name)
+        self._kernels.check(cluster.python, kernel, cluster.ray_version)
+        warnings = path_warnings(
+            bundle,
+            mentioned_paths(notebook),
+            self._workfiles.exists,
+            same_machine=cluster.target == "local",
+        )
+        name = f"{safe_name(path.stem)[:34].rstrip('-')}-{self._new_suffix()}"
+        order = JobOrder(
+            name=name,
+            notebook=bundle.notebook,
+            bundle=Artifact.BUNDLE,
+            parameters=draft.given,
+            kernel_name=kernel.name,
+            language=kernel.language,
+            cell_timeout_s=request.cell_timeout_s,
+            deadline_s=request.deadline_s,
+            env=dict(request.env),
+            sample_interval_s=request.sample_interval_s,
+            depth=request.depth,
+        )
+        return SubmitPlan(
+            notebook=str(request.notebook_path),
+            cluster=cluster.name,
+            experiment=literal_experiment(notebook) or request.experiment,
+            parameters=draft.parameters,
+            bundle=bundle,
+            warnings=tuple(warnings),
+            order=order,
+        )
+
+    async def submit(
+        self,
+        plan: SubmitPlan,
+        request: SubmitRequest,
+        cluster: ClusterState,
+        runs: RunGateway,
+        report: Report,
+    ) -> RunRecord:
+        """Put a checked order on record and start it.
+
+        Parameters
+        ----------
+        plan
+            The checked order.
+        request
+            What was asked.
+        cluster
+            The cluster that runs it.
+        runs
+            The tracking server.
+        report
+            Called with each stage.
+
+        Returns
+        -------
+        RunRecord
+            The job's run.
+        """
+        report(Stage("bundle", plan.bundle.summary(), "done"))
+        for warning in plan.warnings:
+            report(Stage("warning", warning, "note"))
+        path = request.notebook_path.absolute()
+        git = await asyncio.to_thread(self._workfiles.git_state, Path(plan.bundle.root))
+        tags = self._tags(plan.order, cluster, path, git)
+        if request.parent_run_id:
+            tags[Tag.PARENT_RUN_ID] = request.parent_run_id
+        run = await asyncio.to_thread(
+            lambda: runs.create(
+                experiment=plan.experiment,
+                name=plan.order.name,
+                tags=tags,
+                params={key: str(value) for key, value in plan.parameters.items()},
+            )
+        )
+        async with _recorded_failure(runs, run):
+            with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
+                packed = Path(directory) / Path(Artifact.BUNDLE).name
+                await asyncio.to_thread(self._workfiles.pack, plan.bundle, packed)
+                report(Stage("upload", "Uploading the bundle to the run"))
+                await asyncio.to_thread(_upload, runs, run, plan.order, packed, path)
+            await self.start(plan.order, run, cluster, runs)
+        report(Stage("job", f"{plan.order.name} was accepted by {cluster.name}", "done"))
+        return run
+
+    async def start(
+        self, order: JobOrder, run: RunRecord, cluster: ClusterState, runs: RunGateway
+    ) -> None:
+        """Hand a job, whose run holds all it needs, to a cluster."""
+        archive = await asyncio.to_thread(self._archive)
+        env = {
+            "RAYSPACE_RUN_ID": run.run_id,
+            "RAYSPACE_JOB": order.name,
+            "RAYSPACE_CLUSTER": cluster.name,
+            "RAYSPACE_CLUSTER_UID": cluster.uid,
+            "RAYSPACE_PYTHON": cluster.python,
+            "RAYSPACE_RUNNER_PATH": str(archive),
+            "RAYSPACE_DASHBOARD_URL": cluster.address.dashboard_url,
+            "MLFLOW_TRACKING_URI": runs.tracking_uri,
+            # Ray kills what has not ended this long after a stop; its default is 3 s. [s]
+            "RAY_JOB_STOP_WAIT_TIME_S": "60",
+        }
+        credentials = await asyncio.to_thread(self._credentials, order.name)
+        if credentials:
+            env["RAYSPACE_CREDENTIALS_FILE"] = credentials
+        try:
+            await self._head.submit(
+                cluster.address,
+                submission_id=order.name,
+                entrypoint=shlex.join([cluster.python, str(archive)]),
+                env=env,
+                metadata={
+                    "rayspace.run_id": run.run_id,
+                    "rayspace.tracking_uri": runs.tracking_uri,
+                    "rayspace.notebook": order.notebook,
+                },
+            )
+        except BaseException:
+            # Else the runner deletes it when it has read it.
+            if credentials:
+                Path(credentials).unlink(missing_ok=True)
+            raise
+        accepted = {Tag.ACCEPTED_MS: str(self._clock.now_ms())}
+        await asyncio.to_thread(lambda: runs.update(run.run_id, tags=accepted))
+
+    async def retry(
+        self, old: RunRecord, cluster: ClusterState, runs: RunGateway, report: Report
+    ) -> RunRecord:
+        """Run a job once more from what its run holds; the files here may have changed since.
+
+        Parameters
+        ----------
+        old
+            The run of the job.
+        cluster
+            The cluster that runs it now.
+        runs
+            The tracking server.
+        report
+            Called with each stage.
+
+        Returns
+        -------
+        RunRecord
+            The new job's run.
+        """
+        with tempfile.TemporaryDirectory(prefix="rayspace-") as name:
+            directory = Path(name)
+            order_path = await asyncio.to_thread(
+                runs.download, old.run_id, Artifact.ORDER, directory
+            )
+            order = JobOrder(**json.loads(order_path.read_text("utf-8")))
+            stem = order.name.rpartition("-")[0] or order.name
+            order = dataclasses.replace(order, name=f"{stem}-{self._new_suffix()}")
+            packed = await asyncio.to_thread(runs.download, old.run_id, order.bundle, directory)
+            source = await asyncio.to_thread(
+                runs.download,
+                old.run_id,
+                f"{Artifact.SOURCE_DIR}/{Path(order.notebook).name}",
+                directory,
+            )
+            kept = (
+                Tag.NOTEBOOK,
+                Tag.SOURCE_DIR,
+                Tag.GIT_COMMIT,
+                Tag.GIT_DIRTY,
+                Tag.PARENT_RUN_ID,
+                Tag.SOURCE_NAME,
+                Tag.MLFLOW_GIT_COMMIT,
+            )
+            tags = {
+                **self._tags(order, cluster, source, None),
+                **{key: old.tags[key] for key in kept if key in old.tags},
+                Tag.RETRY_OF: old.tags[Tag.JOB],
+            }
+            run = await asyncio.to_thread(
+                lambda: runs.create(
+                    experiment=old.experiment,
+                    name=order.name,
+                    tags=tags,
+                    params={k: v for k, v in old.params.items() if not k.startswith("notebook.")},
+                )
+            )
+            async with _recorded_failure(runs, run):
+                await asyncio.to_thread(_upload, runs, run, order, packed, source)
+                await self.start(order, run, cluster, runs)
+        report(Stage("job", f"{order.name} was accepted by {cluster.name}", "done"))
+        return run
+
+    def _tags(
+        self, order: JobOrder, cluster: ClusterState, path: Path, git: GitState | None
+    ) -> dict[str, str]:
+        tags = {
+            Tag.JOB: order.name,
+            Tag.NOTEBOOK: path.name,
+            Tag.SOURCE_DIR: str(path.parent),
+            Tag.CLUSTER: cluster.name,
+            Tag.TARGET: cluster.target,
+            Tag.PROFILE: cluster.profile,
+            Tag.CLUSTER_UID: cluster.uid,
+            Tag.HOST: self._place.host,
+            Tag.RECORDS: self._place.records,
+            Tag.SUBMITTED_MS: str(self._clock.now_ms()),
+            Tag.DEPTH: str(order.depth),
+            Tag.RAYSPACE_VERSION: __version__,
+            Tag.RAY_VERSION: cluster.ray_version,
+            Tag.SOURCE_NAME: str(path),
+            Tag.SOURCE_TYPE: "NOTEBOOK",
+            Tag.USER: self._place.user,
+        }
+        if git is not None and git.commit:
+            tags[Tag.GIT_COMMIT] = tags[Tag.MLFLOW_GIT_COMMIT] = git.commit
+            tags[Tag.GIT_DIRTY] = "true" if git.is_dirty else "false"
+        return tags
+
+
+def _known_parameters(notebook: Notebook) -> tuple[Parameter, ...] | None:
+    source = notebook.parameters_source
+    return None if source is None else read_parameters(source)
+
+
+def _defaults(known: Sequence[Parameter] | None) -> dict[str, Any]:
+    """Read the defaults as values; one that is no literal stays the text it is."""
+    values: dict[str, Any] = {}
+    for parameter in known or ():
+        try:
+            values[parameter.name] = ast.literal_eval(parameter.default_repr)
+        except (ValueError, SyntaxError):
+            values[parameter.name] = parameter.default_repr
+    return values
+
+
+def _upload(
+    runs: RunGateway, run: RunRecord, order: JobOrder, packed: Path, notebook: Path
+) -> None:
+    runs.upload(run.run_id, notebook, Artifact.SOURCE_DIR)
+    runs.upload(run.run_id, packed, str(Path(Artifact.BUNDLE).parent))
+    order_path = packed.with_name(Path(Artifact.ORDER).name)
+    order_path.write_text(json.dumps(to_wire(order), indent=1), "utf-8")
+    runs.upload(run.run_id, order_path, str(Path(Artifact.ORDER).parent))
+
+
+@contextlib.asynccontextmanager
+async def _recorded_failure(runs: RunGateway, run: RunRecord) -> AsyncIterator[None]:
+    """Leave no run that looks as if it might still begin."""
+    try:
+        yield
+    except BaseException as exc:
+        why = exc.message if isinstance(exc, RayspaceError) else type(exc).__name__
+        stopped = not isinstance(exc, Exception)
+        verdict = Verdict(
+            JobPhase.STOPPED if stopped else JobPhase.FAILED,
+            Cause.NOT_STARTED,
+            f"The submission did not finish: {why}",
+        )
+        # The first error is the one to tell; the tracking server may be what failed, and who
+        # pressed Ctrl-C does not wait for it long.
+        with contextlib.suppress(RayspaceError, TimeoutError):
+            await asyncio.wait_for(asyncio.to_thread(_record, runs, run, verdict), _LAST_WORD_S)
+        raise
+
+
+def _record(runs: RunGateway, run: RunRecord, verdict: Verdict) -> None:
+    runs.update(run.run_id, tags=verdict_tags(verdict))
+    runs.set_status(run.run_id, STATUS_OF_PHASE[verdict.phase])
+
+
+#: How long a failed submission tries to say so in its run. [s]
+_LAST_WORD_S = 4.0

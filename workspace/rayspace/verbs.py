@@ -1,0 +1,288 @@
+"""Do what a line asks: one function for each verb, shared by magics and command line."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rayspace.core.cluster_spec import Wishes
+from rayspace.errors import MissingExtraError, PhaseError, UsageError
+from rayspace.model.cluster import ClusterPhase
+from rayspace.model.parameter import Text
+from rayspace.model.progress import Stage
+from rayspace.services.observation import opening
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from rayspace.app import App
+    from rayspace.model.progress import Report
+
+    Verb = Callable[[App, argparse.Namespace, Report], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Several things of one kind.
+
+    Parameters
+    ----------
+    kind
+        What they are, in the plural: the key in JSON.
+    items
+        The things.
+    chosen
+        Name of the one that is meant when nobody names one.
+    """
+
+    kind: str
+    items: tuple[Any, ...]
+    chosen: str = ""
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Text that comes in pieces.
+
+    Parameters
+    ----------
+    pieces
+        The pieces, as written.
+    by_line
+        Whether each piece is a line without its end.
+    """
+
+    pieces: AsyncIterator[str]
+    by_line: bool
+
+
+async def _list_clusters(app: App, args: argparse.Namespace, report: Report) -> Listing:
+    found = await app.clusters.list()
+    return Listing("clusters", tuple(found), app.clusters.chosen_name())
+
+
+async def _up(app: App, args: argparse.Namespace, report: Report) -> Any:
+    if args.dry_run:
+        wishes = Wishes(
+            args.name,
+            args.workers,
+            args.cpus,
+            args.memory,
+            args.gpus,
+            dict(args.env),
+            args.dashboard_port,
+        )
+        return await app.clusters.plan(args.profile, wishes, target=args.target)
+    return await app.clusters.up(
+        args.profile,
+        name=args.name,
+        workers=args.workers,
+        cpus=args.cpus,
+        memory=args.memory,
+        gpus=args.gpus,
+        env=dict(args.env),
+        dashboard_port=args.dashboard_port,
+        target=args.target,
+        wait=args.wait,
+        wait_timeout_s=args.wait_timeout or 300.0,
+        report=report,
+    )
+
+
+async def _cluster_status(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return await app.clusters.status(args.name)
+
+
+async def _nodes(app: App, args: argparse.Namespace, report: Report) -> Listing:
+    state = await app.clusters.status(args.name)
+    if state.phase is ClusterPhase.STARTING:
+        raise PhaseError(
+            f"The cluster {state.name!r} is still starting, so it has no nodes to list yet.",
+            hint=f"See how far it is with: rayspace cluster status {state.name}",
+            details={"name": state.name, "phase": state.phase.value},
+        )
+    return Listing("nodes", tuple(await app.clusters.nodes(state.name)))
+
+
+async def _cluster_logs(app: App, args: argparse.Namespace, report: Report) -> Lines:
+    name = (await app.clusters.status(args.name)).name
+    return Lines(app.clusters.logs(name, follow=args.follow), by_line=True)
+
+
+async def _scale(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return await app.clusters.scale(
+        args.name,
+        workers=args.workers,
+        wait=args.wait,
+        wait_timeout_s=args.wait_timeout or 120.0,
+        report=report,
+    )
+
+
+async def _down(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return await app.clusters.down(args.name, dry_run=args.dry_run, report=report)
+
+
+async def _adopt(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return await app.clusters.adopt(args.name, address=args.address)
+
+
+async def _use(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return await app.clusters.use(args.name)
+
+
+async def _profiles(app: App, args: argparse.Namespace, report: Report) -> Listing:
+    return Listing("profiles", tuple(await app.clusters.profiles()))
+
+
+async def _doctor(app: App, args: argparse.Namespace, report: Report) -> Any:
+    from rayspace.doctor import examine
+
+    report(Stage("doctor", "Looking at this machine", is_passing=True))
+    return Listing("checks", tuple(await examine(app)))
+
+
+async def _connect(app: App, args: argparse.Namespace, report: Report) -> Any:
+    raise UsageError(
+        "Only a notebook or an IPython session can be attached to a cluster.",
+        hint="There: %load_ext rayspace, then %ray_cluster connect",
+    )
+
+
+async def _list_jobs(app: App, args: argparse.Namespace, report: Report) -> Listing:
+    return Listing("jobs", tuple(await app.jobs.list()))
+
+
+async def _submit(app: App, args: argparse.Namespace, report: Report) -> Any:
+    if args.notebook is None:
+        raise UsageError("No notebook was named.", hint="Write: rayspace job submit NOTEBOOK.ipynb")
+    params = {name: Text(value) for name, value in args.param}
+    if args.dry_run:
+        return await app.jobs.plan(
+            args.notebook,
+            params,
+            params_file=args.params_file,
+            cluster=args.cluster,
+            include=args.include,
+            env=dict(args.env),
+            deadline_s=args.deadline,
+            cell_timeout_s=args.cell_timeout,
+        )
+    return await app.jobs.submit(
+        args.notebook,
+        params,
+        params_file=args.params_file,
+        cluster=args.cluster,
+        profile=args.profile,
+        include=args.include,
+        env=dict(args.env),
+        deadline_s=args.deadline,
+        cell_timeout_s=args.cell_timeout,
+        wait=args.wait,
+        report=report,
+    )
+
+
+async def _job_status(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return await app.jobs.status(args.name)
+
+
+async def _job_logs(app: App, args: argparse.Namespace, report: Report) -> Lines:
+    name = (await app.jobs.status(args.name)).name
+    return Lines(app.jobs.logs(name, follow=args.follow), by_line=False)
+
+
+async def _fetch(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return await app.jobs.fetch(args.name)
+
+
+async def _open(app: App, args: argparse.Namespace, report: Report) -> Any:
+    paths = await app.jobs.fetch(args.name)
+    page = paths.html or paths.notebook
+    if page and not args.json:
+        import webbrowser
+
+        # False where there is no display; the paths are shown all the same.
+        await asyncio.to_thread(webbrowser.open, Path(page).as_uri())
+    return paths
+
+
+async def _stop(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return await app.jobs.stop(args.name, report=report)
+
+
+async def _retry(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return await app.jobs.retry(args.name, cluster=args.cluster, wait=args.wait, report=report)
+
+
+CLUSTER_VERBS: dict[str, Verb] = {
+    "list": _list_clusters,
+    "up": _up,
+    "status": _cluster_status,
+    "nodes": _nodes,
+    "logs": _cluster_logs,
+    "scale": _scale,
+    "connect": _connect,
+    "disconnect": _connect,
+    "use": _use,
+    "down": _down,
+    "adopt": _adopt,
+    "profiles": _profiles,
+    "doctor": _doctor,
+}
+
+
+def _tracked(verb: Verb) -> Verb:
+    """Say at once what is done first, which may take seconds: the job is looked up."""
+
+    async def told(app: App, args: argparse.Namespace, report: Report) -> Any:
+        report(opening(app.tracking_uri))
+        return await verb(app, args, report)
+
+    return told
+
+
+JOB_VERBS: dict[str, Verb] = {
+    "list": _tracked(_list_jobs),
+    # Checks the order before that, and says so itself.
+    "submit": _submit,
+    "status": _tracked(_job_status),
+    "logs": _tracked(_job_logs),
+    "open": _tracked(_open),
+    "fetch": _tracked(_fetch),
+    "stop": _tracked(_stop),
+    "retry": _tracked(_retry),
+}
+
+
+async def perform(
+    verbs: dict[str, Verb], app: App, args: argparse.Namespace, report: Report
+) -> Any:
+    """Do what a parsed line asks.
+
+    Parameters
+    ----------
+    verbs
+        `CLUSTER_VERBS` or `JOB_VERBS`.
+    app
+        The services.
+    args
+        The parsed line.
+    report
+        Called with each stage.
+
+    Returns
+    -------
+    Any
+        A value of the model, a `Listing` or `Lines`.
+    """
+    try:
+        return await verbs[args.verb](app, args, report)
+    except ModuleNotFoundError as exc:
+        missing = (exc.name or "").partition(".")[0]
+        if missing in {"mlflow", "ray", "papermill", "sqlalchemy", "alembic"}:
+            raise MissingExtraError(missing) from exc
+        raise
