@@ -8,10 +8,11 @@ import pytest
 from rich.console import Console
 
 from rayspace.model.check import Check
+from rayspace.model.cluster import ClusterPhase
 from rayspace.model.job import Cause, JobPhase
 from rayspace.present.text import show
 from rayspace.verbs import Listing
-from tests.factories import a_cluster, a_job
+from tests.factories import TIME_MS, a_cluster, a_job
 
 LONG = "Cell 3 raised ValueError: " + "no convergence after 1000 steps, " * 9
 #: As long as names may be.
@@ -24,14 +25,21 @@ JOBS = Listing(
     ),
 )
 CLUSTERS = Listing(
-    "clusters", (a_cluster(name=NAME, reason=LONG), a_cluster(name="b")), chosen=NAME
+    "clusters",
+    (
+        a_cluster(name=NAME, phase=ClusterPhase.UNREACHABLE, reason=LONG),
+        a_cluster(name="b", profile="as-long-as-they-get"),
+    ),
+    chosen=NAME,
 )
+DAY_MS = 86_400_000
 
 
-def lines_of(value: object, width: int | None) -> list[str]:
+def lines_of(value: object, width: int | None, now_ms: int = TIME_MS) -> list[str]:
     """Print a value to a terminal of a width, or to a file, and return the lines."""
     file = io.StringIO()
-    show(value, Console(file=file, width=width, force_terminal=width is not None, no_color=True))
+    console = Console(file=file, width=width, force_terminal=width is not None, no_color=True)
+    show(value, console, now_ms)
     return file.getvalue().splitlines()
 
 
@@ -44,9 +52,10 @@ def plain(line: str) -> str:
 
 @pytest.mark.parametrize("listing", [JOBS, CLUSTERS], ids=["jobs", "clusters"])
 @pytest.mark.parametrize("width", [80, 120, 200])
-def test_a_listing_fits_its_terminal_and_keeps_names_whole(listing, width) -> None:
+@pytest.mark.parametrize("age_ms", [0, 2 * DAY_MS, 500 * DAY_MS], ids=["today", "days", "years"])
+def test_a_listing_fits_its_terminal_and_keeps_names_whole(listing, width, age_ms) -> None:
     """A name of full length is on one line; a long reason is cut, and never breaks a line."""
-    lines = [plain(line) for line in lines_of(listing, width)]
+    lines = [plain(line) for line in lines_of(listing, width, TIME_MS + age_ms)]
     assert max(map(len, lines)) <= width
     rows = [line for line in lines if not line.startswith("  ")]
     assert [row.split()[0] for row in rows[1:]] == [item.name for item in listing.items]

@@ -36,14 +36,15 @@ _COLOURED = {"phase", "state"}
 _SENTENCES = ("why", "what", "found", "what helps")
 #: Sentences that a terminal shows one line of; the others hold what somebody copies.
 _SHORTENED = {"why", "what"}
-#: Columns that a narrow terminal goes without; a job's name begins with that of its notebook.
-_DISPENSABLE = ("notebook", "target", "from", "cluster")
+#: Columns that a narrow terminal goes without, the first first; a job's name begins with that of its
+#: notebook, and a cluster's mostly with that of its profile.
+_DISPENSABLE = ("notebook", "target", "from", "cluster", "profile")
 _GAP = 2
 
 
-def rows_of(listing: Listing) -> list[dict[str, str]]:
-    """Describe each thing of a listing in a row."""
-    now_ms = time.time_ns() // 1_000_000
+def rows_of(listing: Listing, now_ms: int | None = None) -> list[dict[str, str]]:
+    """Describe each thing of a listing in a row, at a time [ms since 1970-01-01 UTC] or now."""
+    now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     if listing.kind == "clusters":
         return [words.cluster_row(item, listing.chosen, now_ms) for item in listing.items]
     if listing.kind == "jobs":
@@ -61,7 +62,7 @@ def empty_text(listing: Listing) -> str:
     return _EMPTY[listing.kind]
 
 
-def show(value: Any, console: Console) -> None:
+def show(value: Any, console: Console, now_ms: int | None = None) -> None:
     """Print a value: fitted to a terminal, or whole and a line each for files and programs.
 
     Parameters
@@ -70,11 +71,16 @@ def show(value: Any, console: Console) -> None:
         A `Listing` or a value of the model.
     console
         Where to.
+    now_ms
+        The time that the columns of times refer to; by default now. [ms since 1970-01-01 UTC]
     """
     if not isinstance(value, Listing):
         _show_facts(value, console)
         return
-    rows = [{name: " ".join(text.split()) for name, text in row.items()} for row in rows_of(value)]
+    rows = [
+        {name: " ".join(text.split()) for name, text in row.items()}
+        for row in rows_of(value, now_ms)
+    ]
     if not rows:
         console.print(empty_text(value), soft_wrap=True, markup=False)
         return
