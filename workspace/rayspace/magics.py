@@ -227,6 +227,6 @@ def _hand_over(value: Any, *, as_json: bool) -> Any:
         return None
     fate = fate_of_result()
     if fate is Fate.DROPPED:
-        display(value)  # type: ignore[no-untyped-call]
+        display(value)
     # A listing knows more to show than its items, which are what a program wants.
     return list(value.items) if fate is Fate.USED and isinstance(value, Listing) else value

@@ -36,8 +36,8 @@ _COLOURED = {"phase", "state"}
 _SENTENCES = ("why", "what", "found", "what helps")
 #: Sentences that a terminal shows one line of; the others hold what somebody copies.
 _SHORTENED = {"why", "what"}
-#: Columns that a narrow terminal goes without, the first first; a job's name begins with that of its
-#: notebook, and a cluster's mostly with that of its profile.
+#: Columns that a narrow terminal goes without, in this order; a job's name begins with that of
+#: its notebook, and a cluster's mostly with that of its profile.
 _DISPENSABLE = ("notebook", "target", "from", "cluster", "profile")
 _GAP = 2
 

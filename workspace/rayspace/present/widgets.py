@@ -60,9 +60,7 @@ class WidgetReporter(Reporter):
         self._began_s = time.monotonic()
         if not self._is_long:
             return
-        self._shown = display(  # type: ignore[no-untyped-call]
-            self._box, display_id=True
-        )
+        self._shown = display(self._box, display_id=True)
 
     def end(self) -> None:
         """Leave only what is finished."""
@@ -73,4 +71,4 @@ class WidgetReporter(Reporter):
             for part in (self._box, self._lines, self._bar, self._current):
                 part.close()
         elif self._done:
-            display(page)  # type: ignore[no-untyped-call]
+            display(page)
