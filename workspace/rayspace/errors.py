@@ -11,15 +11,19 @@
         SettingsError                  a settings file or variable
         NotebookFormatError            a file that is no notebook we can run
         BundleError                    the files that travel with a job
+        ManifestError                  an object that Kubernetes does not take
+        LimitError                     more than an administrator allows
       NotFoundError
         ClusterNotFoundError  JobNotFoundError  ProfileNotFoundError
-        NotebookNotFoundError  KernelNotFoundError
+        NotebookNotFoundError  KernelNotFoundError  TargetNotFoundError
+        ObjectNotFoundError            an object of Kubernetes
       ConflictError
         ClusterExistsError             the name is taken by another cluster
         ClusterBusyError               somebody else is changing it right now
         PhaseError                     not possible in this phase
         PortTakenError  VersionMismatchError
       RefusedError                     allowed nowhere, or not to you
+        PreflightError                 it could never come up
         AccessError                    a missing or wrong token
       MissingExtraError                a package that another install brings
       StorageError                     disk full, or a directory that can't be written
@@ -129,6 +133,18 @@ class BundleError(SpecError):
     code = "bundle"
 
 
+class ManifestError(SpecError):
+    """An object that Kubernetes does not take."""
+
+    code = "manifest"
+
+
+class LimitError(SpecError):
+    """More than an administrator of the namespace allows."""
+
+    code = "limit"
+
+
 class NotFoundError(RayspaceError):
     """Something named does not exist."""
 
@@ -163,6 +179,18 @@ class KernelNotFoundError(NotFoundError):
     """No Jupyter kernel of that name where the job would run."""
 
     code = "kernel_not_found"
+
+
+class TargetNotFoundError(NotFoundError):
+    """No target of that name, or no such context."""
+
+    code = "target_not_found"
+
+
+class ObjectNotFoundError(NotFoundError):
+    """Kubernetes has no such object."""
+
+    code = "object_not_found"
 
 
 class ConflictError(RayspaceError):
@@ -211,6 +239,12 @@ class AccessError(RefusedError):
     """A token is missing or wrong."""
 
     code = "access"
+
+
+class PreflightError(RefusedError):
+    """What is asked for could never come up there."""
+
+    code = "preflight"
 
 
 class MissingExtraError(RayspaceError):

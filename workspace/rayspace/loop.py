@@ -7,6 +7,7 @@ cancels the waiting, and what was asked for goes on where it runs: in processes 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import concurrent.futures
 import contextlib
 import threading
@@ -14,12 +15,15 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine, Iterator
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 
 T = TypeVar("T")
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
+_closers: dict[Callable[[], Coroutine[Any, Any, None]], None] = {}
+#: How long a process that ends waits for its connections to be closed. [s]
+_CLOSING_S = 2.0
 
 
 def _background_loop() -> asyncio.AbstractEventLoop:
@@ -29,6 +33,30 @@ def _background_loop() -> asyncio.AbstractEventLoop:
             _loop = asyncio.new_event_loop()
             threading.Thread(target=_loop.run_forever, name="rayspace", daemon=True).start()
         return _loop
+
+
+def on_exit(close: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Have a connection of the background loop closed when the process ends.
+
+    Parameters
+    ----------
+    close
+        Closes it; may be given again.
+    """
+    with _lock:
+        if not _closers:
+            atexit.register(_close_all)
+        _closers[close] = None
+
+
+def _close_all() -> None:
+    if _loop is None or _loop.is_closed():
+        return
+    for close in list(_closers):
+        closing = asyncio.run_coroutine_threadsafe(close(), _loop)
+        # What does not let go in time ends with the process.
+        with contextlib.suppress(TimeoutError, concurrent.futures.CancelledError):
+            closing.result(_CLOSING_S)
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:

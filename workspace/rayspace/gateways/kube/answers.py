@@ -1,0 +1,174 @@
+"""Turn what an API server answers into errors of ours.
+
+Source: the Status object, https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import ssl
+from typing import TYPE_CHECKING, Any
+
+from rayspace.errors import (
+    AccessError,
+    ConflictError,
+    GatewayError,
+    GatewayTimeoutError,
+    GatewayUnavailableError,
+    ManifestError,
+    ObjectNotFoundError,
+    RayspaceError,
+    RefusedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rayspace.model.target import Target
+
+SYSTEM = "Kubernetes"
+#: Answers after which the same request may succeed a moment later.
+PASSING = {429, 500, 502, 503, 504}
+_ADMISSION = ("admission webhook", "ValidatingAdmissionPolicy", "violates PodSecurity")
+
+
+class ExpiredError(GatewayError):
+    """The version from which a watch should go on is too old: everything must be listed anew."""
+
+    code = "expired"
+
+
+def status_error(target: Target, status: int, text: str, operation: str) -> RayspaceError:
+    """Return the error for an answer that is not a success.
+
+    Parameters
+    ----------
+    target
+        Who answered.
+    status
+        The HTTP status. [1]
+    text
+        The body.
+    operation
+        What was asked, as a phrase: "read the RayCluster a".
+
+    Returns
+    -------
+    RayspaceError
+        Of the class that fits, with the server's own words.
+    """
+    body = _status_object(text)
+    words = str(body.get("message") or text.strip()[:500] or f"status {status}")
+    where = f"{target.namespace} of {target.name}"
+    details: dict[str, Any] = {"status": status, "target": target.name, "answer": words}
+    if status == 401:
+        return AccessError(
+            f"The API server of {target.name} does not accept the credentials of this context.",
+            hint=f"Log in again, and try: kubectl --context {target.context!r} get namespaces",
+            details=details,
+        )
+    if status == 403 and any(mark in words for mark in _ADMISSION):
+        return RefusedError(
+            f"The cluster's administrators refuse this: {words}",
+            hint="Ask for what they allow, or ask them.",
+            details=details,
+        )
+    if status == 403:
+        return AccessError(
+            f"You may not {operation} in {where}: {words}",
+            hint="Ask an administrator for the Role in templates/kubernetes/rbac.yaml.",
+            details=details,
+        )
+    if status == 404:
+        return ObjectNotFoundError(
+            f"{SYSTEM} has nothing of that name when asked to {operation} in {where}: {words}",
+            details=details,
+        )
+    if status == 409:
+        return ConflictError(
+            f"It was changed or made by somebody else meanwhile: {words}",
+            hint="Look at it, and try again.",
+            details=details,
+        )
+    if status == 410:
+        return ExpiredError(words, system=SYSTEM, operation=operation, details=details)
+    if status in {400, 422}:
+        causes = [dict(cause) for cause in (body.get("details") or {}).get("causes") or []]
+        return ManifestError(
+            f"{SYSTEM} does not take the object: {words}",
+            hint="The field it names comes from the profile, its rayCluster part, or --set.",
+            details={**details, "causes": causes},
+        )
+    kind = GatewayUnavailableError if status in PASSING else GatewayError
+    return kind(
+        f"The API server of {target.name} answered {status} when asked to {operation}: {words}",
+        system=SYSTEM,
+        operation=operation,
+        hint="Try again; if it stays so, the cluster is unwell.",
+        details=details,
+    )
+
+
+@contextlib.contextmanager
+def translated(target: Target, operation: str) -> Iterator[None]:
+    """Turn what aiohttp raises into errors of ours."""
+    import aiohttp
+
+    try:
+        yield
+    except TimeoutError as exc:
+        raise GatewayTimeoutError(
+            f"The API server of {target.name} did not answer in time when asked to {operation}.",
+            system=SYSTEM,
+            operation=operation,
+            hint="It may be overloaded or unreachable from here; try again.",
+            details={"target": target.name},
+        ) from exc
+    except aiohttp.ClientConnectorCertificateError as exc:
+        raise AccessError(
+            f"The certificate of the API server of {target.name} can't be trusted:"
+            f" {_why_not_trusted(exc)}",
+            hint="The kubeconfig names another certificate authority; fetch it anew.",
+            details={"target": target.name},
+        ) from exc
+    except (aiohttp.ClientError, OSError, ssl.SSLError) as exc:
+        raise GatewayUnavailableError(
+            f"The API server of {target.name} can't be reached: {_network_words(exc)}",
+            system=SYSTEM,
+            operation=operation,
+            hint="See whether you are on its network or VPN.",
+            details={"target": target.name, "error": type(exc).__name__},
+        ) from exc
+
+
+def understood(target: Target, text: str, operation: str) -> Any:
+    """Read an answer as JSON; `GatewayError` if it is none: a proxy's page, say."""
+    try:
+        return json.loads(text)
+    except ValueError as exc:
+        raise GatewayError(
+            f"What answers for {target.name} is not an API server: {text.strip()[:120]!r}",
+            system=SYSTEM,
+            operation=operation,
+            hint="A proxy or a login page may stand between; see the server in the kubeconfig.",
+            details={"target": target.name},
+        ) from exc
+
+
+def _status_object(text: str) -> dict[str, Any]:
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) and body.get("kind") == "Status" else {}
+
+
+def _why_not_trusted(error: Exception) -> str:
+    cause = getattr(error, "certificate_error", error)
+    return str(getattr(cause, "verify_message", "") or cause)
+
+
+def _network_words(error: BaseException) -> str:
+    cause = getattr(error, "os_error", None) or error
+    return str(getattr(cause, "strerror", "") or cause or type(error).__name__)
