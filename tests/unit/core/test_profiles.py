@@ -42,6 +42,16 @@ GOOD = [
     "head: {}",
     "workers: 0",
     "workers: 2.0",
+    "workers: '0:4'",
+    "gpu_type: NVIDIA-L4",
+    "groups: {train: {workers: '1:2', gpus: 1, gpu_type: NVIDIA-L4}, infer: {cpus: 2}}",
+    "idle: 30m\nmax_lifetime: 1h30m\nqueue: research\nprice: 2.5\npriority: low\nimage: r/ray:1",
+    "secrets: {HF_TOKEN: hub/token}",
+    "volumes: {/data: data, /more: more:ro}",
+    "tolerations: ['gpu=a:NoSchedule', gpu, 'team/x:NoExecute']",
+    "node_selector: {zone: a, spot: true}",
+    "image_pull_secrets: [registry]\nservice_account: team",
+    "rayCluster: {spec: {headGroupSpec: {serviceType: NodePort}}, metadata: {labels: {a: b}}}",
     "cpus: 0",
     "memory: 1.5GiB",
     "memory: 8Gi",
@@ -78,6 +88,25 @@ BAD = {
     "env:\n  A-B: 1": ("line 2: 'A-B' is no name for an environment variable", "letters"),
     "env:\n  A: null": ("line 2: 'env.A' is null, expected text or a number", ""),
     "env:\n  A: [1]": ("line 2: 'env.A' is [1], expected text or a number", ""),
+    "workers: a:b": ("line 1: 'workers' is 'a:b', expected 'MIN:MAX'", ""),
+    "gpu_type: 'a b'": ("line 1: 'gpu_type' is 'a b', expected a product", ""),
+    "groups: [a]": ("line 1: 'groups' is ['a'], expected a mapping", ""),
+    "groups:\n  A: {}": ("line 2: 'A' is no name for a group", "small letters"),
+    "groups:\n  workers: {}": ("line 2: 'workers' is no name for a group", "first group"),
+    "groups:\n  a: 1": ("line 2: 'groups.a' is 1, expected a mapping", ""),
+    "groups:\n  a:\n    gpu: 1": ("line 3: the key 'groups.a.gpu' is unknown", ""),
+    "idle: 30": ("line 1: 'idle' is 30, expected a duration with a unit", "30m"),
+    "price: -1": ("line 1: 'price' is -1, expected a number", ""),
+    "secrets: {A: token}": ("line 1: 'secrets.A' is 'token', expected SECRET/KEY", ""),
+    "secrets: {A-B: a/b}": ("line 1: 'A-B' is no name for an environment variable", ""),
+    "volumes: {data: data}": ("line 1: 'data' is no absolute path", ""),
+    "volumes: {/data: A_B}": ("line 1: 'volumes./data' is 'A_B', expected the name of a", ""),
+    "tolerations: gpu": ("line 1: 'tolerations' is 'gpu', expected a list of texts", ""),
+    "tolerations: ['a=b:Never']": ("line 1: 'tolerations' is ['a=b:Never'], expected a list", ""),
+    "node_selector: {a: [1]}": ("line 1: 'node_selector.a' is [1], expected text", ""),
+    "image_pull_secrets: [1]": ("line 1: 'image_pull_secrets' is [1], expected a list", ""),
+    "rayCluster: {status: {}}": ("line 1: the key 'rayCluster.status' is unknown", ""),
+    "rayCluster: {spec: 1}": ("line 1: 'rayCluster.spec' is 1, expected a mapping", ""),
     "- 1": ("line 1: a mapping of names to values is expected", ""),
 }
 
@@ -112,6 +141,15 @@ def test_a_wrong_file_is_refused_with_path_line_and_expectation(text: str) -> No
         parse_profile(text, name="x", path="/p/x.yaml")
     assert caught.value.message.startswith(f"/p/x.yaml, {fact}")
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_a_range_is_read_with_and_without_quotes(quote: str) -> None:
+    """YAML 1.1 takes 0:4 for a number to the base of 60; we take what was typed."""
+    profile = parse_profile(f"workers: {quote}1:4{quote}", name="x")
+    assert (profile.n_workers, profile.max_workers) == (1, 4)
+    with pytest.raises(ProfileError, match="'workers' is '3:1', expected 'MIN:MAX'"):
+        parse_profile(f"workers: {quote}3:1{quote}", name="x")
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_lines() -> None:

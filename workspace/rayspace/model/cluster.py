@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from rayspace.model.profile import NodeResources
+from rayspace.model.profile import GroupSpec, NodeResources, PodOptions
+
+if TYPE_CHECKING:
+    from rayspace.model.problem import Problem
 
 #: The worker group of a cluster that names none.
 DEFAULT_GROUP = "workers"
@@ -16,10 +20,18 @@ class ClusterPhase(enum.Enum):
 
     #: Asked for; the head does not answer yet.
     STARTING = "starting"
+    #: Waits for its turn in a queue.
+    QUEUED = "queued"
     #: The head answers: tasks and jobs are accepted.
     READY = "ready"
     #: Its processes live, but the head does not answer.
     UNREACHABLE = "unreachable"
+    #: Its pods were ended, its description stays: it can be resumed.
+    SUSPENDED = "suspended"
+    #: Somebody deletes it.
+    ENDING = "ending"
+    #: It can't come up as it is asked for.
+    FAILED = "failed"
     #: Recorded, but its head is gone: the pid ended or belongs to another process.
     LOST = "lost"
     #: Its record can't be understood, so nothing is known of it.
@@ -28,7 +40,7 @@ class ClusterPhase(enum.Enum):
     @property
     def is_terminal(self) -> bool:
         """Whether the cluster can't come back by waiting."""
-        return self in {ClusterPhase.LOST, ClusterPhase.UNREADABLE}
+        return self in {ClusterPhase.LOST, ClusterPhase.UNREADABLE, ClusterPhase.FAILED}
 
 
 class Origin(enum.Enum):
@@ -36,6 +48,8 @@ class Origin(enum.Enum):
 
     STARTED = "started"
     ADOPTED = "adopted"
+    #: Made by kubectl, another program or another person: it can be seen and used.
+    FOREIGN = "foreign"
 
 
 @dataclass(frozen=True)
@@ -58,6 +72,12 @@ class ClusterSpec:
         The project directory in which it was asked for.
     dashboard_port
         A fixed port for the dashboard; None picks a free one. [1]
+    max_workers
+        The most workers that autoscaling starts; None for a fixed number. [1]
+    more_groups
+        Other groups of workers.
+    pods
+        What only a cluster on Kubernetes has.
     """
 
     name: str
@@ -68,6 +88,21 @@ class ClusterSpec:
     env: dict[str, str] = field(default_factory=dict)
     project: str = ""
     dashboard_port: int | None = None
+    max_workers: int | None = None
+    more_groups: tuple[GroupSpec, ...] = ()
+    pods: PodOptions = PodOptions()
+
+    @property
+    def groups(self) -> tuple[GroupSpec, ...]:
+        """All groups of workers; none for a cluster that is a head alone."""
+        first = GroupSpec(DEFAULT_GROUP, self.n_workers, self.worker, self.max_workers)
+        own = () if not (self.n_workers or self.max_workers) else (first,)
+        return (*own, *self.more_groups)
+
+    @property
+    def is_autoscaled(self) -> bool:
+        """Whether Ray changes the number of workers."""
+        return any(group.max_workers is not None for group in self.groups)
 
 
 @dataclass(frozen=True)
@@ -174,13 +209,18 @@ class HeadAddress:
     client_url
         ``ray://host:port`` of the Ray Client server.
     token_path
-        File that holds the token; empty when the head asks for none.
+        File that holds the token; empty when the head asks for none, or its token is in a Secret.
+    target, namespace, cluster
+        The cluster on Kubernetes that is reached through an API server; empty on this machine.
     """
 
     dashboard_url: str
     gcs_address: str
     client_url: str
     token_path: str = ""
+    target: str = ""
+    namespace: str = ""
+    cluster: str = ""
 
 
 @dataclass(frozen=True)
@@ -221,6 +261,14 @@ class ClusterState:
         Directory of the logs of a local head.
     spec
         What was asked for.
+    namespace
+        Its namespace on Kubernetes; empty elsewhere.
+    owner
+        Who asked for it, as the API server names them; empty elsewhere and for unknown.
+    problems
+        Why it is not as it was asked for, the most decisive first.
+    activity
+        What keeps it from being suspended, and until when; None where nobody watches.
     """
 
     name: str
@@ -240,3 +288,30 @@ class ClusterState:
     python_version: str
     log_dir: str
     spec: ClusterSpec
+    namespace: str = ""
+    owner: str = ""
+    problems: tuple[Problem, ...] = ()
+    activity: Activity | None = None
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What the watcher in a head saw last.
+
+    Parameters
+    ----------
+    seen_ms
+        When. [ms since 1970-01-01 UTC]
+    active
+        What counts as activity, in phrases; none when nothing does.
+    acts_at_ms
+        When it suspends the cluster unless something happens; None for never.
+        [ms since 1970-01-01 UTC]
+    action
+        What it will do then.
+    """
+
+    seen_ms: int
+    active: tuple[str, ...] = ()
+    acts_at_ms: int | None = None
+    action: str = ""

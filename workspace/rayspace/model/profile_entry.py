@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rayspace.model.profile import Profile
 
 #: The layers of profile files, the weakest first.
-LAYERS = ("built-in", "system", "user", "project")
+LAYERS = ("built-in", "system", "namespace", "user", "project")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from rayspace.gateways.kube.credentials import Credentials, load_credentials
 from rayspace.loop import on_exit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 
     import aiohttp
 
@@ -34,6 +34,8 @@ _TIMEOUT_S = 20.0
 #: Until a connection stands: a context that is dead is told soon. [s]
 _CONNECT_S = 6.0
 _ATTEMPTS = 4
+#: How long the end of a WebSocket may take. [s]
+_FAREWELL_S = 1.0
 #: Longest wait between two attempts, also where the server asks for a longer one. [s]
 _LONGEST_PAUSE_S = 8.0
 _APPLY = "application/apply-patch+yaml"
@@ -126,7 +128,7 @@ class KubeClient:
         operation: str,
         query: Mapping[str, Any] | None = None,
         silence_s: float | None,
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """Yield the lines of an answer that goes on; `GatewayTimeoutError` after a silence. [s]"""
         import aiohttp
 
@@ -189,7 +191,9 @@ class KubeClient:
         protocols: tuple[str, ...] = (),
         heartbeat_s: float | None = 20.0,
     ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """Open a WebSocket through the API server."""
+        """Open a WebSocket through the API server; without a heartbeat, pings are the caller's."""
+        import aiohttp
+
         credentials = await self._read_credentials()
         session = self._open_session(credentials)
         self.n_requests += 1
@@ -198,6 +202,9 @@ class KubeClient:
             headers={**_authorization(credentials), **(headers or {})},
             protocols=protocols,
             heartbeat=heartbeat_s,
+            autoping=heartbeat_s is not None,
+            # One that is gone says no farewell.
+            timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL_S),
             max_msg_size=0,
             **_tls(credentials),
         ) as socket:

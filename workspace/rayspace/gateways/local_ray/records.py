@@ -20,7 +20,7 @@ import filelock
 from rayspace.errors import ClusterBusyError, ClusterNotFoundError, StorageError
 from rayspace.gateways.private_files import make_private_dir
 from rayspace.model.cluster import ClusterSpec, Origin
-from rayspace.model.profile import NodeResources
+from rayspace.model.spec_wire import spec_from_wire
 from rayspace.model.wire import to_wire
 
 if TYPE_CHECKING:
@@ -104,11 +104,8 @@ class LocalRecord:
 
 
 def _from_json(data: dict[str, Any]) -> LocalRecord:
-    spec = dict(data["spec"])
-    spec["head"] = NodeResources(**spec["head"])
-    spec["worker"] = NodeResources(**spec["worker"])
     changed = {
-        "spec": ClusterSpec(**spec),
+        "spec": spec_from_wire(data["spec"]),
         "origin": Origin(data["origin"]),
         "head": ProcessRecord(**data["head"]) if data["head"] else None,
         "workers": tuple(ProcessRecord(**worker) for worker in data["workers"]),

@@ -1,0 +1,272 @@
+"""The RayCluster of a wish: KubeRay makes pods of it, and nothing here asks anybody anything.
+
+Source: the API of KubeRay 1.6, ray-operator/apis/ray/v1/raycluster_types.go. Readiness probes are
+our own: KubeRay's begin after 10 s and come every 5 s, and Ray answers long before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rayspace.core.overlay import merged
+from rayspace.core.profile_pods import toleration
+from rayspace.model.wire import to_wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rayspace.core.image import ImageChoice
+    from rayspace.model.cluster import ClusterSpec
+    from rayspace.model.profile import GroupSpec, NodeResources
+
+API_VERSION = "ray.io/v1"
+PREFIX = "rayspace.dev"
+OWNER = f"{PREFIX}/owner"
+OWNER_HASH = f"{PREFIX}/owner-hash"
+PROFILE = f"{PREFIX}/profile"
+SPEC = f"{PREFIX}/spec"
+IDLE_S = f"{PREFIX}/idle-s"
+MAX_LIFETIME_S = f"{PREFIX}/max-lifetime-s"
+PYTHON = f"{PREFIX}/python"
+QUEUE = "kueue.x-k8s.io/queue-name"
+GPU = "nvidia.com/gpu"
+GPU_PRODUCT = "nvidia.com/gpu.product"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+HEAD_CONTAINER, WORKER_CONTAINER = "ray-head", "ray-worker"
+DASHBOARD_PORT, CLIENT_PORT, GCS_PORT, METRICS_PORT = 8265, 10001, 6379, 8080
+#: For a head that takes no tasks: what Ray itself needs, measured with 2.60. [1]
+_LEAST_CPU = 0.5
+#: Ray's processes take 0.9 GiB before the first task, measured with 2.60. [bytes]
+_DEFAULT_MEMORY_BYTES = 4 * 2**30
+#: Ray does not end on SIGTERM inside of KubeRay's shell: the rest of a grace is lost time. [s]
+_GRACE_S = 10
+_HEAD_PROBE = {"path": "/api/gcs_healthz", "port": DASHBOARD_PORT}
+_WORKER_PROBE = {"path": "/api/local_raylet_healthz", "port": 52365}
+#: What Pod Security "restricted" asks for, and nothing that Ray would miss.
+_POD_SECURITY = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+_CONTAINER_SECURITY = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+@dataclass(frozen=True)
+class ManifestFacts:
+    """What a manifest needs beside the wish.
+
+    Parameters
+    ----------
+    namespace
+        Where it goes.
+    owner
+        The authenticated user, as the API server names them; empty for unknown.
+    image
+        The image.
+    overlay
+        Raw fields that an administrator wants in every cluster, merged in last.
+    """
+
+    namespace: str
+    owner: str
+    image: ImageChoice
+    overlay: Mapping[str, Any] | None = None
+
+
+def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, Any]:
+    """Make the RayCluster of a wish.
+
+    Parameters
+    ----------
+    spec
+        The wish.
+    facts
+        What it needs beside that.
+
+    Returns
+    -------
+    dict
+        The object to apply.
+    """
+    pods = spec.pods
+    manifest: dict[str, Any] = {
+        "apiVersion": API_VERSION,
+        "kind": "RayCluster",
+        "metadata": {
+            "name": spec.name,
+            "namespace": facts.namespace,
+            "labels": _labels(spec, facts),
+            "annotations": _annotations(spec, facts),
+        },
+        "spec": {
+            "authOptions": {"mode": "token"},
+            "headGroupSpec": {
+                "rayStartParams": {
+                    # Inside of the pod's own network; behind the token.
+                    "dashboard-host": "0.0.0.0",  # noqa: S104
+                    "num-cpus": str(_whole(spec.head.cpus, 1)),
+                    **_store(spec.head),
+                },
+                "template": _template(spec, spec.head, facts, is_head=True),
+            },
+            "workerGroupSpecs": [_group(spec, group, facts) for group in spec.groups],
+        },
+    }
+    if facts.image.ray_version:
+        manifest["spec"]["rayVersion"] = facts.image.ray_version
+    if spec.is_autoscaled:
+        manifest["spec"]["enableInTreeAutoscaling"] = True
+        manifest["spec"]["autoscalerOptions"] = {
+            "idleTimeoutSeconds": 60,
+            "resources": {
+                "requests": {"cpu": "100m", "memory": "256Mi"},
+                "limits": {"cpu": "500m", "memory": "512Mi"},
+            },
+            "securityContext": _CONTAINER_SECURITY,
+        }
+    for overlay in (pods.overlay, facts.overlay or {}):
+        manifest = merged(manifest, dict(overlay))
+    return manifest
+
+
+def owner_hash(owner: str) -> str:
+    """Return what stands for a user in a label: names of users may hold any character."""
+    return hashlib.sha256(owner.encode()).hexdigest()[:32]
+
+
+def _labels(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, str]:
+    labels = {MANAGED_BY: "rayspace", PROFILE: spec.profile}
+    if facts.owner:
+        labels[OWNER_HASH] = owner_hash(facts.owner)
+    if spec.pods.queue:
+        labels[QUEUE] = spec.pods.queue
+    return labels
+
+
+def _annotations(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, str]:
+    annotations = {SPEC: json.dumps(to_wire(spec), sort_keys=True)}
+    if facts.owner:
+        annotations[OWNER] = facts.owner
+    if facts.image.python_version:
+        annotations[PYTHON] = facts.image.python_version
+    if spec.pods.idle_s is not None:
+        annotations[IDLE_S] = f"{spec.pods.idle_s:g}"
+    if spec.pods.max_lifetime_s is not None:
+        annotations[MAX_LIFETIME_S] = f"{spec.pods.max_lifetime_s:g}"
+    return annotations
+
+
+def _group(spec: ClusterSpec, group: GroupSpec, facts: ManifestFacts) -> dict[str, Any]:
+    is_fixed = group.max_workers is None
+    return {
+        "groupName": group.name,
+        "replicas": group.n_workers,
+        "minReplicas": 0 if is_fixed else group.n_workers,
+        "maxReplicas": max(group.n_workers, 1) if is_fixed else group.max_workers,
+        "rayStartParams": {"num-cpus": str(_whole(group.worker.cpus, 1)), **_store(group.worker)},
+        "template": _template(spec, group.worker, facts, is_head=False),
+    }
+
+
+def _template(
+    spec: ClusterSpec, node: NodeResources, facts: ManifestFacts, *, is_head: bool
+) -> dict[str, Any]:
+    pods = spec.pods
+    volumes, mounts = _volumes(pods.volumes)
+    container: dict[str, Any] = {
+        "name": HEAD_CONTAINER if is_head else WORKER_CONTAINER,
+        "image": facts.image.image,
+        "resources": _resources(node),
+        "env": _env(spec),
+        "readinessProbe": {
+            "httpGet": _HEAD_PROBE if is_head else _WORKER_PROBE,
+            "initialDelaySeconds": 1,
+            "periodSeconds": 1,
+            "timeoutSeconds": 2,
+            "failureThreshold": 10,
+        },
+        "securityContext": _CONTAINER_SECURITY,
+    }
+    if is_head:
+        container["ports"] = [
+            {"containerPort": port, "name": name}
+            for name, port in (
+                ("gcs-server", GCS_PORT),
+                ("dashboard", DASHBOARD_PORT),
+                ("client", CLIENT_PORT),
+                ("metrics", METRICS_PORT),
+            )
+        ]
+    if mounts:
+        container["volumeMounts"] = mounts
+    body: dict[str, Any] = {
+        "containers": [container],
+        "terminationGracePeriodSeconds": _GRACE_S,
+        "securityContext": _POD_SECURITY,
+        # A driver of a namespace with thousands of services starts slowly with all their variables.
+        "enableServiceLinks": False,
+    }
+    if volumes:
+        body["volumes"] = volumes
+    selector = {**pods.node_selector, **({GPU_PRODUCT: node.gpu_type} if node.gpu_type else {})}
+    if selector:
+        body["nodeSelector"] = selector
+    tolerations = [toleration(text) for text in pods.tolerations]
+    if node.gpus:
+        # Nodes with GPUs are mostly kept for those who ask for one.
+        tolerations.append({"key": GPU, "operator": "Exists", "effect": "NoSchedule"})
+    if tolerations:
+        body["tolerations"] = tolerations
+    if pods.priority:
+        body["priorityClassName"] = pods.priority
+    if pods.service_account:
+        body["serviceAccountName"] = pods.service_account
+    if pods.image_pull_secrets:
+        body["imagePullSecrets"] = [{"name": name} for name in pods.image_pull_secrets]
+    return {"metadata": {"labels": {MANAGED_BY: "rayspace"}}, "spec": body}
+
+
+def _resources(node: NodeResources) -> dict[str, dict[str, str]]:
+    cpus = max(node.cpus if node.cpus is not None else 1.0, 0.0) or _LEAST_CPU
+    memory_bytes = node.memory_bytes or _DEFAULT_MEMORY_BYTES
+    amounts = {"cpu": f"{math.ceil(cpus * 1000)}m", "memory": str(memory_bytes)}
+    if node.gpus:
+        amounts[GPU] = str(node.gpus)
+    # As much as is asked for, and no more: Ray counts on what it was told.
+    return {"requests": amounts, "limits": dict(amounts)}
+
+
+def _env(spec: ClusterSpec) -> list[dict[str, Any]]:
+    values = {"RAY_USAGE_STATS_ENABLED": "0", **spec.env}
+    plain: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
+    for name, place in spec.pods.secrets.items():
+        secret, _, key = place.partition("/")
+        source = {"secretKeyRef": {"name": secret, "key": key}}
+        plain.append({"name": name, "valueFrom": source})
+    return plain
+
+
+def _volumes(
+    claims: Mapping[str, str],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    volumes, mounts = [], []
+    for index, (path, text) in enumerate(sorted(claims.items())):
+        claim, _, mode = text.partition(":")
+        name = f"volume-{index}"
+        source = {"claimName": claim, **({"readOnly": True} if mode else {})}
+        volumes.append({"name": name, "persistentVolumeClaim": source})
+        mounts.append({"name": name, "mountPath": path, **({"readOnly": True} if mode else {})})
+    return volumes, mounts
+
+
+def _store(node: NodeResources) -> dict[str, str]:
+    store = node.object_store_memory_bytes
+    return {"object-store-memory": str(store)} if store else {}
+
+
+def _whole(cpus: float | None, otherwise: int) -> int:
+    """Return the tasks of one CPU that run at a time: Ray takes whole CPUs only."""
+    return otherwise if cpus is None else math.ceil(cpus)

@@ -1,0 +1,115 @@
+"""Merge raw fields into an object, and read ``--set PATH=VALUE``.
+
+Lists of named things (containers, worker groups, environment variables, volumes) are merged by
+name, as kubectl's strategic merge does; all other lists are replaced. A null removes a field.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from rayspace.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Fields by which things in lists of Kubernetes and KubeRay are told apart.
+_NAMES = ("name", "groupName", "mountPath", "containerPort")
+_STEP = re.compile(r"(?P<name>[-A-Za-z0-9_./]+?)(\[(?P<item>[-A-Za-z0-9_./]+)\])?")
+
+
+def merged(base: Any, overlay: Any) -> Any:
+    """Merge an overlay into a value.
+
+    Parameters
+    ----------
+    base, overlay
+        JSON values.
+
+    Returns
+    -------
+    Any
+        A new value; the two are as they were.
+    """
+    if isinstance(base, dict) and isinstance(overlay, dict):
+        joined = {**base}
+        for key, value in overlay.items():
+            if value is None:
+                joined.pop(key, None)
+            else:
+                joined[key] = merged(base[key], value) if key in base else _without_nulls(value)
+        return joined
+    if isinstance(base, list) and isinstance(overlay, list):
+        key = _common_name(overlay)
+        if key and (not base or _common_name(base) == key):
+            return _merged_by(key, base, overlay)
+    return _without_nulls(overlay)
+
+
+def _merged_by(key: str, base: Sequence[Any], overlay: Sequence[Any]) -> list[Any]:
+    changes = {item[key]: item for item in overlay}
+    joined = [merged(item, changes.pop(item[key], {})) for item in base]
+    return [*joined, *(_without_nulls(item) for item in changes.values())]
+
+
+def _common_name(items: Sequence[Any]) -> str:
+    """Return the field by which all items of a list are told apart; empty for none."""
+    for key in _NAMES:
+        if items and all(isinstance(i, dict) and isinstance(i.get(key), str | int) for i in items):
+            return key
+    return ""
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value
+
+
+def overlay_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn paths and values into an overlay.
+
+    Parameters
+    ----------
+    settings
+        Values by path, like ``spec.headGroupSpec.serviceType``. Where a list has named items, the
+        name stands in brackets: ``spec.workerGroupSpecs[workers].maxReplicas``.
+
+    Returns
+    -------
+    dict
+        To be merged into a RayCluster.
+
+    Raises
+    ------
+    UsageError
+        If a path can't be one of a RayCluster.
+    """
+    overlay: dict[str, Any] = {}
+    for path, value in settings.items():
+        overlay = merged(overlay, _nested(path, value))
+    return overlay
+
+
+def _nested(path: str, value: Any) -> dict[str, Any]:
+    steps = [_STEP.fullmatch(part) for part in path.split(".")]
+    first = steps[0]["name"] if steps and steps[0] else ""
+    if first not in {"spec", "metadata"} or not all(steps) or len(steps) < 2:
+        raise UsageError(
+            f"{path!r} is no field of a RayCluster that can be set.",
+            hint="Write it like --set spec.headGroupSpec.serviceType=NodePort or"
+            " --set 'spec.workerGroupSpecs[workers].maxReplicas=8'.",
+            details={"path": path},
+        )
+    nested: Any = value
+    for step in reversed(steps):
+        if step is None:
+            continue
+        if step["item"] is not None:
+            key = "groupName" if step["name"] == "workerGroupSpecs" else "name"
+            nested = [{key: step["item"], **nested}] if isinstance(nested, dict) else [nested]
+        nested = {step["name"]: nested}
+    return dict(nested)

@@ -1,0 +1,176 @@
+"""One watch of a namespace, however many clusters in it are looked at.
+
+It begins with the first who looks and ends with the last. RayClusters, their pods, events and,
+where there is Kueue, workloads are followed; the rest of a snapshot is read when somebody asks why.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from rayspace.gateways.kube.client import object_path
+from rayspace.gateways.kube.informer import Informer
+from rayspace.model.snapshot import ClusterSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from rayspace.gateways.contracts import Clock
+    from rayspace.gateways.kube.client import KubeClient
+
+RAY = "ray.io/v1"
+KUEUE = "kueue.x-k8s.io/v1beta2"
+#: Label of KubeRay on every pod of a cluster: the cluster's name.
+CLUSTER_LABEL = "ray.io/cluster"
+#: Several objects change together; who looks wants to see them so. [s]
+_TOGETHER_S = 0.05
+
+
+class NamespaceWatch:
+    """What happens in the namespace of a target.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    clock
+        Tells the time.
+    """
+
+    def __init__(self, client: KubeClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._n_watchers = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._wakers: set[asyncio.Event] = set()
+        self.clusters = self.pods = self.events = self.workloads = self._informer(RAY, "")
+
+    @contextlib.asynccontextmanager
+    async def watching(self) -> AsyncIterator[NamespaceWatch]:
+        """Keep it going; raises if RayClusters may not be read."""
+        self._n_watchers += 1
+        if self._n_watchers == 1:
+            self._start()
+        try:
+            for informer in (self.clusters, self.pods, self.events, self.workloads):
+                await self._settled(informer)
+            if self.clusters.refused is not None:
+                raise self.clusters.refused
+            yield self
+        finally:
+            self._n_watchers -= 1
+            if self._n_watchers == 0:
+                await self._stop()
+
+    async def snapshots(
+        self, name: str, *, at_least_every_s: float
+    ) -> AsyncIterator[ClusterSnapshot]:
+        """Yield what is seen of a cluster: at once, after each change, and every so often. [s]"""
+        waker = asyncio.Event()
+        self._wakers.add(waker)
+        try:
+            while True:
+                yield self.snapshot(name)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(waker.wait(), at_least_every_s)
+                    await asyncio.sleep(_TOGETHER_S)
+                waker.clear()
+        finally:
+            self._wakers.discard(waker)
+
+    def snapshot(self, name: str) -> ClusterSnapshot:
+        """Return what is seen of a cluster now."""
+        found = [c for c in self.clusters.objects.values() if c["metadata"]["name"] == name]
+        cluster = found[0] if found else None
+        return assembled(
+            name,
+            self._client.target.namespace,
+            self._clock.now_ms(),
+            cluster,
+            self.pods.objects.values(),
+            self.events.objects.values(),
+            self.workloads.objects.values(),
+        )
+
+    def _informer(self, group: str, resource: str, what: str = "", selector: str = "") -> Informer:
+        path = object_path(group, self._client.target.namespace, resource)
+        return Informer(self._client, path, what, self._changed, selector=selector)
+
+    def _start(self) -> None:
+        self.clusters = self._informer(RAY, "rayclusters", "RayClusters")
+        self.pods = self._informer("v1", "pods", "pods", CLUSTER_LABEL)
+        self.events = self._informer("v1", "events", "events")
+        self.workloads = self._informer(KUEUE, "workloads", "workloads of Kueue")
+        followed = (self.clusters, self.pods, self.events, self.workloads)
+        self._tasks = [asyncio.create_task(informer.run()) for informer in followed]
+
+    async def _settled(self, informer: Informer) -> None:
+        """Wait until an informer has listed; `GatewayError` at once if the server is not there."""
+        while not informer.settled.is_set():
+            if informer.trouble is not None:
+                raise informer.trouble
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(informer.settled.wait(), _TOGETHER_S)
+
+    async def _stop(self) -> None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _changed(self, _item: Mapping[str, Any] | None) -> None:
+        for waker in self._wakers:
+            waker.set()
+
+
+def assembled(
+    name: str,
+    namespace: str,
+    now_ms: int,
+    cluster: Mapping[str, Any] | None,
+    pods: Any,
+    events: Any,
+    workloads: Any,
+    **more: Any,
+) -> ClusterSnapshot:
+    """Pick what belongs to one cluster.
+
+    Parameters
+    ----------
+    name, namespace
+        The cluster.
+    now_ms
+        The time. [ms since 1970-01-01 UTC]
+    cluster
+        The RayCluster.
+    pods, events, workloads
+        All that are known.
+    more
+        Other fields of the snapshot.
+    """
+    uid = str(cluster["metadata"].get("uid", "")) if cluster else ""
+    mine = [pod for pod in pods if _labels(pod).get(CLUSTER_LABEL) == name]
+    uids = {uid, *(str(pod["metadata"].get("uid", "")) for pod in mine)} - {""}
+    return ClusterSnapshot(
+        name=name,
+        namespace=namespace,
+        taken_ms=now_ms,
+        ray_cluster=cluster,
+        pods=tuple(sorted(mine, key=lambda pod: str(pod["metadata"].get("name", "")))),
+        events=tuple(
+            event for event in events if (event.get("involvedObject") or {}).get("uid") in uids
+        ),
+        workload=next((item for item in workloads if _owned_by(item, uid)), None),
+        **more,
+    )
+
+
+def _labels(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    return item["metadata"].get("labels") or {}
+
+
+def _owned_by(item: Mapping[str, Any], uid: str) -> bool:
+    owners: Any = item["metadata"].get("ownerReferences") or []
+    return bool(uid) and any(owner.get("uid") == uid for owner in owners)
