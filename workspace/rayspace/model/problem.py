@@ -48,6 +48,11 @@ class Problem:
         What shows it.
     is_final
         Whether waiting can't mend it, so that nobody should.
+    is_about_head
+        Whether it keeps back the head.
+    groups
+        Worker groups that it keeps back; empty with a head that it does not keep back either for
+        one that concerns the cluster as a whole.
     """
 
     code: str
@@ -56,3 +61,5 @@ class Problem:
     owner: Owner
     evidence: tuple[Evidence, ...] = ()
     is_final: bool = False
+    is_about_head: bool = False
+    groups: tuple[str, ...] = ()

@@ -1,0 +1,167 @@
+"""Pods that run and are not ready, mounts that fail, and pods that Kubernetes ended.
+
+Sources: kubernetes/pkg/kubelet/events/event.go, pkg/kubelet/eviction/helpers.go and
+pkg/controller/tainteviction of 1.35; the init container of KubeRay 1.6's workers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rayspace.core.diagnosis.containers import missing_finding
+from rayspace.core.diagnosis.finding import Finding, Role, pod_evidence, role_of
+from rayspace.core.diagnosis.pods import WAIT_FOR_HEAD, role_in_name
+from rayspace.model.problem import Evidence, Owner
+
+if TYPE_CHECKING:
+    from rayspace.core.diagnosis.pods import RayPod
+    from rayspace.core.diagnosis.view import ClusterView
+
+#: A head that starts is ready within this time. [ms]
+_PATIENCE_MS = 60_000
+_MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
+_SANDBOX = ("FailedCreatePodSandBox", "NetworkNotReady")
+#: Sources: kubelet's eviction, and the controller that clears nodes of a taint.
+_EVICTIONS = ("Evicted", "Preempted", "TaintManagerEviction")
+
+
+def start_finding(view: ClusterView, pod: RayPod) -> Finding | None:
+    """Say why a node does not start the containers of a pod that it was given.
+
+    Parameters
+    ----------
+    view
+        The cluster.
+    pod
+        One of its pods.
+
+    Returns
+    -------
+    Finding or None
+        Why; None if it has started them, or says nothing.
+    """
+    if not pod.node or pod.has_ended or any(c.is_running or c.ended for c in pod.containers):
+        return None
+    event = view.event(*_MOUNTS, *_SANDBOX, pod=pod)
+    if event is None or not view.is_recent(event):
+        return None
+    namespace, role = view.snapshot.namespace, (role_of(pod),)
+    first = event.message.splitlines()[0].rstrip(".") if event.message else event.reason
+    if event.reason in _SANDBOX:
+        return Finding(
+            "sandbox_failing",
+            f"can't start yet: its node could not give it a network: {first}.",
+            f"Wait a minute; if it stays so, tell an admin: kubectl describe node {pod.node}",
+            Owner.ADMIN,
+            pod_evidence(pod, event.message),
+            roles=role,
+        )
+    return missing_finding(view, pod, event.message) or Finding(
+        "mount_failing",
+        f"can't start yet: a volume could not be mounted: {first}.",
+        f"Wait a minute; if it stays so, tell an admin: kubectl describe pod {pod.name}"
+        f" -n {namespace}",
+        Owner.ADMIN,
+        pod_evidence(pod, event.message),
+        roles=role,
+    )
+
+
+def readiness_finding(view: ClusterView, pod: RayPod) -> Finding | None:
+    """Say why a pod that runs is not ready.
+
+    Parameters
+    ----------
+    view
+        The cluster.
+    pod
+        One of its pods, of which nothing else was found.
+
+    Returns
+    -------
+    Finding or None
+        Why; None if it is ready, is young, or waits for a head that is not ready either.
+    """
+    if view.is_ready(pod) or pod.has_ended or not (pod.is_head or view.is_head_ready):
+        return None
+    for container in pod.containers:
+        if container.is_init and container.is_running and container.name == WAIT_FOR_HEAD:
+            return _head_unreached(view, pod, container.started_ms)
+    running = [c for c in pod.containers if c.is_running and not c.is_init]
+    since_ms = max((view.age_ms(c.started_ms) for c in running if not c.is_ready), default=0)
+    if since_ms <= _PATIENCE_MS:
+        return None
+    probe = view.event("Unhealthy", pod=pod)
+    words = probe.message if probe else pod.ready.words
+    logs = f"kubectl logs {pod.name} -n {view.snapshot.namespace}"
+    if pod.is_head:
+        logs = f"rayspace cluster logs {view.snapshot.name}"
+    return Finding(
+        "readiness_failing",
+        "did not become ready within a minute, though the container runs.",
+        f"Read what Ray says: {logs}",
+        Owner.YOU,
+        pod_evidence(pod, words),
+        roles=(role_of(pod),),
+    )
+
+
+def ended_finding(view: ClusterView, pod: RayPod) -> Finding | None:
+    """Say why Kubernetes ended a pod that is still listed, None if it did not."""
+    if pod.phase == "Failed" and pod.reason:
+        return _ended(
+            role_of(pod), Evidence("Pod", pod.name, pod.message or pod.reason), pod.reason
+        )
+    if pod.disrupted.is_true:
+        words = pod.disrupted.words
+        return _ended(role_of(pod), Evidence("Pod", pod.name, words), pod.disrupted.reason)
+    return None
+
+
+def past_findings(view: ClusterView) -> list[Finding]:
+    """Say which pods Kubernetes ended in the last minutes that are listed no more."""
+    listed = {pod.name for pod in view.pods}
+    found = []
+    for event in view.events:
+        told = event.kind == "Pod" and event.reason in _EVICTIONS and event.name not in listed
+        if told and view.is_recent(event):
+            is_head, group = role_in_name(event.name, view.snapshot.name)
+            evidence = Evidence("Pod", event.name, event.message)
+            found.append(_ended(Role(is_head, group), evidence, event.reason))
+    return found
+
+
+def _ended(role: Role, evidence: Evidence, reason: str) -> Finding:
+    words = evidence.text
+    first = words.splitlines()[0].strip().rstrip(".") if words.strip() else reason
+    is_memory = "memory" in first.lower()
+    hint = "Nothing needs to be done: KubeRay makes a new pod; what ran in the old one is lost."
+    if is_memory:
+        hint = "Ask for as much memory as is used, so that the node keeps it free: --memory SIZE"
+    return Finding(
+        "evicted",
+        f"was ended by Kubernetes ({reason or 'without a reason'}): {first}.",
+        hint,
+        Owner.YOU if is_memory else Owner.ADMIN,
+        (evidence,),
+        roles=(role,),
+        is_aside=True,
+    )
+
+
+def _head_unreached(view: ClusterView, pod: RayPod, started_ms: int | None) -> Finding | None:
+    head = view.head
+    head_ms = None if head is None else head.ready.since_ms
+    since_ms = min(view.age_ms(moment) for moment in (started_ms, head_ms or started_ms))
+    if since_ms <= _PATIENCE_MS:
+        return None
+    namespace = view.snapshot.namespace
+    return Finding(
+        "gcs_unreachable",
+        "could not reach the head for over a minute, though the head is ready.",
+        "Ask an admin whether a NetworkPolicy or the DNS keeps pods of the namespace apart:"
+        f" kubectl logs {pod.name} -c {WAIT_FOR_HEAD} -n {namespace}",
+        Owner.ADMIN,
+        pod_evidence(pod, f"init container {WAIT_FOR_HEAD} is running"),
+        roles=(role_of(pod),),
+    )
