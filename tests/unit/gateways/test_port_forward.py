@@ -193,6 +193,19 @@ async def test_who_may_not_is_told_at_once(api):
     assert len(api.pods) == 1
 
 
+async def test_an_api_server_that_has_just_started_is_not_believed(api):
+    """It refuses everybody until it has read the rights; 401 is believed, always."""
+    api.statuses = [503, 403]
+    async with forward_to(api, patience_s=5) as forward:
+        assert await say(forward.local_port, b"a") == b"a"
+        api.statuses = [403]
+        assert await say(forward.local_port, b"b") == b"b"
+        api.statuses = [401] * 100
+        with pytest.raises(ConnectionResetError):
+            await say(forward.local_port, b"c")
+    assert len(api.statuses) == 99
+
+
 async def test_who_hangs_up_while_waiting_is_waited_for_no_more(api):
     api.statuses = [503] * 1000
     async with forward_to(api) as forward:

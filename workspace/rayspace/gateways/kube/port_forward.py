@@ -13,7 +13,13 @@ import contextlib
 import logging
 from typing import TYPE_CHECKING
 
-from rayspace.errors import NotFoundError, RayspaceError, RefusedError, SpecError
+from rayspace.errors import (
+    GatewayError,
+    RayspaceError,
+    RefusedError,
+    SpecError,
+    TargetNotFoundError,
+)
 from rayspace.gateways.kube.answers import status_error, translated
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.port_channel import CHUNK_BYTES, PROTOCOL, PortChannel, reset
@@ -76,6 +82,7 @@ class PortForward:
         self._patience_s = patience_s
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._has_led_there = False
         self.failure: RayspaceError | None = None
 
     @property
@@ -129,7 +136,7 @@ class PortForward:
         try:
             async with contextlib.AsyncExitStack() as stack:
                 socket = await self._connect(stack, reader)
-                self.failure = None
+                self.failure, self._has_led_there = None, True
                 await PortChannel(reader, writer, socket).run()
         except RayspaceError as exc:
             self.failure = exc
@@ -144,13 +151,16 @@ class PortForward:
         loop = asyncio.get_running_loop()
         deadline_s = loop.time() + self._patience_s
         pause_s = _FIRST_PAUSE_S
+        may_be_starting = self._has_led_there
         while True:
+            until_s = min(deadline_s, loop.time() + _ATTEMPT_S)
             try:
-                until_s = min(deadline_s, loop.time() + _ATTEMPT_S)
                 return await self._try_connect(stack, until_s)
             except RayspaceError as exc:
+                may_be_starting = may_be_starting or isinstance(exc, GatewayError)
+                is_final = not _may_pass(exc, may_be_starting=may_be_starting)
                 # One who hung up without a word does not wait any more.
-                if not _may_pass(exc) or reader.at_eof() or loop.time() + pause_s > deadline_s:
+                if is_final or reader.at_eof() or loop.time() + pause_s > deadline_s:
                     raise
                 _log.debug("port %d, once more: %s", self._port, exc)
             await asyncio.sleep(pause_s)
@@ -178,8 +188,12 @@ class PortForward:
                     raise status_error(target, exc.status, "", operation) from exc
 
 
-def _may_pass(error: RayspaceError) -> bool:
+def _may_pass(error: RayspaceError, *, may_be_starting: bool) -> bool:
     """Whether a later try may succeed: a pod that is not there may come, a right will not."""
-    if isinstance(error, NotFoundError):
-        return True
-    return not isinstance(error, RefusedError | SpecError)
+    if isinstance(error, TargetNotFoundError | SpecError):
+        return False
+    if isinstance(error, RefusedError):
+        # An API server that has just started knows nobody's rights for a second. Credentials that
+        # it does not accept are another matter: asking for new ones may open a browser.
+        return may_be_starting and error.details.get("status") == 403
+    return True
