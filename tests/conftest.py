@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 
 import pytest
@@ -12,6 +13,12 @@ from tests.laboratory import Lab, make_app
 
 #: Variables that would point a test at somebody's Ray, MLflow or home.
 _FOREIGN = ("RAY_", "MLFLOW_", "RAYSPACE_", "XDG_", "JUPYTER_", "IPYTHON")
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C, and let what is started hear it: a shell keeps it from background jobs."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

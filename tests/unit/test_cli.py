@@ -64,7 +64,13 @@ def test_a_line_without_sense_is_a_usage_error_in_json(ended, words) -> None:
 
 
 #: What each verb needs beside its name, to be refused for want of a cluster or a job.
-_MORE = {"use": ["none"], "scale": ["--workers", "1"], "submit": ["train.ipynb"], "adopt": ["a"]}
+_MORE = {
+    "use": ["none"],
+    "scale": ["--workers", "1"],
+    "extend": ["2h"],
+    "submit": ["train.ipynb"],
+    "adopt": ["a"],
+}
 
 
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "before", "after"])
@@ -80,8 +86,8 @@ def test_every_verb_answers_in_json_wherever_that_is_asked(ended, noun, verb, pl
     words = [noun, verb, *_MORE.get(verb, [])]
     words.insert(place, "--json")
     code, answer = ended(*words)
-    if verb in {"list", "profiles", "doctor"}:
-        assert list(answer) in [["clusters"], ["jobs"], ["profiles"], ["checks"]]
+    if verb in {"list", "profiles", "targets", "doctor"}:
+        assert list(answer) in [["clusters"], ["jobs"], ["profiles"], ["targets"], ["checks"]]
         assert code in {0, 1}
     else:
         assert set(answer) == {"code", "message", "hint", "details"}

@@ -21,7 +21,8 @@ def test_every_verb_of_the_grammar_is_done_by_somebody() -> None:
 def test_every_verb_takes_json_before_and_after_it() -> None:
     """--json may stand anywhere."""
     for verb in verbs_of(CLUSTER):
-        words = [verb, *(["x"] if verb == "use" else []), *(["--workers", "1"] * (verb == "scale"))]
+        more = {"use": ["x"], "scale": ["--workers", "1"], "extend": ["2h"]}
+        words = [verb, *more.get(verb, [])]
         assert parse(CLUSTER, [*words, "--json"]).json
         assert parse(CLUSTER, ["--json", *words]).json
         assert not parse(CLUSTER, words).json
@@ -98,7 +99,7 @@ def names(kind: str) -> list[str]:
     [
         (CLUSTER, "", sorted(CLUSTER_VERBS)),
         (CLUSTER, "sta", ["status"]),
-        (CLUSTER, "up --gp", ["--gpus"]),
+        (CLUSTER, "up --gp", ["--gpu-type", "--gpus"]),
         (CLUSTER, "up ", ["laptop"]),
         (CLUSTER, "status l", ["lab", "laptop"]),
         (CLUSTER, "status --json l", ["lab", "laptop"]),

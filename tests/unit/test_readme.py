@@ -10,8 +10,18 @@ from pathlib import Path
 import pytest
 
 from rayspace.demo import DemoResult
-from rayspace.model.cluster import ClusterPhase, ClusterState, HeadAddress, Node, WorkerGroup
+from rayspace.model.cluster import (
+    Activity,
+    ClusterPhase,
+    ClusterState,
+    HeadAddress,
+    Node,
+    Origin,
+    WorkerGroup,
+)
 from rayspace.model.job import Cause, JobPhase, JobState, Progress
+from rayspace.model.problem import Problem
+from rayspace.model.progress import Stage
 from rayspace.services.results import ResultPaths
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
@@ -44,7 +54,16 @@ def words(*kinds: type) -> set[str]:
     [
         (
             "cluster",
-            words(ClusterState, ClusterPhase, HeadAddress, WorkerGroup) | {"started", "adopted"},
+            words(
+                ClusterState,
+                ClusterPhase,
+                HeadAddress,
+                WorkerGroup,
+                Origin,
+                Problem,
+                Activity,
+                Stage,
+            ),
         ),
         ("node", words(Node)),
         ("job", words(JobState, JobPhase, Progress)),

@@ -44,6 +44,7 @@ def test_fields_keep_their_names_and_units() -> None:
         "memory_bytes": 1_073_741_824,
         "gpus": 0,
         "object_store_memory_bytes": None,
+        "gpu_type": "",
     }
 
 

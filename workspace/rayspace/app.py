@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import getpass
+import importlib.metadata
+import importlib.util
 import json
 import os
+import platform
 import secrets
 import socket
 from pathlib import Path
@@ -20,7 +23,14 @@ from rayspace.config import (
     project_dir,
     settings_fingerprint,
 )
+from rayspace.errors import SettingsError, TargetNotFoundError
 from rayspace.gateways.attached import AttachedClusterGateway
+from rayspace.gateways.head_doors import RoutedDoor
+from rayspace.gateways.kube.client import KubeClient
+from rayspace.gateways.kube.credentials import kubeconfig_targets, pod_target
+from rayspace.gateways.kube.gateway import KubeRayGateway
+from rayspace.gateways.kube.head_door import KubeHeadDoor
+from rayspace.gateways.kube.used_targets import UsedTargets
 from rayspace.gateways.local_ray.gateway import LocalRayGateway
 from rayspace.gateways.local_ray.records import RecordStore
 from rayspace.gateways.private_files import write_private
@@ -29,6 +39,7 @@ from rayspace.gateways.selection_file import SelectionFile
 from rayspace.gateways.system_clock import SystemClock
 from rayspace.model.place import Place
 from rayspace.model.submission import JobDefaults
+from rayspace.model.target import LOCAL, Target
 from rayspace.names import safe_name
 from rayspace.services.clusters import ClusterService
 from rayspace.services.ending import JobEnder
@@ -39,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rayspace.gateways.contracts import ClusterGateway, RunGateway
+    from rayspace.gateways.head_doors import HeadDoor
 
 #: Letters of a job's random end: none that are mistaken for each other, no vowels.
 _SUFFIX_LETTERS = "bcdfghjkmnpqrstvwxz23456789"
@@ -63,7 +75,9 @@ class App:
         self.project = project
         self.environ = environ
         self.clock = SystemClock()
-        self.head = HttpHeadGateway()
+        self.doors: dict[str, HeadDoor] = {}
+        self.head = HttpHeadGateway(RoutedDoor(self.doors))
+        self.kube_trouble: SettingsError | None = None
 
     @functools.cached_property
     def settings(self) -> Rayspace:
@@ -104,20 +118,94 @@ class App:
         """Clusters of all targets."""
         from rayspace.gateways.profile_files import ProfileFiles
 
-        gateway: ClusterGateway = (
-            AttachedClusterGateway(self.environ, self.head)
-            if self.is_inside_job
-            else LocalRayGateway(self.record_store, self.head, self.clock)
-        )
+        gateways: dict[str, ClusterGateway] = {}
+        if self.is_inside_job:
+            gateways[LOCAL] = AttachedClusterGateway(self.environ, self.head)
+        else:
+            gateways[LOCAL] = LocalRayGateway(self.record_store, self.head, self.clock)
+            gateways |= {target.name: self._on_kubernetes(target) for target in self._kube_targets}
         return ClusterService(
-            {gateway.target: gateway},
+            gateways,
             self.head,
             ProfileFiles(self.project),
             SelectionFile(self.state_dir / "selection.json"),
             self.clock,
             str(self.project),
             JobEnder(self.head, self.runs, self.clock),
+            [target.name for target in self._kube_targets if target.source != "kubeconfig"],
         )
+
+    def targets(self) -> list[Target]:
+        """List where clusters can be, this machine first."""
+        return [Target(LOCAL, "", "", "machine"), *self._kube_targets]
+
+    def target_of(self, name: str | None, context: str | None, namespace: str | None) -> str:
+        """Return the target of a context and a namespace, and remember it under a name.
+
+        Raises
+        ------
+        TargetNotFoundError
+            If the kubeconfig holds no such context, or there is no such target.
+        """
+        base = self._named(name) if name else None
+        wanted = context or (base.context if base else None)
+        found = [t for t in self._kube_targets if t.context == wanted and wanted is not None]
+        if not found:
+            known = sorted({target.context for target in self._kube_targets})
+            raise TargetNotFoundError(
+                f"The kubeconfig holds no context {wanted!r}."
+                if context
+                else "A namespace needs a target or a context.",
+                hint=f"Contexts: {', '.join(known)}." if known else "There is no kubeconfig.",
+                details={"context": wanted, "known": known},
+            )
+        fitting = [t for t in found if namespace in {None, t.namespace}]
+        if fitting:
+            return fitting[0].name
+        target = Target(
+            safe_name(f"{wanted}-{namespace}"), str(wanted), str(namespace), source="used"
+        )
+        self._used_targets.add(target)
+        for cached in ("_kube_targets", "clusters", "jobs"):
+            self.__dict__.pop(cached, None)
+        return target.name
+
+    def _named(self, name: str) -> Target:
+        for target in self._kube_targets:
+            if target.name == name:
+                return target
+        raise TargetNotFoundError(
+            f"There is no target {name!r} on Kubernetes.",
+            hint="See: rayspace cluster targets",
+            details={"target": name},
+        )
+
+    @functools.cached_property
+    def _used_targets(self) -> UsedTargets:
+        return UsedTargets(self.state_dir / "targets.json")
+
+    @functools.cached_property
+    def _kube_targets(self) -> tuple[Target, ...]:
+        """Targets on Kubernetes: of the settings, of this pod, used before, of the kubeconfig."""
+        named = [
+            Target(name, entry["context"], entry.get("namespace") or "default")
+            for name, entry in self.settings.targets.items()
+        ]
+        pod = pod_target()
+        try:
+            contexts = kubeconfig_targets(self.environ)
+        except SettingsError as exc:
+            # Clusters of this machine work all the same; who names a target is told.
+            contexts, self.kube_trouble = [], exc
+        found: dict[str, Target] = {}
+        for target in (*named, *([pod] if pod else []), *self._used_targets.list(), *contexts):
+            found.setdefault(target.name, target)
+        return tuple(found.values())
+
+    def _on_kubernetes(self, target: Target) -> ClusterGateway:
+        client = KubeClient(target, self.environ)
+        self.doors[target.name] = KubeHeadDoor(client)
+        return KubeRayGateway(client, self.clock, versions_here, self.state_dir)
 
     @functools.cached_property
     def jobs(self) -> JobService:
@@ -178,6 +266,13 @@ class App:
         if not values or "://" not in self.tracking_uri or self.tracking_uri.startswith("sqlite"):
             return ""
         return write_private(self.state_dir / "credentials", f"{job}.json", json.dumps(values))
+
+
+def versions_here() -> tuple[str, str]:
+    """Return the versions of Ray (empty for none) and of Python here, without importing Ray."""
+    found = importlib.util.find_spec("ray") is not None
+    version = importlib.metadata.version("ray") if found else ""
+    return version, platform.python_version()
 
 
 def _user() -> str:

@@ -7,10 +7,7 @@ nothing is changed while there is one.
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 import os
-import platform
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -61,6 +58,9 @@ def activate(cluster: ClusterState) -> str:
         The other cluster to which Ray is connected, and stays so until `disconnect`; empty when
         there is none.
     """
+    if not cluster.address.gcs_address:
+        # On Kubernetes: reached by Ray Client, once somebody connects.
+        return ""
     _pointing.chosen = cluster
     if _live_address():
         return "" if is_attached_to(cluster) else attached_name()
@@ -120,16 +120,11 @@ def disconnect(report: Report) -> None:
     report(Stage("connect", text, "done" if name else "note"))
 
 
-def client_versions() -> tuple[str, str]:
-    """Return the versions of Ray (empty for none) and of Python here, without importing Ray."""
-    found = importlib.util.find_spec("ray") is not None
-    version = importlib.metadata.version("ray") if found else ""
-    return version, platform.python_version()
-
-
 async def preflight(app: App, name: str | None) -> ClusterState:
     """Check that Ray Client can attach to a cluster; parameters as for `connect`."""
-    ray_version, python_version = client_versions()
+    from rayspace.app import versions_here
+
+    ray_version, python_version = versions_here()
     if not ray_version:
         raise MissingExtraError("ray")
     state = await app.clusters.preflight(

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
-from traitlets import Float, TraitError, Unicode
+from traitlets import Dict, Float, TraitError, Unicode
 from traitlets.config import Configurable
 
 from rayspace.errors import SettingsError
+from rayspace.model.target import IN_CLUSTER, LOCAL
 from rayspace.names import nearest
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class Rayspace(Configurable):
     ).tag(config=True)
     sample_interval_s = Float(
         10.0, help="Time between two samples of the nodes that a job runs on. [s]"
+    ).tag(config=True)
+    targets = Dict(
+        help='Targets by name: {"team-a": {"context": "prod", "namespace": "team-a"}}.'
     ).tag(config=True)
     state_dir = Unicode(
         "",
@@ -105,7 +109,7 @@ def settings_fingerprint(project: Path, environ: Mapping[str, str]) -> tuple[obj
             times.append(path.stat().st_mtime_ns)
         except OSError:
             times.append(0)
-    names = (*_ENV, "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "RAYSPACE_RUN_ID")
+    names = (*_ENV, "KUBECONFIG", "HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "RAYSPACE_RUN_ID")
     return (project, *times, *(environ.get(name, "") for name in names), Path.cwd())
 
 
@@ -148,7 +152,19 @@ def load_settings(project: Path, environ: Mapping[str, str]) -> Rayspace:
         raise SettingsError(
             f"sample_interval_s is {settings.sample_interval_s:g} s.", hint="Give 1 s or more."
         )
+    _check_targets(settings.targets)
     return settings
+
+
+def _check_targets(targets: Mapping[str, Any]) -> None:
+    for name, entry in targets.items():
+        known = isinstance(entry, dict) and set(entry) <= {"context", "namespace"}
+        if not known or not entry.get("context") or name in {LOCAL, IN_CLUSTER}:
+            raise SettingsError(
+                f"The target {name!r} of the settings can't be used.",
+                hint='Write it as {"NAME": {"context": "CONTEXT", "namespace": "NAMESPACE"}}; the'
+                f" names {LOCAL} and {IN_CLUSTER} are taken.",
+            )
 
 
 def _read(path: Path) -> dict[str, Any]:

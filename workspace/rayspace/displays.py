@@ -29,6 +29,8 @@ _HOMES = {
     "DownResult": "rayspace.services.ending",
     "ResultPaths": "rayspace.services.results",
     "Listing": "rayspace.verbs",
+    "Explanation": "rayspace.verbs",
+    "Target": "rayspace.model.target",
 }
 #: What lists of these types list.
 _KINDS = {
@@ -37,9 +39,10 @@ _KINDS = {
     "Check": "checks",
     "JobState": "jobs",
     "Profile": "profiles",
+    "Target": "targets",
 }
 #: Types of which one alone is shown as a list of one.
-_ROWS_ONLY = {"Node", "Check", "Profile"}
+_ROWS_ONLY = {"Node", "Check", "Profile", "Target"}
 
 
 def register(formatter: DisplayFormatter) -> None:

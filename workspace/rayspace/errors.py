@@ -29,6 +29,7 @@
       StorageError                     disk full, or a directory that can't be written
       GatewayError                     an outside system failed
         GatewayUnavailableError  GatewayTimeoutError
+        ExpiredError                   a watch can't go on from where it was
         ClusterStartError              Ray did not come up
       JobFailedError                   a job that was waited for did not succeed
 
@@ -320,6 +321,12 @@ class GatewayTimeoutError(GatewayError):
     """An outside system did not finish in the time it was given."""
 
     code = "gateway_timeout"
+
+
+class ExpiredError(GatewayError):
+    """The version from which a watch should go on is too old: all must be listed anew."""
+
+    code = "expired"
 
 
 class ClusterStartError(GatewayError):

@@ -98,11 +98,19 @@ class Clusters:
     wait_ready = staticmethod(_on_clusters(ClusterService.wait_ready))
     nodes = staticmethod(_on_clusters(ClusterService.nodes))
     scale = staticmethod(_on_clusters(ClusterService.scale))
+    why = staticmethod(_on_clusters(ClusterService.why))
+    suspend = staticmethod(_on_clusters(ClusterService.suspend))
+    resume = staticmethod(_on_clusters(ClusterService.resume))
+    extend = staticmethod(_on_clusters(ClusterService.extend))
     profiles = staticmethod(_on_clusters(ClusterService.profiles))
 
     @staticmethod
     def down(
-        name: str | None = None, *, dry_run: bool = False, report: Report = silent
+        name: str | None = None,
+        *,
+        dry_run: bool = False,
+        force: bool = False,
+        report: Report = silent,
     ) -> DownResult:
         """End a cluster: this process lets go of it, its jobs save their results, then Ray ends.
 
@@ -112,6 +120,8 @@ class Clusters:
             The cluster; by default the chosen one.
         dry_run
             Whether only to say what would be ended.
+        force
+            Whether to end one that somebody else made.
         report
             Called with each stage.
 
@@ -122,12 +132,12 @@ class Clusters:
         """
         app = current_app()
         if dry_run or app.is_inside_job:
-            return run(app.clusters.down(name, dry_run=dry_run, report=report))
+            return run(app.clusters.down(name, dry_run=dry_run, force=force, report=report))
         state = run(app.clusters.status(name))
         # Before it ends, since Ray ends what stays connected; an adopted one goes on.
         if state.origin is Origin.STARTED and attach.is_attached_to(state):
             attach.detach()
-        result = run(app.clusters.down(state.name, report=report))
+        result = run(app.clusters.down(state.name, force=force, report=report))
         attach.forget(state)
         return result
 

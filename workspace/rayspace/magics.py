@@ -164,7 +164,7 @@ def _disconnect(args: argparse.Namespace, report: Report) -> Any:
 def _down(args: argparse.Namespace, report: Report) -> Any:
     from rayspace.faces import clusters
 
-    return clusters.down(args.name, dry_run=args.dry_run, report=report)
+    return clusters.down(args.name, dry_run=args.dry_run, force=args.force, report=report)
 
 
 #: Verbs that concern the Ray of this very process, which a terminal has not.

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from rayspace.errors import RayspaceError
-from rayspace.grammar import CLUSTER, JOB, PROFILE
+from rayspace.grammar import CLUSTER, JOB, PROFILE, TARGET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +36,8 @@ def names_of_kind(kind: str) -> Sequence[str]:
             return app.record_store.names()
         if kind == PROFILE:
             return [profile.name for profile in run(app.clusters.profiles())]
+        if kind == TARGET:
+            return [target.name for target in app.targets()]
         if kind == JOB:
             if app.tracking_uri.startswith("sqlite"):
                 return app.jobs.names()
@@ -44,7 +46,7 @@ def names_of_kind(kind: str) -> Sequence[str]:
             return _in_time(app.jobs.names)
     except _NO_ANSWER:
         return []
-    return ["local"]
+    return []
 
 
 def _in_time(ask: Callable[[], Sequence[str]]) -> Sequence[str]:

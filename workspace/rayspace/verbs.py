@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from rayspace.app import App
+    from rayspace.model.cluster import ClusterState
     from rayspace.model.progress import Report
 
     Verb = Callable[[App, argparse.Namespace, Report], Awaitable[Any]]
@@ -59,41 +60,104 @@ class Lines:
     by_line: bool
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """A cluster, and why it is not as it should be.
+
+    Parameters
+    ----------
+    cluster
+        The cluster, with its problems.
+    """
+
+    cluster: ClusterState
+
+
 async def _list_clusters(app: App, args: argparse.Namespace, report: Report) -> Listing:
-    found = await app.clusters.list()
+    found = await app.clusters.list(target=_where(app, args) or "all", report=report)
     return Listing("clusters", tuple(found), app.clusters.chosen_name())
 
 
+def _where(app: App, args: argparse.Namespace) -> str | None:
+    """Return the target that a line names by itself, or by its context; None for none."""
+    # A noun without a verb is a list, with none of its options.
+    target = getattr(args, "target", None)
+    context, namespace = getattr(args, "context", None), getattr(args, "namespace", None)
+    if not context and not namespace:
+        return str(target) if target else None
+    return app.target_of(target, context, namespace)
+
+
 async def _up(app: App, args: argparse.Namespace, report: Report) -> Any:
+    workers, max_workers = args.workers or (None, None)
+    target = _where(app, args)
     if args.dry_run:
         wishes = Wishes(
             args.name,
-            args.workers,
+            workers,
             args.cpus,
             args.memory,
             args.gpus,
             dict(args.env),
             args.dashboard_port,
+            max_workers,
+            args.gpu_type,
+            args.image,
+            args.queue,
+            args.idle,
+            args.max_lifetime,
+            dict(args.settings),
         )
-        return await app.clusters.plan(args.profile, wishes, target=args.target)
+        return await app.clusters.preview(args.profile, wishes, target=target)
     return await app.clusters.up(
         args.profile,
         name=args.name,
-        workers=args.workers,
+        workers=workers,
+        max_workers=max_workers,
+        gpu_type=args.gpu_type,
+        image=args.image,
+        queue=args.queue,
+        idle_s=args.idle,
+        max_lifetime_s=args.max_lifetime,
+        settings=dict(args.settings),
+        ready=args.ready,
+        force=args.force,
         cpus=args.cpus,
         memory=args.memory,
         gpus=args.gpus,
         env=dict(args.env),
         dashboard_port=args.dashboard_port,
-        target=args.target,
+        target=target,
         wait=args.wait,
-        wait_timeout_s=args.wait_timeout or 300.0,
+        wait_timeout_s=args.wait_timeout or 600.0,
         report=report,
     )
 
 
 async def _cluster_status(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.status(args.name)
+    return await app.clusters.status(args.name, target=_where(app, args))
+
+
+async def _why(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return Explanation(await app.clusters.why(args.name, target=_where(app, args)))
+
+
+async def _suspend(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return await app.clusters.suspend(args.name, report=report)
+
+
+async def _resume(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return await app.clusters.resume(
+        args.name, wait=args.wait, wait_timeout_s=args.wait_timeout or 600.0, report=report
+    )
+
+
+async def _extend(app: App, args: argparse.Namespace, report: Report) -> Any:
+    return await app.clusters.extend(args.duration, args.name, report=report)
+
+
+async def _targets(app: App, args: argparse.Namespace, report: Report) -> Listing:
+    return Listing("targets", tuple(app.targets()))
 
 
 async def _nodes(app: App, args: argparse.Namespace, report: Report) -> Listing:
@@ -115,7 +179,9 @@ async def _cluster_logs(app: App, args: argparse.Namespace, report: Report) -> L
 async def _scale(app: App, args: argparse.Namespace, report: Report) -> Any:
     return await app.clusters.scale(
         args.name,
-        workers=args.workers,
+        workers=args.workers[0],
+        max_workers=args.workers[1],
+        group=args.group,
         wait=args.wait,
         wait_timeout_s=args.wait_timeout or 120.0,
         report=report,
@@ -123,15 +189,15 @@ async def _scale(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _down(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.down(args.name, dry_run=args.dry_run, report=report)
+    return await app.clusters.down(args.name, dry_run=args.dry_run, force=args.force, report=report)
 
 
 async def _adopt(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.adopt(args.name, address=args.address)
+    return await app.clusters.adopt(args.name, address=args.address, target=_where(app, args))
 
 
 async def _use(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.use(args.name)
+    return await app.clusters.use(args.name, target=_where(app, args))
 
 
 async def _profiles(app: App, args: argparse.Namespace, report: Report) -> Listing:
@@ -222,7 +288,12 @@ CLUSTER_VERBS: dict[str, Verb] = {
     "list": _list_clusters,
     "up": _up,
     "status": _cluster_status,
+    "why": _why,
     "nodes": _nodes,
+    "suspend": _suspend,
+    "resume": _resume,
+    "extend": _extend,
+    "targets": _targets,
     "logs": _cluster_logs,
     "scale": _scale,
     "connect": _connect,

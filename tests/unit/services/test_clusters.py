@@ -45,7 +45,7 @@ class Clock:
 class Profiles:
     """Two profiles."""
 
-    def get(self, name: str) -> Profile:
+    def get(self, name: str, also=()) -> Profile:
         return {"laptop": Profile("laptop"), "pair": Profile("pair", n_workers=2)}[name]
 
     def list(self) -> list[Profile]:
@@ -81,7 +81,7 @@ class Space:
 
     def of(self, project: str) -> ClusterService:
         return ClusterService(
-            {"local": MemoryClusterGateway(self.world)},
+            {"local": MemoryClusterGateway(self.world, clock=self.clock)},
             MemoryHeadGateway(self.world),
             Profiles(),
             self.choices,

@@ -81,7 +81,7 @@ class HandClock:
 class Profiles:
     """One profile."""
 
-    def get(self, name: str) -> Profile:
+    def get(self, name: str, also=()) -> Profile:
         return Profile(name)
 
     def list(self) -> list[Profile]:
@@ -96,7 +96,7 @@ class World:
         self.world = MemoryWorld()
         self.head = MemoryHeadGateway(self.world)
         self.runs = MemoryRunGateway()
-        gateway = MemoryClusterGateway(self.world)
+        gateway = MemoryClusterGateway(self.world, clock=self.clock)
         selection = SelectionFile(directory / "selection.json")
         self.clusters = ClusterService(
             {"local": gateway}, self.head, Profiles(), selection, self.clock, str(directory),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
 
+from rayspace.core.overlay import merged, overlay_of
 from rayspace.errors import UsageError
 from rayspace.model.cluster import ClusterSpec
+from rayspace.model.profile import PodOptions
 from rayspace.names import is_safe_name, safe_name
 from rayspace.units import format_bytes, format_count, parse_bytes
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 #: More is a slip of the pen on one machine, where each worker costs about 100 MiB and a process
 #: tree of its own: it would take all memory. [1]
 MAX_WORKERS = 16
+#: On Kubernetes administrators set limits of their own; this is for slips of the pen. [1]
+MAX_KUBE_WORKERS = 1000
 
 
 def check_count(label: str, count: int, limit: int) -> None:
@@ -61,6 +65,16 @@ class Wishes:
         Environment variables, added to the profile's.
     dashboard_port
         A fixed port for the dashboard of a local cluster. [1]
+    max_workers
+        The most workers that autoscaling starts. [1]
+    gpu_type
+        Product of the GPUs.
+    image, queue
+        Image of the pods; Kueue's LocalQueue.
+    idle_s, max_lifetime_s
+        After which time without activity, and after which time at all, it suspends itself. [s]
+    settings
+        Raw values by their path in a RayCluster.
     """
 
     name: str | None = None
@@ -70,6 +84,13 @@ class Wishes:
     gpus: int | None = None
     env: dict[str, str] = field(default_factory=dict)
     dashboard_port: int | None = None
+    max_workers: int | None = None
+    gpu_type: str | None = None
+    image: str | None = None
+    queue: str | None = None
+    idle_s: float | None = None
+    max_lifetime_s: float | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,14 +105,22 @@ class UpPlan:
         Where.
     name_was
         The name as given, if it had to be made safe; else empty.
+    manifest
+        The object that would be applied; None on this machine.
+    difference
+        How it differs from the one that is there, as a unified diff; empty for not at all or none.
     """
 
     spec: ClusterSpec
     target: str
     name_was: str = ""
+    manifest: dict[str, Any] | None = None
+    difference: str = ""
 
 
-def cluster_spec(profile: Profile, wishes: Wishes, project: str) -> tuple[ClusterSpec, str]:
+def cluster_spec(
+    profile: Profile, wishes: Wishes, project: str, *, limit: int = MAX_WORKERS
+) -> tuple[ClusterSpec, str]:
     """Join a profile and the wishes on top of it.
 
     Parameters
@@ -102,6 +131,8 @@ def cluster_spec(profile: Profile, wishes: Wishes, project: str) -> tuple[Cluste
         What was asked on top.
     project
         The project directory.
+    limit
+        The most workers and GPUs that make sense there. [1]
 
     Returns
     -------
@@ -119,8 +150,10 @@ def cluster_spec(profile: Profile, wishes: Wishes, project: str) -> tuple[Cluste
     if not wished.strip():
         raise UsageError("A cluster's name can't be empty.", hint="Leave out --name.")
     n_workers = profile.n_workers if wishes.workers is None else wishes.workers
-    check_count("--workers", n_workers, MAX_WORKERS)
-    check_count("--gpus", wishes.gpus or 0, MAX_WORKERS)
+    max_workers = profile.max_workers if wishes.workers is None else wishes.max_workers
+    check_count("--workers", n_workers, limit)
+    check_count("--workers", max_workers or 0, limit)
+    check_count("--gpus", wishes.gpus or 0, limit)
     if wishes.cpus is not None and not wishes.cpus > 0:
         raise UsageError(f"--cpus can't be {wishes.cpus:g}.", hint="Give a number above 0.")
     head, worker = _shared_out(wishes, n_workers, profile.head, profile.worker)
@@ -133,8 +166,25 @@ def cluster_spec(profile: Profile, wishes: Wishes, project: str) -> tuple[Cluste
         env={**profile.env, **wishes.env},
         project=project,
         dashboard_port=wishes.dashboard_port,
+        max_workers=max_workers,
+        more_groups=profile.more_groups,
+        pods=_pods(profile.pods, wishes),
     )
     return spec, "" if is_safe_name(wished) else wished
+
+
+def _pods(pods: PodOptions, wishes: Wishes) -> PodOptions:
+    """Put what was asked for on top of a profile's options."""
+    asked = {
+        "image": wishes.image,
+        "queue": wishes.queue,
+        "idle_s": wishes.idle_s,
+        "max_lifetime_s": wishes.max_lifetime_s,
+    }
+    changed: dict[str, Any] = {name: value for name, value in asked.items() if value is not None}
+    if wishes.settings:
+        changed["overlay"] = merged(pods.overlay, overlay_of(wishes.settings))
+    return replace(pods, **changed)
 
 
 def as_it_runs(running: ClusterSpec, wishes: Wishes, profile: str | None) -> ClusterSpec:
@@ -163,6 +213,7 @@ def as_it_runs(running: ClusterSpec, wishes: Wishes, profile: str | None) -> Clu
         worker=worker,
         env={**running.env, **wishes.env},
         dashboard_port=wishes.dashboard_port or running.dashboard_port,
+        pods=_pods(running.pods, wishes),
     )
 
 
@@ -176,6 +227,7 @@ def _shared_out(
         cpus=part.cpus if wishes.cpus is None else wishes.cpus,
         memory_bytes=part.memory_bytes if wishes.memory is None else parse_bytes(wishes.memory),
         gpus=part.gpus if wishes.gpus is None else wishes.gpus,
+        gpu_type=part.gpu_type if wishes.gpu_type is None else wishes.gpu_type,
     )
     return (head, part) if n_workers else (part, worker)
 
@@ -211,6 +263,13 @@ def differences(asked: ClusterSpec, running: ClusterSpec) -> list[str]:
     names = sorted({*asked.env, *running.env})
     if changed := [name for name in names if asked.env.get(name) != running.env.get(name)]:
         found.append(f"other values of the environment variables {', '.join(changed)}")
+    if asked.more_groups != running.more_groups:
+        found.append("other groups of workers")
+    found += [
+        f"another {option.name.removesuffix('_s').replace('_', ' ')}"
+        for option in fields(PodOptions)
+        if getattr(asked.pods, option.name) != getattr(running.pods, option.name)
+    ]
     if asked.dashboard_port not in {None, running.dashboard_port}:
         found.append(f"its dashboard at another port than {asked.dashboard_port}")
     return found
@@ -222,7 +281,7 @@ def _resources(part: NodeResources) -> list[str]:
     store = part.object_store_memory_bytes
     return [
         "all CPUs" if cpus is None else format_count(cpus, "CPU"),
-        "no GPU" if not part.gpus else format_count(part.gpus, "GPU"),
+        "no GPU" if not part.gpus else format_count(part.gpus, f"{part.gpu_type} GPU".strip()),
         "unlimited memory" if memory is None else f"{format_bytes(memory)} of memory",
         "an object store of the usual size"
         if store is None

@@ -37,6 +37,10 @@ GPU = "nvidia.com/gpu"
 GPU_PRODUCT = "nvidia.com/gpu.product"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 HEAD_CONTAINER, WORKER_CONTAINER = "ray-head", "ray-worker"
+WATCHER_CONTAINER, WATCHER_FILE = "rayspace-watcher", "watcher.zip"
+#: Service account of heads that watch themselves; templates/kubernetes/rbac.yaml gives its rights.
+HEAD_ACCOUNT = "rayspace-head"
+_WATCHER_DIR = "/opt/rayspace"
 DASHBOARD_PORT, CLIENT_PORT, GCS_PORT, METRICS_PORT = 8265, 10001, 6379, 8080
 #: For a head that takes no tasks: what Ray itself needs, measured with 2.60. [1]
 _LEAST_CPU = 0.5
@@ -66,6 +70,8 @@ class ManifestFacts:
         The authenticated user, as the API server names them; empty for unknown.
     image
         The image.
+    ray_version
+        Ray here, which an image that does not tell its own is taken to hold.
     overlay
         Raw fields that an administrator wants in every cluster, merged in last.
     """
@@ -73,6 +79,7 @@ class ManifestFacts:
     namespace: str
     owner: str
     image: ImageChoice
+    ray_version: str
     overlay: Mapping[str, Any] | None = None
 
 
@@ -102,6 +109,8 @@ def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, A
             "annotations": _annotations(spec, facts),
         },
         "spec": {
+            # KubeRay asks for it where there is a token.
+            "rayVersion": facts.image.ray_version or facts.ray_version,
             "authOptions": {"mode": "token"},
             "headGroupSpec": {
                 "rayStartParams": {
@@ -115,8 +124,6 @@ def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, A
             "workerGroupSpecs": [_group(spec, group, facts) for group in spec.groups],
         },
     }
-    if facts.image.ray_version:
-        manifest["spec"]["rayVersion"] = facts.image.ray_version
     if spec.is_autoscaled:
         manifest["spec"]["enableInTreeAutoscaling"] = True
         manifest["spec"]["autoscalerOptions"] = {
@@ -176,6 +183,7 @@ def _template(
 ) -> dict[str, Any]:
     pods = spec.pods
     volumes, mounts = _volumes(pods.volumes)
+    is_watched = is_head and has_watcher(spec)
     container: dict[str, Any] = {
         "name": HEAD_CONTAINER if is_head else WORKER_CONTAINER,
         "image": facts.image.image,
@@ -209,6 +217,11 @@ def _template(
         # A driver of a namespace with thousands of services starts slowly with all their variables.
         "enableServiceLinks": False,
     }
+    if is_watched:
+        body["containers"].append(_watcher(spec, facts))
+        body["serviceAccountName"] = HEAD_ACCOUNT
+        secret = {"secretName": watcher_secret(spec.name)}
+        volumes.append({"name": WATCHER_CONTAINER, "secret": secret})
     if volumes:
         body["volumes"] = volumes
     selector = {**pods.node_selector, **({GPU_PRODUCT: node.gpu_type} if node.gpu_type else {})}
@@ -222,11 +235,45 @@ def _template(
         body["tolerations"] = tolerations
     if pods.priority:
         body["priorityClassName"] = pods.priority
-    if pods.service_account:
+    if pods.service_account and not is_watched:
         body["serviceAccountName"] = pods.service_account
     if pods.image_pull_secrets:
         body["imagePullSecrets"] = [{"name": name} for name in pods.image_pull_secrets]
     return {"metadata": {"labels": {MANAGED_BY: "rayspace"}}, "spec": body}
+
+
+def has_watcher(spec: ClusterSpec) -> bool:
+    """Whether something in the head watches for idleness or age."""
+    return spec.pods.idle_s is not None or spec.pods.max_lifetime_s is not None
+
+
+def watcher_secret(name: str) -> str:
+    """Return the name of the Secret that holds the watcher's program."""
+    return f"{name}-watcher"
+
+
+def _watcher(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, Any]:
+    token = {"secretKeyRef": {"name": spec.name, "key": "auth_token"}}
+    values = {"RAY_CLUSTER_NAME": spec.name}
+    if spec.pods.idle_s is not None:
+        values["RAYSPACE_IDLE_S"] = f"{spec.pods.idle_s:g}"
+    if spec.pods.max_lifetime_s is not None:
+        values["RAYSPACE_MAX_LIFETIME_S"] = f"{spec.pods.max_lifetime_s:g}"
+    return {
+        "name": WATCHER_CONTAINER,
+        "image": facts.image.image,
+        "command": ["python", f"{_WATCHER_DIR}/{WATCHER_FILE}"],
+        "env": [
+            *({"name": name, "value": value} for name, value in values.items()),
+            {"name": "RAY_AUTH_TOKEN", "valueFrom": token},
+        ],
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "64Mi"},
+            "limits": {"cpu": "200m", "memory": "128Mi"},
+        },
+        "securityContext": _CONTAINER_SECURITY,
+        "volumeMounts": [{"name": WATCHER_CONTAINER, "mountPath": _WATCHER_DIR, "readOnly": True}],
+    }
 
 
 def _resources(node: NodeResources) -> dict[str, dict[str, str]]:

@@ -32,7 +32,7 @@ class Checks:
         self.problems: list[dict[str, object]] = []
 
     def problem(self, line: int, key: str, message: str, hint: str) -> None:
-        """Note a problem at a line."""
+        """Note a problem at a line. [1]"""
         self.problems.append({"line": line, "key": key, "message": message, "hint": hint})
 
     def finish(self) -> None:
@@ -111,7 +111,7 @@ class Checks:
     def resources(
         self, fields: dict[str, YamlValue], prefix: str, cpus: float | None
     ) -> NodeResources:
-        """Read the resources of a node."""
+        """Read the resources of a node; CPUs by default as given. [1]"""
         given = self.count(fields.get("cpus"), f"{prefix}cpus", is_whole=False)
         gpu_type = fields.get("gpu_type")
         if gpu_type is not None and gpu_type.text and not LABEL_VALUE.fullmatch(gpu_type.text):

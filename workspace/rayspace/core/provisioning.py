@@ -174,7 +174,9 @@ def _stages(
         StageName.WORKERS: is_head_ready and all(g.n_observed >= g.n_desired for g in groups),
     }
     reason = _by_stage(reached, problems)
-    workers = format_count(n_desired, "worker")
+    counted = "No workers are asked for."
+    if n_desired:
+        counted = f"{n_ready} of {format_count(n_desired, 'worker')} ready."
     texts = {
         StageName.ACCEPTED: (
             "KubeRay has accepted the cluster.",
@@ -190,10 +192,7 @@ def _stages(
         ),
         StageName.IMAGE_PULLED: ("The head's image is on its node.", _pulling(view, head)),
         StageName.HEAD_READY: ("The head is ready.", "Waits until Ray answers on the head."),
-        StageName.WORKERS: (
-            f"{n_ready} of {workers} ready." if n_desired else "No workers are asked for.",
-            f"{n_ready} of {workers} ready.",
-        ),
+        StageName.WORKERS: (counted, counted),
     }
     stages = []
     for name, is_reached in reached.items():
@@ -219,7 +218,7 @@ def _by_stage(
     found: dict[StageName, Problem] = {}
     for problem in problems:
         if problem.is_about_head:
-            stages = [name for name in missing if name is not StageName.WORKERS]
+            stages: list[StageName] = [n for n in missing if n is not StageName.WORKERS]
         else:
             stages = [StageName.WORKERS] if problem.groups else missing
         # What troubles a head that is ready keeps back no stage.

@@ -10,6 +10,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from rayspace.errors import GatewayError
+from rayspace.gateways.system_clock import SystemClock
+from rayspace.gateways.unsuspendable import Unsuspendable, require_fixed
 from rayspace.model.cluster import (
     DEFAULT_GROUP,
     ClusterPhase,
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from rayspace.gateways.contracts import HeadGateway
 
 
-class AttachedClusterGateway:
+class AttachedClusterGateway(Unsuspendable):
     """The cluster of the job that this program belongs to.
 
     Parameters
@@ -52,13 +54,16 @@ class AttachedClusterGateway:
             token_path=environ.get("RAY_AUTH_TOKEN_PATH", ""),
         )
         self._head = head
+        self._clock = SystemClock()
 
     @property
     def target(self) -> str:
         """Name of the target: the same word as outside, so that profiles fit."""
         return "local"
 
-    async def create(self, spec: ClusterSpec, report: Report) -> ClusterState:
+    async def create(
+        self, spec: ClusterSpec, report: Report, *, force: bool = False
+    ) -> ClusterState:
         """Attach to the job's own cluster."""
         report(self._note(f"it is attached to its own cluster {self._name}, and starts no other"))
         return await self.get(self._name)
@@ -99,8 +104,17 @@ class AttachedClusterGateway:
         """List the job's own cluster."""
         return [await self.get(self._name)]
 
-    async def scale(self, name: str, n_workers: int, report: Report) -> ClusterState:
-        """Do nothing, and say so."""
+    async def scale(
+        self,
+        name: str,
+        n_workers: int,
+        report: Report,
+        *,
+        max_workers: int | None = None,
+        group: str = "",
+    ) -> ClusterState:
+        """Do nothing, and say so. [1]"""
+        require_fixed(name, max_workers, group)
         report(self._note("its cluster was not scaled"))
         return await self.get(name)
 
@@ -108,7 +122,7 @@ class AttachedClusterGateway:
         """Say that nothing would be ended."""
         return []
 
-    async def delete(self, name: str, report: Report) -> builtins.list[str]:
+    async def delete(self, name: str, report: Report, *, force: bool = False) -> builtins.list[str]:
         """Do nothing, and say so."""
         report(self._note("its cluster was not ended"))
         return []

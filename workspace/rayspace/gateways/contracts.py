@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
     from rayspace.model.bundle import BundlePlan, GitState, PackedBundle
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rayspace.model.job import LiveJob
     from rayspace.model.kernel import KernelSpec
     from rayspace.model.profile import Profile
+    from rayspace.model.profile_entry import ProfileFile
     from rayspace.model.progress import Report
     from rayspace.model.run import RunRecord, RunStatus
 
@@ -55,8 +56,10 @@ class ClusterGateway(Protocol):
         """Name of the target that it serves."""
         ...
 
-    async def create(self, spec: ClusterSpec, report: Report) -> ClusterState:
-        """Request a cluster."""
+    async def create(
+        self, spec: ClusterSpec, report: Report, *, force: bool = False
+    ) -> ClusterState:
+        """Request a cluster; by force also one that could never come up as things are."""
         ...
 
     async def get(self, name: str) -> ClusterState:
@@ -67,12 +70,50 @@ class ClusterGateway(Protocol):
         """Observe all clusters, sorted by name."""
         ...
 
-    async def scale(self, name: str, n_workers: int, report: Report) -> ClusterState:
-        """Request another number of workers."""
+    def changes(self, name: str) -> AsyncGenerator[ClusterState, None]:
+        """Yield a cluster as it is, and again whenever it may have changed."""
         ...
 
-    async def delete(self, name: str, report: Report) -> builtins.list[str]:
-        """End a cluster; returns one line for each thing that was ended or removed."""
+    async def profile_files(self) -> Sequence[ProfileFile]:
+        """Read the profiles that an administrator set there; none where there are none."""
+        ...
+
+    async def explain(self, name: str) -> ClusterState:
+        """Observe a cluster, and all that may say why it is as it is."""
+        ...
+
+    async def scale(
+        self,
+        name: str,
+        n_workers: int,
+        report: Report,
+        *,
+        max_workers: int | None = None,
+        group: str = "",
+    ) -> ClusterState:
+        """Request another number of workers, of the first group if none is named.
+
+        With ``max_workers`` [1] Ray may change it between the two; `PhaseError` where it can't.
+        """
+        ...
+
+    async def suspend(self, name: str, report: Report) -> ClusterState:
+        """End all of a cluster but its description; `PhaseError` where that can't be."""
+        ...
+
+    async def resume(self, name: str, report: Report) -> ClusterState:
+        """Bring a suspended cluster back."""
+        ...
+
+    async def extend(self, name: str, duration_s: float, report: Report) -> ClusterState:
+        """Keep a cluster for so long, worked or not. [s]"""
+        ...
+
+    async def delete(self, name: str, report: Report, *, force: bool = False) -> builtins.list[str]:
+        """End a cluster; returns one line for each thing that was ended or removed.
+
+        One of somebody else's only by force, else `RefusedError`.
+        """
         ...
 
     async def planned_deletion(self, name: str) -> builtins.list[str]:
@@ -207,8 +248,8 @@ class Selection(Protocol):
 class ProfileSource(Protocol):
     """Profiles by name, from all layers."""
 
-    def get(self, name: str) -> Profile:
-        """Return a profile; `ProfileNotFoundError` or `ProfileError`."""
+    def get(self, name: str, also: Sequence[ProfileFile] = ()) -> Profile:
+        """Return a profile, of these files too; `ProfileNotFoundError` or `ProfileError`."""
         ...
 
     def list(self) -> builtins.list[Profile]:

@@ -20,6 +20,8 @@ from rayspace.errors import (
     JobNotFoundError,
     PhaseError,
 )
+from rayspace.gateways.system_clock import SystemClock
+from rayspace.gateways.unsuspendable import Unsuspendable, require_fixed
 from rayspace.model.cluster import (
     DEFAULT_GROUP,
     ClusterPhase,
@@ -36,6 +38,8 @@ from rayspace.model.progress import Report, Stage
 if TYPE_CHECKING:
     import builtins
     from collections.abc import AsyncIterator, Mapping
+
+    from rayspace.gateways.contracts import Clock
 
 
 @dataclass
@@ -109,20 +113,29 @@ class MemoryWorld:
         )
 
 
-class MemoryClusterGateway:
+class MemoryClusterGateway(Unsuspendable):
     """The twin of `ClusterGateway`."""
 
-    def __init__(self, world: MemoryWorld, target: str = "local", now_ms: int = 0) -> None:
+    def __init__(
+        self,
+        world: MemoryWorld,
+        target: str = "local",
+        now_ms: int = 0,
+        clock: Clock | None = None,
+    ) -> None:
         self.world = world
         self._target = target
         self._now_ms = now_ms
+        self._clock = clock or SystemClock()
 
     @property
     def target(self) -> str:
         """Name of the target that it serves."""
         return self._target
 
-    async def create(self, spec: ClusterSpec, report: Report) -> ClusterState:
+    async def create(
+        self, spec: ClusterSpec, report: Report, *, force: bool = False
+    ) -> ClusterState:
         """Request a cluster."""
         self._require_free(spec.name)
         existing = self.world.clusters.get(spec.name)
@@ -173,8 +186,17 @@ class MemoryClusterGateway:
         """Observe all clusters, sorted by name."""
         return [await self.get(name) for name in sorted(self.world.clusters)]
 
-    async def scale(self, name: str, n_workers: int, report: Report) -> ClusterState:
-        """Request another number of workers."""
+    async def scale(
+        self,
+        name: str,
+        n_workers: int,
+        report: Report,
+        *,
+        max_workers: int | None = None,
+        group: str = "",
+    ) -> ClusterState:
+        """Request another number of workers. [1]"""
+        require_fixed(name, max_workers, group)
         self._require_free(name)
         cluster = self._cluster(name)
         is_up = cluster.phase in {ClusterPhase.STARTING, ClusterPhase.READY}
@@ -189,7 +211,7 @@ class MemoryClusterGateway:
         verb = "forget" if self._cluster(name).origin is Origin.ADOPTED else "end"
         return [f"{verb} {name}"]
 
-    async def delete(self, name: str, report: Report) -> builtins.list[str]:
+    async def delete(self, name: str, report: Report, *, force: bool = False) -> builtins.list[str]:
         """End a cluster."""
         self._require_free(name)
         lines = await self.planned_deletion(name)

@@ -46,13 +46,15 @@ class ProfileFiles:
         self._system_dirs = system_dirs
         self._user_dir = user_dir
 
-    def get(self, name: str) -> Profile:
+    def get(self, name: str, also: Sequence[ProfileFile] = ()) -> Profile:
         """Return a profile.
 
         Parameters
         ----------
         name
             Its name.
+        also
+            Files of the namespace in which it shall start.
 
         Returns
         -------
@@ -66,7 +68,7 @@ class ProfileFiles:
         ProfileError
             If the nearest file is wrong; a farther one does not step in for it.
         """
-        files = list(self._files())
+        files = [*self._files(), *also]
         named = [file for file in files if file.name == name]
         if not named:
             raise profile_not_found(name, sorted({file.name for file in files}))
@@ -90,9 +92,8 @@ class ProfileFiles:
             site = platformdirs.site_config_path("rayspace") / _FOLDER
             system_dirs = tuple(dict.fromkeys((Path("/etc/rayspace") / _FOLDER, site)))
         user_dir = self._user_dir or platformdirs.user_config_path("rayspace") / _FOLDER
-        for layer, directories in zip(
-            LAYERS[1:], (system_dirs, (user_dir,), (self._project_dir,)), strict=True
-        ):
+        layers = {"system": system_dirs, "user": (user_dir,), "project": (self._project_dir,)}
+        for layer, directories in layers.items():
             for directory in directories:
                 yield from _files_in(directory, layer)
 

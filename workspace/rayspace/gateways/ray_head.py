@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.nodes import nodes_from_answers
@@ -22,13 +21,13 @@ from rayspace.errors import (
     GatewayUnavailableError,
     JobNotFoundError,
 )
+from rayspace.gateways.head_doors import LoopbackDoor
 from rayspace.model.job import LiveJob, LivePhase
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
-    import aiohttp
-
+    from rayspace.gateways.head_doors import HeadDoor
     from rayspace.model.cluster import HeadAddress, Node
 
 #: An answer of the dashboard takes milliseconds; a busy laptop may take a few seconds. [s]
@@ -38,7 +37,16 @@ _SUBMIT_TIMEOUT_S = 60.0
 
 
 class HttpHeadGateway:
-    """The real side of `HeadGateway`."""
+    """The real side of `HeadGateway`.
+
+    Parameters
+    ----------
+    door
+        How heads are reached; by default those of this machine.
+    """
+
+    def __init__(self, door: HeadDoor | None = None) -> None:
+        self._door = door or LoopbackDoor()
 
     async def version(self, head: HeadAddress) -> Mapping[str, str]:
         """Return ``ray_version`` and ``session_name``."""
@@ -126,12 +134,11 @@ class HttpHeadGateway:
         import aiohttp
 
         operation = f"follow the log of {submission_id}"
-        async with self._session(head) as session:
-            with _translated(head, operation):
-                async with session.ws_connect(f"{path}/tail", heartbeat=20) as socket:
-                    async for message in socket:
-                        if message.type is aiohttp.WSMsgType.TEXT:
-                            yield message.data
+        with _translated(head, operation):
+            async with self._door.socket(head, f"{path}/tail") as socket:
+                async for message in socket:
+                    if message.type is aiohttp.WSMsgType.TEXT:
+                        yield message.data
 
     async def _json(
         self,
@@ -143,39 +150,15 @@ class HttpHeadGateway:
         body: Any = None,
         timeout_s: float = _TIMEOUT_S,
     ) -> Any:
-        import aiohttp
-
-        async with self._session(head) as session:
-            with _translated(head, operation):
-                timeout = aiohttp.ClientTimeout(total=timeout_s)
-                async with session.request(method, path, json=body, timeout=timeout) as response:
-                    text = await response.text(errors="replace")
-                    if response.status != 200:
-                        raise _status_error(head, path, response.status, text, operation)
-                    with _understood(head, operation):
-                        return json.loads(text) if text else None
-
-    def _session(self, head: HeadAddress) -> aiohttp.ClientSession:
-        import aiohttp
-
-        headers = {}
-        if head.token_path:
-            headers["Authorization"] = f"Bearer {_read_token(head.token_path)}"
-        return aiohttp.ClientSession(head.dashboard_url, headers=headers)
-
-
-def _read_token(path: str) -> str:
-    try:
-        return Path(path).read_text("ascii").strip()
-    except OSError as exc:
-        # The token goes with its cluster, so this is a head that is no more.
-        raise GatewayUnavailableError(
-            f"The token file {path} can't be read: {exc.strerror or exc}.",
-            system="Ray",
-            operation="read its token",
-            hint="The cluster is probably gone; list yours with: rayspace cluster list",
-            details={"path": path},
-        ) from exc
+        with _translated(head, operation):
+            async with self._door.request(
+                head, method, path, body=body, timeout_s=timeout_s
+            ) as response:
+                text = await response.text(errors="replace")
+                if response.status != 200:
+                    raise _status_error(head, path, response.status, text, operation)
+                with _understood(head, operation):
+                    return json.loads(text) if text else None
 
 
 @contextlib.contextmanager

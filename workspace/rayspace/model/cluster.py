@@ -10,6 +10,7 @@ from rayspace.model.profile import GroupSpec, NodeResources, PodOptions
 
 if TYPE_CHECKING:
     from rayspace.model.problem import Problem
+    from rayspace.model.progress import Stage
 
 #: The worker group of a cluster that names none.
 DEFAULT_GROUP = "workers"
@@ -94,9 +95,10 @@ class ClusterSpec:
 
     @property
     def groups(self) -> tuple[GroupSpec, ...]:
-        """All groups of workers; none for a cluster that is a head alone."""
+        """All groups of workers; that of a head alone is empty, and can be scaled."""
         first = GroupSpec(DEFAULT_GROUP, self.n_workers, self.worker, self.max_workers)
-        own = () if not (self.n_workers or self.max_workers) else (first,)
+        is_used = bool(self.n_workers or self.max_workers or not self.more_groups)
+        own = (first,) if is_used else ()
         return (*own, *self.more_groups)
 
     @property
@@ -269,6 +271,8 @@ class ClusterState:
         Why it is not as it was asked for, the most decisive first.
     activity
         What keeps it from being suspended, and until when; None where nobody watches.
+    stages
+        How far it is on its way to being ready; none where it is only ready or not.
     """
 
     name: str
@@ -292,6 +296,22 @@ class ClusterState:
     owner: str = ""
     problems: tuple[Problem, ...] = ()
     activity: Activity | None = None
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def n_workers_desired(self) -> int:
+        """Workers wanted, of all groups. [1]"""
+        return sum(group.n_desired for group in self.groups)
+
+    @property
+    def n_workers_requested(self) -> int:
+        """Workers asked for, of all groups. [1]"""
+        return sum(group.n_requested for group in self.groups)
+
+    @property
+    def n_workers_observed(self) -> int:
+        """Workers that have joined, of all groups. [1]"""
+        return sum(group.n_observed for group in self.groups)
 
 
 @dataclass(frozen=True)

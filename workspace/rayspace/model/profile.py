@@ -68,7 +68,7 @@ class PodOptions:
     max_lifetime_s
         After so long it suspends itself anyway; None for never. [s]
     price_per_hour
-        What one worker costs an hour, in whatever money people count; None for unknown. [1/h]
+        What one worker costs an hour, in whatever money people count; None for unknown. [1]
     secrets
         Environment variables from Secrets: variable to ``SECRET/KEY``.
     volumes

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from rayspace.present import words
+from rayspace.present.cluster_words import target_row
 from rayspace.verbs import Listing
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _ROWS: dict[str, Callable[[Any], dict[str, str]]] = {
     "nodes": words.node_row,
     "profiles": words.profile_row,
+    "targets": target_row,
     "checks": words.check_row,
 }
 _EMPTY = {
@@ -28,6 +30,7 @@ _EMPTY = {
     "jobs": "There is no job yet. Submit one with: rayspace job submit NOTEBOOK.ipynb",
     "nodes": "The cluster has no nodes.",
     "profiles": "There are no profiles.",
+    "targets": "There are no targets.",
     "checks": "Nothing was checked.",
 }
 #: Columns that bear a colour.

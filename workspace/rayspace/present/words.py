@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import shlex
 from typing import TYPE_CHECKING, Any
@@ -10,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core.cluster_spec import UpPlan
 from rayspace.model.cluster import ClusterPhase, ClusterState, Node
 from rayspace.model.job import Cause, JobPhase, JobState
+from rayspace.model.profile import GroupSpec
 from rayspace.model.submission import SubmitPlan
+from rayspace.present.cluster_words import activity_text, explanation, place_text, workers_text
+from rayspace.present.times import clock_time, short_time
 from rayspace.services.ending import DownResult
 from rayspace.services.observation import cell_text
 from rayspace.services.results import ResultPaths
 from rayspace.units import format_bytes, format_duration, short_duration
+from rayspace.verbs import Explanation
 
 if TYPE_CHECKING:
     from rayspace.model.check import Check
@@ -27,6 +30,9 @@ COLOURS = {
     "ok": "green",
     "done": "green",
     "starting": "yellow",
+    "queued": "yellow",
+    "suspended": "magenta",
+    "ending": "magenta",
     "pending": "yellow",
     "warning": "yellow",
     "running": "cyan",
@@ -38,9 +44,15 @@ COLOURS = {
     "stopped": "magenta",
 }
 #: Verbs that ask for something which goes on without them.
-LASTING = {"up", "scale", "down", "submit", "stop", "retry", "demo"}
+LASTING = {"up", "resume", "scale", "down", "submit", "stop", "retry", "demo"}
 #: Verbs of what is done to a cluster, once it is done.
-_PAST = {"end": "Ended", "remove": "Removed", "stop": "Stopped", "forget": "Forgot"}
+_PAST = {
+    "delete": "Deleted",
+    "end": "Ended",
+    "remove": "Removed",
+    "stop": "Stopped",
+    "forget": "Forgot",
+}
 
 
 def in_notebook_words(text: str) -> str:
@@ -71,57 +83,24 @@ def stopped_text(noun: str, verb: str, name: str) -> str:
     return ""
 
 
-def clock_time(time_ms: int) -> str:
-    """Write a time for people, in their time zone; a dash for none. [ms since 1970-01-01 UTC]"""
-    return _local(time_ms).strftime("%Y-%m-%d %H:%M") if time_ms else "-"
-
-
-def short_time(time_ms: int, now_ms: int) -> str:
-    """Write a time for a column of a table, as `clock_time` with as little as it takes.
-
-    Parameters
-    ----------
-    time_ms
-        The time; 0 for none. [ms since 1970-01-01 UTC]
-    now_ms
-        The time now. [ms since 1970-01-01 UTC]
-
-    Returns
-    -------
-    str
-        Such as ``"21:16"`` for today, ``"Nov 22 21:16"``, or ``"2025-11-22"`` for another year.
-    """
-    if not time_ms:
-        return "-"
-    time, now = _local(time_ms), _local(now_ms)
-    if time.date() == now.date():
-        return time.strftime("%H:%M")
-    return time.strftime("%b %d %H:%M" if time.year == now.year else "%Y-%m-%d")
-
-
-def _local(time_ms: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(time_ms / 1000).astimezone()
-
-
 def resources(part: NodeResources) -> str:
     """Write what a node may use."""
     words = ["all CPUs" if part.cpus is None else f"{part.cpus:g} CPU"]
     if part.memory_bytes is not None:
         words.append(format_bytes(part.memory_bytes))
     if part.gpus:
-        words.append(f"{part.gpus} GPU")
+        words.append(f"{part.gpus} {part.gpu_type} GPU".replace("  ", " "))
     return ", ".join(words)
 
 
 def cluster_row(cluster: ClusterState, chosen: str, now_ms: int) -> dict[str, str]:
     """Describe a cluster in a row, at a time [ms since 1970-01-01 UTC]."""
-    group = cluster.groups[0]
     return {
         "name": f"{cluster.name} *" if cluster.name == chosen else cluster.name,
         "target": cluster.target,
         "phase": cluster.phase.value,
         "profile": cluster.profile or f"({cluster.origin.value})",
-        "workers": f"{group.n_observed}/{group.n_desired}",
+        "workers": f"{cluster.n_workers_observed}/{cluster.n_workers_desired}",
         "started": short_time(cluster.started_ms, now_ms),
         "why": cluster.reason,
     }
@@ -165,9 +144,17 @@ def profile_row(profile: Profile) -> dict[str, str]:
         "what": profile.description,
         "target": profile.target,
         "head": resources(profile.head),
-        "workers": f"{profile.n_workers} x {resources(profile.worker)}",
+        "workers": _profile_workers(profile),
         "from": profile.layer,
     }
+
+
+def _profile_workers(profile: Profile) -> str:
+    first = GroupSpec("workers", profile.n_workers, profile.worker, profile.max_workers)
+    own = [] if profile.more_groups and not profile.n_workers else [first]
+    return "; ".join(
+        f"{_count(group)} x {resources(group.worker)}" for group in (*own, *profile.more_groups)
+    )
 
 
 def check_row(check: Check) -> dict[str, str]:
@@ -197,6 +184,8 @@ def facts(value: Any, *, in_notebook: bool = False) -> list[tuple[str, str]]:
     """
     if isinstance(value, ClusterState):
         pairs = _cluster_facts(value, in_notebook=in_notebook)
+    elif isinstance(value, Explanation):
+        pairs = explanation(value.cluster)
     elif isinstance(value, JobState):
         pairs = _job_facts(value, in_notebook=in_notebook)
     elif isinstance(value, ResultPaths):
@@ -213,7 +202,12 @@ def facts(value: Any, *, in_notebook: bool = False) -> list[tuple[str, str]]:
             ("name", value.spec.name),
             ("target", value.target),
             ("head", resources(value.spec.head)),
-            ("workers", f"{value.spec.n_workers} x {resources(value.spec.worker)}"),
+            *(
+                (group.name, f"{_count(group)} x {resources(group.worker)}")
+                for group in value.spec.groups
+            ),
+            ("object", _yaml(value.manifest)),
+            ("changes", value.difference),
         ]
     elif isinstance(value, SubmitPlan):
         pairs = _plan_facts(value)
@@ -221,6 +215,17 @@ def facts(value: Any, *, in_notebook: bool = False) -> list[tuple[str, str]]:
         message = f"{type(value).__name__} has no description"
         raise TypeError(message)
     return [(name, text) for name, text in pairs if text]
+
+
+def _count(group: GroupSpec) -> str:
+    most = group.max_workers
+    return f"{group.n_workers}" if most is None else f"{group.n_workers} to {most}"
+
+
+def _yaml(value: Any) -> str:
+    import yaml
+
+    return str(yaml.safe_dump(value, sort_keys=False)).rstrip() if value else ""
 
 
 def _deeds(result: DownResult) -> list[str]:
@@ -238,17 +243,18 @@ def _past(action: str) -> str:
 
 
 def _cluster_facts(cluster: ClusterState, *, in_notebook: bool) -> list[tuple[str, str]]:
-    group = cluster.groups[0]
     versions = [
         f"Ray {cluster.ray_version}" if cluster.ray_version else "",
         f"Python {cluster.python_version}" if cluster.python_version else "",
     ]
     return [
-        ("cluster", f"{cluster.name} on {cluster.target}"),
+        ("cluster", place_text(cluster)),
         ("phase", cluster.phase.value),
         ("why", cluster.reason),
         ("profile", cluster.profile or cluster.origin.value),
-        ("workers", f"{group.n_observed} of {group.n_desired}"),
+        ("workers", workers_text(cluster)),
+        ("activity", activity_text(cluster)),
+        ("owner", cluster.owner),
         ("versions", ", ".join(filter(None, versions))),
         ("dashboard", cluster.address.dashboard_url),
         ("attach", _attaching(cluster, in_notebook=in_notebook)),
@@ -264,6 +270,8 @@ def _attaching(cluster: ClusterState, *, in_notebook: bool) -> str:
         return ""
     if pointed_at and pointed_at in {address.gcs_address, address.client_url}:
         return "ray.init()"
+    if address.cluster:
+        return f"%ray_cluster connect {cluster.name}" if in_notebook else ""
     if in_notebook:
         return f"%ray_cluster use {cluster.name}, then ray.init()"
     values = {

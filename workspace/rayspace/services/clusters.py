@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rayspace.core.client_versions import check_versions
 from rayspace.core.cluster_spec import (
+    MAX_KUBE_WORKERS,
     MAX_WORKERS,
-    UpPlan,
-    Wishes,
-    as_it_runs,
     check_count,
-    cluster_spec,
-    default_name,
-    differences,
 )
-from rayspace.core.selection import choose
-from rayspace.errors import ClusterNotFoundError, StorageError, UsageError
-from rayspace.model.cluster import ClusterPhase, ClusterState, Node, Origin
-from rayspace.model.progress import Report, Stage, silent
+from rayspace.model.progress import Report, silent
+from rayspace.model.target import LOCAL
 from rayspace.names import safe_name
+from rayspace.services.cluster_finder import ClusterFinder
+from rayspace.services.cluster_start import ClusterStarter
 from rayspace.services.ending import DownResult, JobEnder
 from rayspace.services.readiness import wait_ready, wait_workers
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from rayspace.gateways.contracts import (
         Clock,
@@ -36,11 +30,11 @@ if TYPE_CHECKING:
         ProfileSource,
         Selection,
     )
-    from rayspace.model.cluster import ClusterSpec
+    from rayspace.model.cluster import ClusterState, Node
     from rayspace.model.profile import Profile
 
 
-class ClusterService:
+class ClusterService(ClusterStarter):
     """Clusters of all targets.
 
     Parameters
@@ -59,6 +53,8 @@ class ClusterService:
         The project directory.
     ender
         Ends the jobs of a cluster that goes down.
+    settled
+        Targets that are asked also when nobody names them.
     """
 
     def __init__(
@@ -70,59 +66,52 @@ class ClusterService:
         clock: Clock,
         project: str,
         ender: JobEnder,
+        settled: Sequence[str] = (),
     ) -> None:
-        self._gateways = gateways
+        finder = ClusterFinder(gateways, selection, project, settled)
+        super().__init__(finder, profiles, clock, project)
         self._head = head
-        self._profiles = profiles
-        self._selection = selection
-        self._clock = clock
-        self._project = project
         self._ender = ender
 
     async def profiles(self) -> builtins.list[Profile]:
         """List the profiles that can be used here."""
         return await asyncio.to_thread(self._profiles.list)
 
-    async def up(
+    async def list(
+        self, *, target: str | None = None, report: Report = silent
+    ) -> builtins.list[ClusterState]:
+        """List clusters, sorted by target and name; see `ClusterFinder.list`."""
+        return await self._finder.list(target=target, report=report)
+
+    async def status(self, name: str | None = None, *, target: str | None = None) -> ClusterState:
+        """Observe a cluster; by default the chosen one; see `ClusterFinder.status`."""
+        return await self._finder.status(name, target=target)
+
+    async def why(self, name: str | None = None, *, target: str | None = None) -> ClusterState:
+        """Observe a cluster with all its problems; by default the chosen one."""
+        return await self._finder.status(name, target=target, explain=True)
+
+    async def suspend(self, name: str | None = None, *, report: Report = silent) -> ClusterState:
+        """End the pods of a cluster; its description stays, and `resume` brings them back."""
+        state = await self.status(name)
+        return await self._finder.gateway(state.target).suspend(state.name, report)
+
+    async def resume(
         self,
-        profile: str | None = None,
-        *,
         name: str | None = None,
-        workers: int | None = None,
-        cpus: float | None = None,
-        memory: str | None = None,
-        gpus: int | None = None,
-        env: Mapping[str, str] | None = None,
-        dashboard_port: int | None = None,
-        target: str | None = None,
+        *,
         wait: bool = True,
-        wait_timeout_s: float = 300.0,
+        wait_timeout_s: float = 600.0,
         report: Report = silent,
     ) -> ClusterState:
-        """Start a cluster, or return the one that runs already.
+        """Bring a suspended cluster back.
 
         Parameters
         ----------
-        profile
-            What to start; ``laptop`` if not given.
         name
-            Its name; made safe for Kubernetes if it is not. By default the profile's.
-        workers
-            Workers beside the head, instead of the profile's. [1]
-        cpus
-            CPUs of each worker, or of the head when there are no workers. [1]
-        memory
-            Memory of the same, with its unit. [bytes]
-        gpus
-            GPUs of the same. [1]
-        env
-            Environment variables, added to the profile's.
-        dashboard_port
-            A fixed port for the dashboard of a local cluster; any free one by default. [1]
-        target
-            Where; by default the profile's target.
+            The cluster; by default the chosen one.
         wait
-            Whether to return only when the cluster can be used.
+            Whether to return only when it can be used.
         wait_timeout_s
             How long to wait for that. [s]
         report
@@ -132,85 +121,20 @@ class ClusterService:
         -------
         ClusterState
             The cluster.
-
-        Raises
-        ------
-        SpecError
-            If a value is wrong; nothing was started then.
-        ConflictError
-            If the name is taken, or is being changed.
-        ClusterStartError
-            If it does not come up.
-        GatewayTimeoutError
-            If it is not ready in time; it goes on starting.
         """
-        wishes = Wishes(name, workers, cpus, memory, gpus, dict(env or {}), dashboard_port)
-        plan = await self.plan(profile, wishes, target=target)
-        if plan.name_was:
-            text = f"{plan.name_was!r} is not a safe name; it is named {plan.spec.name!r}"
-            report(Stage("name", text, "note"))
-        gateway = self._gateway(plan.target)
-        running = await self._running(gateway, plan.spec.name)
-        spec = as_it_runs(running, wishes, profile) if running else plan.spec
-        state = await gateway.create(spec, report)
-        if running and plan.spec.profile == running.profile:
-            await self._tell_what_stays(spec, wishes, report)
-        if wait:
-            state = await wait_ready(gateway, state, self._clock, wait_timeout_s, report)
-        # The workers of a cluster that runs already change only when somebody says so.
-        n_wanted = state.groups[0].n_desired if workers is None else workers
-        is_up = state.phase in {ClusterPhase.STARTING, ClusterPhase.READY}
-        if is_up and n_wanted != state.groups[0].n_requested:
-            state = await gateway.scale(state.name, n_wanted, report)
-        if wait:
-            state = await wait_workers(gateway, state, self._clock, wait_timeout_s, report)
-        self._remember(state.name, report)
-        return state
+        state = await self.status(name)
+        gateway = self._finder.gateway(state.target)
+        state = await gateway.resume(state.name, report)
+        if not wait:
+            return state
+        return await wait_ready(gateway, state, self._clock, wait_timeout_s, report)
 
-    async def plan(
-        self, profile: str | None, wishes: Wishes, *, target: str | None = None
-    ) -> UpPlan:
-        """Decide what `up` would ask for; changes nothing.
-
-        Parameters
-        ----------
-        profile
-            What to start; ``laptop`` if not given.
-        wishes
-            What was asked on top of it.
-        target
-            Where; by default the profile's target.
-
-        Returns
-        -------
-        UpPlan
-            What would be asked for, and where.
-        """
-        chosen = await asyncio.to_thread(self._profiles.get, profile or "laptop")
-        where = target or chosen.target
-        gateway = self._gateway(where)
-        spec, name_was = cluster_spec(chosen, wishes, self._project)
-        if wishes.name is None:
-            spec = replace(spec, name=await self._own_name(chosen.name, gateway))
-        return UpPlan(spec, where, name_was)
-
-    async def list(self) -> builtins.list[ClusterState]:
-        """List the clusters of all targets, sorted by target and name."""
-        found = await asyncio.gather(*(gateway.list() for gateway in self._gateways.values()))
-        return sorted((c for part in found for c in part), key=lambda c: (c.target, c.name))
-
-    async def status(self, name: str | None = None) -> ClusterState:
-        """Observe a cluster; by default the chosen one."""
-        if name is None:
-            return choose(await self.list(), self.chosen_name(), self._project)
-        *others, last = self._gateways.values()
-        for gateway in others:
-            try:
-                return await gateway.get(name)
-            except ClusterNotFoundError:
-                # The next target may have it; the last one words the error.
-                continue
-        return await last.get(name)
+    async def extend(
+        self, duration_s: float, name: str | None = None, *, report: Report = silent
+    ) -> ClusterState:
+        """Keep a cluster from suspending itself for so long from now. [s]"""
+        state = await self.status(name)
+        return await self._finder.gateway(state.target).extend(state.name, duration_s, report)
 
     async def wait_ready(
         self, name: str | None = None, *, timeout_s: float = 300.0, report: Report = silent
@@ -232,7 +156,7 @@ class ClusterService:
             The ready cluster.
         """
         state = await self.status(name)
-        gateway = self._gateways[state.target]
+        gateway = self._finder.gateway(state.target)
         return await wait_ready(gateway, state, self._clock, timeout_s, report)
 
     async def nodes(self, name: str | None = None) -> builtins.list[Node]:
@@ -242,7 +166,7 @@ class ClusterService:
     async def logs(self, name: str | None = None, *, follow: bool = False) -> AsyncIterator[str]:
         """Yield the lines of a head's log; new ones too when following."""
         state = await self.status(name)
-        async for line in self._gateways[state.target].logs(state.name, follow=follow):
+        async for line in self._finder.gateway(state.target).logs(state.name, follow=follow):
             yield line
 
     async def scale(
@@ -250,6 +174,8 @@ class ClusterService:
         name: str | None = None,
         *,
         workers: int,
+        max_workers: int | None = None,
+        group: str = "",
         wait: bool = True,
         wait_timeout_s: float = 120.0,
         report: Report = silent,
@@ -262,6 +188,10 @@ class ClusterService:
             The cluster; by default the chosen one.
         workers
             Workers beside the head. [1]
+        max_workers
+            The most that Ray starts by need, from ``workers`` on. [1]
+        group
+            The group of workers; by default the first.
         wait
             Whether to return only when they have joined or left.
         wait_timeout_s
@@ -274,16 +204,23 @@ class ClusterService:
         ClusterState
             The cluster.
         """
-        check_count("--workers", workers, MAX_WORKERS)
         state = await self.status(name)
-        gateway = self._gateways[state.target]
-        state = await gateway.scale(state.name, workers, report)
+        check_count("--workers", workers, MAX_KUBE_WORKERS if state.namespace else MAX_WORKERS)
+        gateway = self._finder.gateway(state.target)
+        state = await gateway.scale(
+            state.name, workers, report, max_workers=max_workers, group=group
+        )
         if wait:
             state = await wait_workers(gateway, state, self._clock, wait_timeout_s, report)
         return state
 
     async def down(
-        self, name: str | None = None, *, dry_run: bool = False, report: Report = silent
+        self,
+        name: str | None = None,
+        *,
+        dry_run: bool = False,
+        force: bool = False,
+        report: Report = silent,
     ) -> DownResult:
         """End a cluster: first its jobs, which save their results, then Ray.
 
@@ -293,6 +230,8 @@ class ClusterService:
             The cluster; by default the chosen one.
         dry_run
             Whether only to say what would be ended.
+        force
+            Whether to end one that somebody else made.
         report
             Called with each stage.
 
@@ -302,20 +241,22 @@ class ClusterService:
             What was ended.
         """
         state = await self.status(name)
-        gateway = self._gateways[state.target]
+        gateway = self._finder.gateway(state.target)
         jobs = await self._ender.running(state)
         actions = [f"stop the job {job.submission_id}" for job in jobs]
         actions += await gateway.planned_deletion(state.name)
         if not dry_run:
             logs = await self._ender.stop(state, jobs, report)
-            await gateway.delete(state.name, report)
+            await gateway.delete(state.name, report, force=force)
             await self._ender.settle(logs, report)
-            if self.chosen_name() == state.name:
+            if self._finder.chosen_name() == state.name:
                 self._remember("", report)
         return DownResult(state.name, tuple(actions), dry_run)
 
-    async def adopt(self, name: str | None = None, *, address: str = "") -> ClusterState:
-        """Put a Ray of this machine that somebody else started on record.
+    async def adopt(
+        self, name: str | None = None, *, address: str = "", target: str | None = None
+    ) -> ClusterState:
+        """Put a Ray of this machine that somebody else started on record, or take a RayCluster.
 
         Parameters
         ----------
@@ -323,20 +264,23 @@ class ClusterService:
             Name to give it; ``adopted`` if not given.
         address
             Base URL of its dashboard; by default the only one of this machine.
+        target
+            Where it is; by default on this machine.
 
         Returns
         -------
         ClusterState
             The cluster.
         """
-        state = await self._gateway("local").adopt(safe_name(name or "adopted"), address)
-        self._selection.set(self._project, state.name)
+        where = target or LOCAL
+        state = await self._finder.gateway(where).adopt(safe_name(name or "adopted"), address)
+        self._finder.choose(state.name, state.target)
         return state
 
-    async def use(self, name: str) -> ClusterState:
+    async def use(self, name: str, *, target: str | None = None) -> ClusterState:
         """Choose the cluster that is meant when nobody names one in this project."""
-        state = await self.status(name)
-        self._selection.set(self._project, state.name)
+        state = await self.status(name, target=target)
+        self._finder.choose(state.name, state.target)
         return state
 
     async def preflight(
@@ -353,48 +297,4 @@ class ClusterService:
 
     def chosen_name(self) -> str:
         """Return what `use` chose in this project; empty for nothing."""
-        return self._selection.get(self._project)
-
-    def _gateway(self, target: str) -> ClusterGateway:
-        if target not in self._gateways:
-            raise UsageError(
-                f"There is no target {target!r}.",
-                hint=f"Targets here: {', '.join(sorted(self._gateways))}",
-                details={"target": target, "known": sorted(self._gateways)},
-            )
-        return self._gateways[target]
-
-    async def _own_name(self, profile: str, gateway: ClusterGateway) -> str:
-        """Name a cluster that nobody named."""
-        live = [c for c in await gateway.list() if not c.phase.is_terminal]
-        owners = {c.name: c.project for c in live}
-        mine = [c.name for c in live if (c.project, c.profile) == (self._project, profile)]
-        return default_name(profile, self._project, owners, mine)
-
-    @staticmethod
-    async def _running(gateway: ClusterGateway, name: str) -> ClusterSpec | None:
-        """Return what a cluster was started as; None if there is none that we started."""
-        try:
-            state = await gateway.get(name)
-        except ClusterNotFoundError:
-            return None
-        if state.phase.is_terminal or state.origin is Origin.ADOPTED:
-            return None
-        return state.spec
-
-    async def _tell_what_stays(self, running: ClusterSpec, wishes: Wishes, report: Report) -> None:
-        """Name what the profile says now and nobody asked for, so that it is not as it runs."""
-        profile = await asyncio.to_thread(self._profiles.get, running.profile)
-        n_workers = running.n_workers if wishes.workers is None else wishes.workers
-        wishes = replace(wishes, name=running.name, workers=n_workers)
-        asked, _ = cluster_spec(profile, wishes, self._project)
-        if told := differences(asked, running):
-            text = f"{running.name} runs already and stays as it is: {'; '.join(told)}"
-            report(Stage("kept", text, "note"))
-
-    def _remember(self, name: str, report: Report) -> None:
-        """Choose a cluster; one that is up is up, whether or not that can be noted."""
-        try:
-            self._selection.set(self._project, name)
-        except StorageError as exc:
-            report(Stage("selection", f"The choice is not remembered: {exc.message}", "note"))
+        return self._finder.chosen_name()

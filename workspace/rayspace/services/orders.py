@@ -91,6 +91,13 @@ class Orders:
             await self._clusters.plan(profile, Wishes())
             return None
         state = await self._clusters.status(cluster)
+        if state.namespace:
+            raise PhaseError(
+                f"The cluster {state.name!r} is on Kubernetes, where notebooks can't be shipped to"
+                " yet.",
+                hint="Ship it to a cluster on this machine: --profile laptop",
+                details={"name": state.name, "target": state.target},
+            )
         if state.phase not in {ClusterPhase.STARTING, ClusterPhase.READY}:
             raise PhaseError(
                 f"The cluster {state.name!r} is {state.phase.value}: {state.reason}",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from rayspace.errors import ClusterStartError, GatewayTimeoutError
+from rayspace.errors import ClusterStartError, GatewayTimeoutError, PhaseError
 from rayspace.model.cluster import ClusterPhase, ClusterState
 from rayspace.model.progress import Report, Stage
 
 if TYPE_CHECKING:
     from rayspace.gateways.contracts import Clock, ClusterGateway
 
-#: Time between two looks at a cluster that starts. [s]
+#: Time between two looks at what is waited for. [s]
 POLL_S = 0.25
+#: Phases that somebody else has to end.
+_STANDING = {ClusterPhase.SUSPENDED, ClusterPhase.ENDING}
 
 
 async def wait_ready(
@@ -41,65 +44,130 @@ async def wait_ready(
     Raises
     ------
     ClusterStartError
-        If it ended.
+        If it ended, or can't come up as it is.
+    PhaseError
+        If it is suspended or being deleted.
     GatewayTimeoutError
         If it is not ready in time.
     """
     began_s, last = clock.monotonic_s(), ""
-    while state.phase is not ClusterPhase.READY:
-        if state.phase.is_terminal:
-            raise ClusterStartError(
-                f"The cluster {state.name!r} did not come up. {state.reason}",
-                system="Ray",
-                operation="start",
-                hint=f"Its log is {state.log_dir}/head.log; rayspace doctor looks for causes.",
-                details={"name": state.name, "log_dir": state.log_dir},
-            )
-        if clock.monotonic_s() - began_s > timeout_s:
-            raise GatewayTimeoutError(
-                f"The cluster {state.name!r} is not ready after {timeout_s:g} s: {state.reason}",
-                system="Ray",
-                operation="start",
-                hint=f"It goes on; look again with: rayspace cluster status {state.name}",
-                details={"name": state.name},
-            )
-        if state.reason != last:
-            report(Stage("ready", state.reason))
-            last = state.reason
-        await clock.sleep(POLL_S)
-        state = await gateway.get(state.name)
+    told: set[str] = set()
+    if state.phase is not ClusterPhase.READY:
+        async with contextlib.aclosing(gateway.changes(state.name)) as changes:
+            async for state in changes:  # noqa: PLR1704  the latest is the one that counts
+                _tell_stages(state, told, report)
+                if state.phase is ClusterPhase.READY:
+                    break
+                _require_hope(state)
+                if clock.monotonic_s() - began_s > timeout_s:
+                    raise _too_late(state, timeout_s)
+                if state.reason != last:
+                    report(Stage("ready", state.reason))
+                    last = state.reason
+    _tell_stages(state, told, report)
     report(Stage("ready", f"{state.name} is ready", "done"))
     return state
 
 
 async def wait_workers(
-    gateway: ClusterGateway, state: ClusterState, clock: Clock, timeout_s: float, report: Report
+    gateway: ClusterGateway,
+    state: ClusterState,
+    clock: Clock,
+    timeout_s: float,
+    report: Report,
 ) -> ClusterState:
     """Wait until as many workers have joined as are wanted; parameters as for `wait_ready`."""
     began_s = clock.monotonic_s()
-    while (group := state.groups[0]).n_observed != group.n_desired:
-        if clock.monotonic_s() - began_s > timeout_s:
-            raise GatewayTimeoutError(
-                f"{group.n_observed} of {group.n_desired} workers have joined {state.name!r} "
-                f"after {timeout_s:g} s.",
-                system="Ray",
-                operation="scale",
-                hint=f"Their logs are in {state.log_dir}",
-            )
-        if group.n_requested < group.n_desired:
-            raise ClusterStartError(
-                f"{group.n_desired - group.n_requested} of {group.n_desired} workers of"
-                f" {state.name!r} did not come up. {state.reason}".rstrip(),
-                system="Ray",
-                operation="scale",
-                hint=f"Their logs are in {state.log_dir}; start them again with: rayspace cluster"
-                f" scale {state.name} --workers {group.n_desired}",
-                details={"name": state.name, "log_dir": state.log_dir},
-            )
-        text = f"Workers {group.n_observed} of {group.n_desired}"
-        report(Stage("workers", text, done=group.n_observed, total=group.n_desired))
-        await clock.sleep(POLL_S)
-        state = await gateway.get(state.name)
-    if group.n_desired:
-        report(Stage("workers", f"Workers {group.n_observed} of {group.n_desired}", "done"))
+    if state.n_workers_observed != state.n_workers_desired:
+        async with contextlib.aclosing(gateway.changes(state.name)) as changes:
+            async for state in changes:  # noqa: PLR1704  the latest is the one that counts
+                n_observed, n_desired = state.n_workers_observed, state.n_workers_desired
+                if n_observed == n_desired:
+                    break
+                if clock.monotonic_s() - began_s > timeout_s:
+                    raise GatewayTimeoutError(
+                        f"{n_observed} of {n_desired} workers have joined {state.name!r} "
+                        f"after {timeout_s:g} s. {state.reason}".rstrip(),
+                        system="Ray",
+                        operation="scale",
+                        hint=_where_to_look(state),
+                    )
+                _require_workers(state)
+                text = f"Workers {n_observed} of {n_desired}"
+                if state.reason:
+                    text = f"{text}: {state.reason}"
+                report(Stage("workers", text, done=n_observed, total=n_desired))
+    if state.n_workers_desired:
+        text = f"Workers {state.n_workers_observed} of {state.n_workers_desired}"
+        report(Stage("workers", text, "done"))
     return state
+
+
+def _tell_stages(state: ClusterState, told: set[str], report: Report) -> None:
+    """Report each stage once, when it is reached; workers are told of by themselves."""
+    for stage in state.stages:
+        if stage.state == "done" and stage.key not in {*told, "workers"}:
+            told.add(stage.key)
+            report(stage)
+
+
+def _require_hope(state: ClusterState) -> None:
+    if state.phase in _STANDING:
+        raise PhaseError(
+            f"The cluster {state.name!r} is {state.phase.value}. {state.reason}".rstrip(),
+            hint=f"Bring it back with: rayspace cluster resume {state.name}"
+            if state.phase is ClusterPhase.SUSPENDED
+            else "Start it again when it is gone.",
+            details={"name": state.name, "phase": state.phase.value},
+        )
+    if state.phase.is_terminal:
+        first = state.problems[0].hint if state.problems else ""
+        raise ClusterStartError(
+            f"The cluster {state.name!r} did not come up. {state.reason}",
+            system="Ray",
+            operation="start",
+            hint=first or f"{_where_to_look(state)}; rayspace doctor looks for causes.",
+            details={
+                "name": state.name,
+                "log_dir": state.log_dir,
+                "problems": [problem.code for problem in state.problems],
+            },
+        )
+
+
+def _require_workers(state: ClusterState) -> None:
+    """Raise where workers are missing that nobody starts any more."""
+    n_missing = state.n_workers_desired - state.n_workers_requested
+    final = [problem for problem in state.problems if problem.is_final and problem.groups]
+    # KubeRay asks for missing workers by itself; of a local one we know that nobody does.
+    if not final and (state.namespace or n_missing <= 0):
+        return
+    told = final[0].summary if final else state.reason
+    n_workers = n_missing or state.n_workers_desired - state.n_workers_observed
+    raise ClusterStartError(
+        f"{n_workers} of {state.n_workers_desired} workers of {state.name!r} did not come up."
+        f" {told}".rstrip(),
+        system="Ray",
+        operation="scale",
+        hint=final[0].hint
+        if final
+        else f"{_where_to_look(state)}; start them again with: rayspace cluster"
+        f" scale {state.name} --workers {state.n_workers_desired}",
+        details={"name": state.name, "log_dir": state.log_dir},
+    )
+
+
+def _too_late(state: ClusterState, timeout_s: float) -> GatewayTimeoutError:
+    return GatewayTimeoutError(
+        f"The cluster {state.name!r} is not ready after {timeout_s:g} s: {state.reason}",
+        system="Ray",
+        operation="start",
+        hint=f"It goes on; look again with: rayspace cluster status {state.name}",
+        details={"name": state.name},
+    )
+
+
+def _where_to_look(state: ClusterState) -> str:
+    if state.namespace:
+        return f"See why with: rayspace cluster why {state.name}"
+    return f"Its log is {state.log_dir}/head.log"

@@ -1,4 +1,4 @@
-"""Snapshots of a cluster ``c`` with a head and a worker of group ``w``; a test names what matters."""
+"""Snapshots of a cluster ``c``: a head and a worker of group ``w``; tests change what matters."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ from tests.unit.core.diagnosis.snapshots import (
     ago,
     an_event,
     codes,
+    container_spec,
     only,
     running,
     waiting,
@@ -102,12 +103,24 @@ def test_a_worker_without_a_limit_is_told_of_the_memory_flag() -> None:
     assert "--memory" in problem.hint
 
 
+def test_the_limit_is_that_of_the_container_that_was_killed() -> None:
+    """A sidecar has its own, and one that the spec does not name has none that is known."""
+    killed = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    for name, words in [("side", "its 50.0 MiB of memory"), ("odd", "the memory it has")]:
+        status = {"name": name, "ready": False, "restartCount": 0, "state": killed}
+        pod = a_pod(statuses=[running("ray-head"), status], limits={"memory": "200Mi"})
+        side = container_spec("side", limits={"memory": "50Mi"})
+        pod["spec"]["containers"].append(side)
+        problem = only(a_snapshot(pods=(pod, a_pod("worker"))), "oom_killed")
+        assert f"more than {words}." in problem.summary
+
+
 def test_the_last_words_of_a_crash_are_told() -> None:
     """The last lines of its log, without empty ones."""
     lines = "\n".join(["first", *map(str, range(9)), "", "RuntimeError: no", ""])
     problem = only(head(ended("Error", 1), logs={HEAD: lines}), "crash_loop")
     assert problem.summary.endswith("Its last words: RuntimeError: no")
-    assert "exit code 1" in problem.summary
+    assert "The head ended with exit code 1, again and again. " in problem.summary
     assert "first" not in problem.evidence[0].text
     assert problem.evidence[0].text.count("\n") == 7
 

@@ -144,6 +144,10 @@ def test_what_the_autoscaler_says_is_told() -> None:
     none = an_event("NotTriggerScaleUp", "1 max node group size reached", on=WORKER)
     problem = only(waits("1 Insufficient cpu", events=[none]), "unschedulable_cpu")
     assert "adds none for it" in problem.summary
+    other = an_event("FailedScheduling", "incompatible with pool", on=WORKER, component="karpenter")
+    problem = only(waits("1 Insufficient cpu", events=[other]), "unschedulable_cpu")
+    assert "adds none for it" not in problem.summary
+    assert problem.evidence[1].text == "incompatible with pool"
 
 
 def test_without_nodes_the_scheduler_counts() -> None:

@@ -212,7 +212,7 @@ def _crash(view: ClusterView, pod: RayPod, container: PodContainer) -> Finding:
     again = ", again and again" if container.n_restarts > 1 else ""
     return Finding(
         "crash_loop",
-        f"ended{code} right after its start{again}.{last}",
+        f"ended{code}{again}.{last}",
         f"Read its log: {logs}",
         Owner.YOU,
         pod_evidence(pod, words),

@@ -33,11 +33,6 @@ class Role:
     is_head: bool
     group: str = ""
 
-    @property
-    def name(self) -> str:
-        """How to speak of it: ``"the head"``, ``"a worker of group gpu"``."""
-        return Who((self,)).text
-
 
 @dataclass(frozen=True)
 class Who:

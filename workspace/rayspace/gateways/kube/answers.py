@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rayspace.errors import (
     AccessError,
     ConflictError,
+    ExpiredError,
     GatewayError,
     GatewayTimeoutError,
     GatewayUnavailableError,
@@ -31,12 +32,6 @@ SYSTEM = "Kubernetes"
 #: Answers after which the same request may succeed a moment later.
 PASSING = {429, 500, 502, 503, 504}
 _ADMISSION = ("admission webhook", "ValidatingAdmissionPolicy", "violates PodSecurity")
-
-
-class ExpiredError(GatewayError):
-    """The version from which a watch should go on is too old: everything must be listed anew."""
-
-    code = "expired"
 
 
 def status_error(target: Target, status: int, text: str, operation: str) -> RayspaceError:

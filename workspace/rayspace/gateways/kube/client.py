@@ -21,7 +21,7 @@ from rayspace.gateways.kube.credentials import Credentials, load_credentials
 from rayspace.loop import on_exit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
     import aiohttp
 
@@ -40,6 +40,7 @@ _FAREWELL_S = 1.0
 _LONGEST_PAUSE_S = 8.0
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
+_JSON_PATCH = "application/json-patch+json"
 
 
 class KubeClient:
@@ -79,7 +80,12 @@ class KubeClient:
         self, path: str, body: Any, *, operation: str, force: bool = False, dry_run: bool = False
     ) -> Any:
         """Make an object or change it into what is given, by server-side apply."""
-        query = {"fieldManager": FIELD_MANAGER, "force": str(force).lower()}
+        query = {
+            "fieldManager": FIELD_MANAGER,
+            "force": str(force).lower(),
+            # A field that the server would drop is a wish that nobody fulfils.
+            "fieldValidation": "Strict",
+        }
         if dry_run:
             query["dryRun"] = "All"
         return await self.request(
@@ -91,6 +97,15 @@ class KubeClient:
         query = {"fieldManager": FIELD_MANAGER}
         return await self.request(
             "PATCH", path, operation=operation, body=body, query=query, content_type=_MERGE
+        )
+
+    async def json_patch(
+        self, path: str, changes: Sequence[Mapping[str, Any]], *, operation: str
+    ) -> Any:
+        """Change places in an object, if it is as the changes test it to be."""
+        query = {"fieldManager": FIELD_MANAGER}
+        return await self.request(
+            "PATCH", path, operation=operation, body=changes, query=query, content_type=_JSON_PATCH
         )
 
     async def delete(self, path: str, *, operation: str, uid: str = "") -> Any:
@@ -209,6 +224,10 @@ class KubeClient:
             **_tls(credentials),
         ) as socket:
             yield socket
+
+    async def server(self) -> str:
+        """Return the base URL of the API server."""
+        return (await self._read_credentials()).server
 
     async def close(self) -> None:
         """Let go of all connections."""

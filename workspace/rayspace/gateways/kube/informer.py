@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rayspace.errors import (
+    ExpiredError,
     GatewayError,
     GatewayTimeoutError,
     GatewayUnavailableError,
@@ -18,7 +19,7 @@ from rayspace.errors import (
     RayspaceError,
     RefusedError,
 )
-from rayspace.gateways.kube.answers import ExpiredError, status_error
+from rayspace.gateways.kube.answers import status_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -19,6 +19,7 @@ from rayspace.gateways.local_ray.adoption import adopted_record
 from rayspace.gateways.local_ray.installation import RayInstallation, find_ray
 from rayspace.gateways.local_ray.observation import TARGET, ClusterObserver
 from rayspace.gateways.local_ray.tail import follow_file
+from rayspace.gateways.unsuspendable import Unsuspendable, require_fixed
 from rayspace.model.cluster import ClusterPhase, ClusterSpec, ClusterState, Origin
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.units import format_count
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class LocalRayGateway:
+class LocalRayGateway(Unsuspendable):
     """Clusters on this machine.
 
     Parameters
@@ -67,7 +68,9 @@ class LocalRayGateway:
         """Name of the target that it serves."""
         return TARGET
 
-    async def create(self, spec: ClusterSpec, report: Report) -> ClusterState:
+    async def create(
+        self, spec: ClusterSpec, report: Report, *, force: bool = False
+    ) -> ClusterState:
         """Start a head and its workers; returns when they are started, not yet ready."""
         return await _to_the_end(self._create(spec, self._installation(), report))
 
@@ -83,8 +86,17 @@ class LocalRayGateway:
         """Observe all clusters, sorted by name."""
         return list(await asyncio.gather(*(self.get(name) for name in self._store.names())))
 
-    async def scale(self, name: str, n_workers: int, report: Report) -> ClusterState:
-        """Start or end worker processes until there are ``n_workers``."""
+    async def scale(
+        self,
+        name: str,
+        n_workers: int,
+        report: Report,
+        *,
+        max_workers: int | None = None,
+        group: str = "",
+    ) -> ClusterState:
+        """Start or end worker processes until there are ``n_workers``. [1]"""
+        require_fixed(name, max_workers, group)
         await _to_the_end(self._scale(name, n_workers, report))
         return await self.get(name)
 
@@ -95,7 +107,7 @@ class LocalRayGateway:
         except StorageError:
             return _deletion_of_unreadable(name)
 
-    async def delete(self, name: str, report: Report) -> builtins.list[str]:
+    async def delete(self, name: str, report: Report, *, force: bool = False) -> builtins.list[str]:
         """End the processes of a cluster and remove its files; only forget an adopted one."""
         return await _to_the_end(self._delete(name, report))
 

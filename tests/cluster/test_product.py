@@ -1,0 +1,212 @@
+"""What a person does with the product on a real Kubernetes, with the rights that it ships."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from rayspace.app import App
+from rayspace.errors import (
+    AccessError,
+    ClusterExistsError,
+    ClusterNotFoundError,
+    ClusterStartError,
+    GatewayUnavailableError,
+    ManifestError,
+    PhaseError,
+    PreflightError,
+    RefusedError,
+    TargetNotFoundError,
+)
+from rayspace.loop import run
+from rayspace.model.cluster import ClusterPhase, Origin
+from tests.cluster.images import RAY
+from tests.cluster.samples import raycluster
+from tests.cluster.test_ray import apply
+
+#: Small enough for this machine.
+PROFILE = f"""\
+description: A head and a worker.
+image: {RAY}
+head: {{cpus: 0.3, memory: 1500MiB}}
+workers: 1
+cpus: 0.3
+memory: 1GiB
+idle: 1h
+"""
+
+
+class Person:
+    """A person at a laptop, with a kubeconfig and a project."""
+
+    def __init__(self, cluster, namespace, directory, user: str = "scientist") -> None:
+        self.namespace = namespace
+        profiles = directory / "project" / ".rayspace" / "profiles"
+        profiles.mkdir(parents=True, exist_ok=True)
+        (profiles / "tiny.yaml").write_text(PROFILE)
+        text = cluster.kubeconfig(user).read_text()
+        self.context = text.partition("current-context: ")[2].split()[0]
+        self.environ = {
+            **os.environ,
+            "KUBECONFIG": str(cluster.kubeconfig(user)),
+            "RAYSPACE_STATE_DIR": str(directory / "state"),
+        }
+        self.app = App(directory / "project", self.environ)
+        self.target = self.app.target_of(None, self.context, namespace.name)
+        self.told: list[str] = []
+
+    @property
+    def clusters(self):
+        return self.app.clusters
+
+    def up(self, name: str, profile: str = "tiny", **options):
+        return run(
+            self.clusters.up(profile, name=name, target=self.target, report=self.report, **options)
+        )
+
+    def report(self, stage) -> None:
+        self.told.append(stage.text)
+
+
+@pytest.fixture
+def person(cluster, namespace, tmp_path):
+    return Person(cluster, namespace, tmp_path)
+
+
+def test_a_cluster_from_up_to_down(person):
+    """Stages are told, tasks' nodes are seen, workers and pods come and go, nothing is left."""
+    state = person.up("one", ready="all")
+    assert (state.phase, state.origin, state.owner) == (
+        ClusterPhase.READY,
+        Origin.STARTED,
+        "scientist",
+    )
+    assert state.n_workers_observed == 1
+    assert "one was accepted" in " ".join(person.told)
+    assert [s.key for s in state.stages if s.state == "done"][:1] == ["accepted"]
+    # Another process finds it: the object is the record.
+    other = App(person.app.project, person.environ)
+    assert run(other.clusters.status()).uid == state.uid
+    assert run(other.head.version(state.address))["ray_version"] == "2.60.0"
+    person.namespace.until(
+        "both nodes are seen",
+        lambda: {n.is_head for n in run(other.clusters.nodes("one"))} == {True, False},
+    )
+    assert any("ray" in line.lower() for line in _lines(other, "one"))
+    # The same again is the same cluster; another of that name is refused.
+    assert person.up("one").uid == state.uid
+    with pytest.raises(ClusterExistsError, match="CPU"):
+        person.up("one", cpus=1)
+    scaled = run(person.clusters.scale("one", workers=0))
+    assert scaled.n_workers_observed == 0
+    with pytest.raises(PhaseError, match="fixed number"):
+        run(person.clusters.scale("one", workers=0, max_workers=2))
+    run(person.clusters.suspend("one"))
+    person.namespace.until("no pods", lambda: person.namespace.object("pods")["items"] == [])
+    assert run(person.clusters.status("one")).phase is ClusterPhase.SUSPENDED
+    assert run(person.clusters.resume("one")).phase is ClusterPhase.READY
+    run(person.clusters.down("one"))
+    with pytest.raises(ClusterNotFoundError):
+        run(person.clusters.status("one", target=person.target))
+    person.namespace.until(
+        "no secrets",
+        lambda: "one" not in person.namespace.kubectl("get", "secrets", "-o", "name", user="admin"),
+    )
+
+
+def _lines(app: App, name: str) -> list[str]:
+    async def read() -> list[str]:
+        return [line async for line in app.clusters.logs(name, follow=False)]
+
+    return run(read())
+
+
+def test_what_cannot_come_up_fails_at_once_with_its_reason(person):
+    """An image that is nowhere, a namespace without the account of heads, a field that is none."""
+    with pytest.raises(ClusterStartError, match=r"image") as caught:
+        person.up("none", image="docker.io/rayspace/none:test", settings=_never_pull())
+    assert caught.value.details["problems"][0].startswith("image_")
+    (problem, *_) = run(person.clusters.why("none", target=person.target)).problems
+    assert "docker.io/rayspace/none:test" in " ".join(e.text for e in problem.evidence)
+    with pytest.raises(ManifestError) as caught:
+        person.up("wrong", settings={"spec.headGroupSpec.replica": 2})
+    assert "replica" in caught.value.message
+    person.namespace.kubectl("delete", "serviceaccount", "rayspace-head", user="admin")
+    with pytest.raises(PreflightError, match="rayspace-head"):
+        person.up("unwatched")
+    clusters = person.namespace.object("rayclusters")["items"]
+    assert [item["metadata"]["name"] for item in clusters] == ["none"]
+    secrets = person.namespace.kubectl("get", "secrets", "-o", "name", user="admin")
+    assert "wrong" not in secrets
+    assert "unwatched" not in secrets
+
+
+def _never_pull() -> dict[str, str]:
+    place = "spec.headGroupSpec.template.spec.containers[ray-head].imagePullPolicy"
+    return {place: "Never"}
+
+
+def test_a_quota_is_told_before_anything_is_made(person):
+    """What it could never hold is refused; nothing is left behind."""
+    quota = ("create", "quota", "small", "--hard=requests.memory=1Gi,requests.cpu=2")
+    person.namespace.kubectl(*quota, user="admin")
+    person.namespace.until(
+        "the quota counts",
+        lambda: person.namespace.object("resourcequota", "small").get("status", {}).get("hard"),
+    )
+    with pytest.raises(PreflightError, match="'small' allows 1.0 GiB in all"):
+        person.up("large")
+    assert person.namespace.object("rayclusters")["items"] == []
+
+
+def test_what_others_made_is_seen_and_left_alone(person):
+    """A cluster of kubectl's is listed; it is deleted by force only, or after adoption."""
+    apply(person.namespace, raycluster("theirs", workers=0))
+    (state,) = run(person.clusters.list(target=person.target))
+    assert (state.name, state.origin) == ("theirs", Origin.FOREIGN)
+    with pytest.raises(RefusedError, match="was not made by rayspace"):
+        run(person.clusters.down("theirs"))
+    with pytest.raises(ClusterExistsError, match="somebody else"):
+        person.up("theirs")
+    assert run(person.clusters.adopt("theirs", target=person.target)).origin is Origin.STARTED
+    run(person.clusters.down("theirs"))
+    assert person.namespace.object("rayclusters")["items"] == []
+
+
+def test_a_dry_run_shows_the_object_and_makes_none(person):
+    """As YAML, and as a difference where there is one already."""
+    from rayspace.core.cluster_spec import Wishes
+
+    wishes = Wishes(name="plan", workers=0)
+    plan = run(person.clusters.preview("tiny", wishes, target=person.target))
+    assert plan.manifest["metadata"]["namespace"] == person.namespace.name
+    assert plan.difference == ""
+    assert person.namespace.object("rayclusters")["items"] == []
+    text = json.dumps(plan.manifest)
+    person.namespace.kubectl("apply", "--dry-run=server", "-f", "-", stdin=text)
+    person.up("plan", workers=0, wait=False)
+    plan = run(person.clusters.preview("tiny", Wishes(name="plan", cpus=0.5), target=person.target))
+    assert "+          cpu: 500m" in plan.difference
+
+
+def test_who_may_not_is_told_so(cluster, namespace, tmp_path):
+    """An outsider, a context that is not there, and a server that does not answer."""
+    outsider = Person(cluster, namespace, tmp_path, "outsider")
+    with pytest.raises(AccessError, match="outsider"):
+        run(outsider.clusters.list(target=outsider.target))
+    with pytest.raises(AccessError):
+        outsider.up("mine")
+    with pytest.raises(TargetNotFoundError, match="nowhere"):
+        outsider.app.target_of(None, "nowhere", None)
+    config = tmp_path / "dead.yaml"
+    text = cluster.kubeconfig("scientist").read_text()
+    config.write_text(text.replace(cluster.server, "https://127.0.0.1:1"))
+    app = App(tmp_path / "project", {**outsider.environ, "KUBECONFIG": str(config)})
+    (target,) = (t.name for t in app.targets() if t.source == "kubeconfig")
+    with pytest.raises(GatewayUnavailableError, match="can't be reached"):
+        run(app.clusters.list(target=target))
+    told: list[str] = []
+    assert run(app.clusters.list(target="all", report=lambda stage: told.append(stage.text))) == []
+    assert "can't be reached" in " ".join(told)

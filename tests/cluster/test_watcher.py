@@ -1,0 +1,228 @@
+"""Real clusters that suspend themselves, with the rights that the product ships."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import time
+
+import pytest
+
+from rayspace.gateways.watcher_archive import watcher_archive
+from tests.cluster import kueue
+from tests.cluster.images import RAY
+from tests.cluster.samples import raycluster
+from tests.cluster.test_kueue import workload
+from tests.cluster.test_ray import apply, condition
+
+_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"
+_SLEEPING_DRIVER = "import ray, time; ray.init(); print('ATTACHED', flush=True); time.sleep(600)"
+_RUNNING_TASK = (
+    "import ray, time; ray.init(); x = ray.remote(time.sleep).remote(600); "
+    "print('ATTACHED', flush=True); ray.get(x)"
+)
+_SUBMIT = """
+import json, os, urllib.request
+body = json.dumps({"entrypoint": "sleep 600", "submission_id": "long"}).encode()
+headers = {"Authorization": "Bearer " + os.environ["RAY_AUTH_TOKEN"],
+           "Content-Type": "application/json"}
+request = urllib.request.Request("http://127.0.0.1:8265/api/jobs/", body, headers)
+print(urllib.request.urlopen(request).read().decode())
+"""
+
+
+@pytest.fixture
+def start(namespace, tmp_path):
+    """Start clusters of a head and its watcher, and end what was started beside them."""
+    archive = base64.b64encode(watcher_archive(tmp_path / "watcher.zip").read_bytes()).decode()
+    apply(
+        namespace,
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "watcher"},
+            "data": {"watcher.zip": archive},
+        },
+    )
+
+    def make(name: str, *, queue: str = "", **environment: str) -> None:
+        document = raycluster(name, workers=0)
+        if queue:
+            document["metadata"]["labels"] = {"kueue.x-k8s.io/queue-name": queue}
+        add_watcher(document, environment)
+        apply(namespace, document)
+        namespace.until(f"{name} has a head", lambda: is_head_ready(namespace, name))
+
+    return make
+
+
+@pytest.fixture
+def attach(namespace):
+    """Run programs in heads, and end them with the test."""
+    processes = []
+
+    def run(name: str, code: str) -> None:
+        (pod,) = pods(namespace, name)
+        words = ("exec", pod, "-c", "ray-head", "--", "python", "-c", code)
+        command = namespace.cluster.command(*words, namespace=namespace.name)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        processes.append(process)
+        assert any("ATTACHED" in line for line in process.stdout)
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def add_watcher(document: dict, environment: dict[str, str]) -> None:
+    """Put the watcher beside the head: only its container holds the account's token."""
+    pod = document["spec"]["headGroupSpec"]["template"]["spec"]
+    name = document["metadata"]["name"]
+    values = {"RAY_CLUSTER_NAME": name, "RAYSPACE_WATCH_INTERVAL_S": "1", **environment}
+    token = {"secretKeyRef": {"name": name, "key": "auth_token"}}
+    namespace = {"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}
+    certificate = {"key": "ca.crt", "path": "ca.crt"}
+    sources = [
+        {"serviceAccountToken": {"path": "token"}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [certificate]}},
+        {"downwardAPI": {"items": [namespace]}},
+    ]
+    pod["serviceAccountName"] = "rayspace-head"
+    pod["automountServiceAccountToken"] = False
+    pod["volumes"] = [
+        {"name": "watcher", "secret": {"secretName": "watcher"}},
+        {"name": "account", "projected": {"sources": sources}},
+    ]
+    pod["containers"].append(
+        {
+            "name": "rayspace-watcher",
+            "image": RAY,
+            "imagePullPolicy": "Never",
+            "command": ["python", "/opt/rayspace/watcher.zip"],
+            "env": [
+                {"name": "RAY_AUTH_TOKEN", "valueFrom": token},
+                *({"name": key, "value": value} for key, value in values.items()),
+            ],
+            "resources": {
+                "requests": {"cpu": "10m", "memory": "32Mi"},
+                "limits": {"cpu": "200m", "memory": "64Mi"},
+            },
+            "volumeMounts": [
+                {"name": "watcher", "mountPath": "/opt/rayspace", "readOnly": True},
+                {"name": "account", "mountPath": _ACCOUNT_DIR, "readOnly": True},
+            ],
+        }
+    )
+
+
+def pods(namespace, name: str) -> list[str]:
+    """Return the names of a cluster's pods."""
+    items = namespace.object("pods", "-l", f"ray.io/cluster={name}")["items"]
+    return [item["metadata"]["name"] for item in items]
+
+
+def is_head_ready(namespace, name: str) -> bool:
+    """Tell whether a cluster has a head that answers."""
+    return condition(namespace.object("raycluster", name), "HeadPodReady").get("status") == "True"
+
+
+def is_suspended(namespace, name: str) -> bool:
+    """Tell whether a cluster is to be suspended."""
+    return bool(namespace.object("raycluster", name)["spec"].get("suspend"))
+
+
+def annotation(namespace, name: str, key: str) -> str:
+    """Return an annotation of ours; empty for none."""
+    found = namespace.object("raycluster", name)["metadata"].get("annotations") or {}
+    return found.get(f"rayspace.dev/{key}", "")
+
+
+def note(namespace, name: str) -> dict:
+    """Return what the watcher says; empty while it says nothing."""
+    return json.loads(annotation(namespace, name, "activity") or "{}")
+
+
+def test_an_idle_cluster_suspends_itself_and_comes_back(namespace, start, attach):
+    """An attached driver that sleeps does not keep it; the cluster beside it stays."""
+    apply(namespace, raycluster("other", workers=0))
+    start("idle", RAYSPACE_IDLE_S="15")
+    attach("idle", _SLEEPING_DRIVER)
+    seen_s = time.monotonic()
+    (pod,) = pods(namespace, "idle")
+    words = ("exec", pod, "-c", "ray-head", "--", "test", "-e", _ACCOUNT_DIR)
+    assert namespace.try_kubectl(*words, user="admin").returncode == 1
+    namespace.until("it is idle", lambda: note(namespace, "idle").get("acts_at_ms"))
+    namespace.until("it suspends itself", lambda: is_suspended(namespace, "idle"))
+    # Not for the time before the driver came: its own coming is work to nobody.
+    assert time.monotonic() - seen_s < 30
+    namespace.until("its pods are gone", lambda: not pods(namespace, "idle"))
+    assert annotation(namespace, "idle", "suspended-by") == "watcher"
+    assert annotation(namespace, "idle", "suspended-why").startswith("Nobody used it for 1")
+    assert not is_suspended(namespace, "other")
+    assert len(pods(namespace, "other")) == 1
+    namespace.kubectl("patch", "raycluster", "idle", "--type=merge", "-p",
+                      '{"spec": {"suspend": false}}')  # fmt: skip
+    namespace.until("it is back", lambda: len(pods(namespace, "idle")) == 1)
+    cleared = "the new watcher takes its notes away"
+    namespace.until(cleared, lambda: not annotation(namespace, "idle", "suspended-by"))
+    assert annotation(namespace, "idle", "lifetime-from")
+    assert not is_suspended(namespace, "idle")
+
+
+def test_a_running_task_keeps_a_cluster(namespace, start, attach):
+    """Until it is over, and people see that it does."""
+    start("busy", RAYSPACE_IDLE_S="10")
+    attach("busy", _RUNNING_TASK)
+    seen_ms = time.time() * 1000
+    namespace.until("it is seen", lambda: note(namespace, "busy").get("active") == ["1 task"], 70)
+    time.sleep(max(0.0, 13 - (time.time() * 1000 - seen_ms) / 1000))
+    assert not is_suspended(namespace, "busy")
+    (pod,) = pods(namespace, "busy")
+    ended = ("exec", pod, "-c", "ray-head", "--", "pkill", "-f", "ATTACHED")
+    namespace.try_kubectl(*ended, user="admin")
+    namespace.until("it suspends itself", lambda: is_suspended(namespace, "busy"))
+
+
+def test_a_life_that_is_over_ends_its_jobs_first(namespace, start):
+    """They are asked, and the cluster goes when they have ended."""
+    start("old", RAYSPACE_MAX_LIFETIME_S="35")
+    (pod,) = pods(namespace, "old")
+    follow = namespace.cluster.command(
+        "logs", "-f", pod, "-c", "rayspace-watcher", namespace=namespace.name
+    )
+    with subprocess.Popen(follow, stdout=subprocess.PIPE, text=True) as log:
+        words = ("exec", pod, "-c", "ray-head", "--", "python", "-c", _SUBMIT)
+        assert "long" in namespace.kubectl(*words, user="admin")
+        namespace.until("it suspends itself", lambda: is_suspended(namespace, "old"))
+        said, _ = log.communicate(timeout=60)
+    assert "Asked the job long to stop: the life of the cluster is over." in said
+    assert said.splitlines()[-1].endswith("RayCluster old: spec.suspend is true.")
+    assert annotation(namespace, "old", "suspended-why").startswith("It has lived for 3")
+
+
+@pytest.fixture(scope="module")
+def queueing(cluster):
+    """Install Kueue for the test of a queued cluster."""
+    with kueue.installed(cluster):
+        yield
+
+
+def test_a_queued_cluster_stays_suspended(queueing, cluster, namespace, start):
+    """By its Workload, so that Kueue does not start it again; and so it is resumed."""
+    kueue.add_queue(cluster, namespace.name)
+    start("queued", queue="queue", RAYSPACE_IDLE_S="5")
+    namespace.until("its pods are gone", lambda: not pods(namespace, "queued"))
+    assert workload(namespace, "queued")["spec"]["active"] is False
+    assert annotation(namespace, "queued", "suspended-by") == "watcher"
+    end_s = time.monotonic() + 6
+    while time.monotonic() < end_s:
+        assert pods(namespace, "queued") == []
+        time.sleep(1)
+    mine = workload(namespace, "queued")["metadata"]["name"]
+    namespace.kubectl("patch", "workload", mine, "--type=merge", "-p",
+                      '{"spec": {"active": true}}', user="admin")  # fmt: skip
+    namespace.until("it is back", lambda: len(pods(namespace, "queued")) == 1)

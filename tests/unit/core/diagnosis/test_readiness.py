@@ -1,0 +1,152 @@
+"""Pods that run and are not ready, nodes under them, and pods that Kubernetes ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from rayspace.core.diagnosis.diagnose import diagnose
+from rayspace.model.problem import Owner
+from tests.unit.core.diagnosis.snapshots import (
+    a_node,
+    a_pod,
+    a_ray_cluster,
+    a_snapshot,
+    an_event,
+    codes,
+    condition,
+    only,
+    running,
+    waiting,
+)
+
+HEAD, WORKER = "c-head-nbkmp", "c-w-worker-vgz4s"
+
+
+def unready(role: str, age: float, **more) -> dict:
+    return a_pod(role, ready=False, statuses=[running(f"ray-{role}", ready=False, age=age)], **more)
+
+
+@pytest.mark.parametrize(("age", "expected"), [(60, []), (61, ["readiness_failing"])])
+def test_a_pod_has_a_minute_to_become_ready(age: float, expected: list[str]) -> None:
+    """Head and worker alike."""
+    cluster = a_ray_cluster(groups=[])
+    assert codes(a_snapshot(pods=(unready("head", age),), ray_cluster=cluster)) == expected
+    assert codes(a_snapshot(pods=(a_pod(), unready("worker", age)))) == expected
+
+
+def test_a_worker_waits_for_the_head_without_a_word() -> None:
+    """That the head is not ready is the cause, and the only thing that is told."""
+    pods = (unready("head", 90), unready("worker", 90))
+    assert [(p.code, p.groups) for p in diagnose(a_snapshot(pods=pods))] == [
+        ("readiness_failing", ())
+    ]
+
+
+def test_the_last_probe_is_evidence() -> None:
+    """Else what the pod says of itself."""
+    pods = (a_pod(), unready("worker", 90))
+    probe = an_event("Unhealthy", "Readiness probe failed: refused", on=WORKER)
+    problem = only(a_snapshot(pods=pods, events=(probe,)), "readiness_failing")
+    assert problem.evidence[0].text == "Readiness probe failed: refused"
+    assert f"kubectl logs {WORKER} -n team-a" in problem.hint
+    assert only(a_snapshot(pods=pods), "readiness_failing").evidence[0].text == "False"
+
+
+@pytest.mark.parametrize(
+    ("init_age", "head_age", "expected"),
+    [(61, 61, ["gcs_unreachable"]), (59, 90, []), (90, 59, [])],
+)
+def test_a_worker_has_a_minute_to_reach_a_ready_head(init_age, head_age, expected) -> None:
+    """Counted from when both were there."""
+    head = a_pod(conditions=[condition("Ready", "True", age=head_age)])
+    worker = a_pod(
+        "worker",
+        ready=False,
+        statuses=[waiting("ray-worker", "PodInitializing")],
+        inits=[running("wait-gcs-ready", ready=False, age=init_age)],
+    )
+    assert codes(a_snapshot(pods=(head, worker))) == expected
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("FailedMount", "mount_failing"),
+        ("FailedAttachVolume", "mount_failing"),
+        ("FailedCreatePodSandBox", "sandbox_failing"),
+        ("Pulled", None),
+    ],
+)
+def test_a_node_that_does_not_start_a_pod_says_why(reason: str, code: str | None) -> None:
+    """In an event, which counts while it is fresh and the pod has not started."""
+    worker = a_pod("worker", ready=False, statuses=[waiting("ray-worker", "ContainerCreating")])
+    event = an_event(reason, "rpc error: no", on=WORKER)
+    snapshot = a_snapshot(pods=(a_pod(), worker), events=(event,))
+    assert codes(snapshot) == ([code] if code else [])
+    if code:
+        assert "rpc error: no" in only(snapshot, code).summary
+    old = an_event(reason, "rpc error: no", on=WORKER, age=700)
+    assert codes(a_snapshot(pods=(a_pod(), worker), events=(old,))) == []
+    assert codes(a_snapshot(events=(event,))) == []
+
+
+def test_a_lost_node_is_told_where_nodes_can_not_be_read() -> None:
+    """By the event of the node's controller, for as long as the pod is not ready again."""
+    worker = a_pod("worker", conditions=[condition("Ready", "False")])
+    event = an_event("NodeNotReady", "Node is not ready", on=WORKER)
+    problem = only(a_snapshot(pods=(a_pod(), worker), nodes=None, events=(event,)), "node_lost")
+    assert problem.evidence[0].text == "Node is not ready"
+    assert codes(a_snapshot(nodes=None, events=(event,))) == []
+
+
+def test_what_a_lost_node_said_of_its_pods_is_old() -> None:
+    """Only the loss is told, whatever the containers say."""
+    worker = a_pod("worker", node="gone", statuses=[waiting("ray-worker", "InvalidImageName", "x")])
+    assert codes(a_snapshot(pods=(a_pod(), worker))) == ["node_lost"]
+
+
+def test_a_node_whose_state_is_not_said_is_not_lost() -> None:
+    """As where only its name could be read."""
+    assert codes(a_snapshot(nodes=({"metadata": {"name": "node-a"}},))) == []
+
+
+def test_a_node_may_be_short_of_several_things() -> None:
+    """Each is evidence; it is the last thing told."""
+    short = [condition(kind, "True", message=kind) for kind in ("DiskPressure", "PIDPressure")]
+    pods = (a_pod(), unready("worker", 90))
+    problems = diagnose(a_snapshot(pods=pods, nodes=(a_node(conditions=short),)))
+    assert [problem.code for problem in problems] == ["readiness_failing", "node_pressure"]
+    assert "short of disk space and process ids" in problems[1].summary
+    assert [item.text for item in problems[1].evidence] == ["DiskPressure", "PIDPressure"]
+
+
+@pytest.mark.parametrize(
+    ("event", "role", "owner"),
+    [
+        (an_event("Evicted", "The node was low on resource: memory.", on="c-w-worker-gone"),
+         "A worker of group w", Owner.YOU),
+        (an_event("Preempted", "Preempted by pod x on node n", on="c-head-gone"),
+         "The head", Owner.ADMIN),
+        (an_event("TaintManagerEviction", "Marking for deletion Pod team-a/x", on="c-head-gone"),
+         "The head", Owner.ADMIN),
+    ],
+)  # fmt: skip
+def test_a_pod_that_was_ended_and_is_gone_is_told(event, role: str, owner) -> None:
+    """For ten minutes; KubeRay has made another."""
+    problem = only(a_snapshot(events=(event,)), "evicted")
+    assert problem.summary.startswith(f"{role} was ended by Kubernetes ({event['reason']})")
+    assert problem.owner is owner
+
+
+def test_an_old_end_or_one_of_a_pod_that_is_there_is_not_told() -> None:
+    """The pod itself says more."""
+    assert codes(a_snapshot(events=(an_event("Evicted", "x", on="c-head-gone", age=601),))) == []
+    assert codes(a_snapshot(events=(an_event("Evicted", "x", on=HEAD),))) == []
+
+
+def test_a_pod_that_is_being_ended_says_so() -> None:
+    """Before it is gone."""
+    said = condition("DisruptionTarget", "True", "PreemptionByScheduler", "preempting for x")
+    pod = a_pod("worker", conditions=[condition("Ready", "True"), said])
+    problem = only(a_snapshot(pods=(a_pod(), pod)), "evicted")
+    assert "(PreemptionByScheduler): preempting for x." in problem.summary

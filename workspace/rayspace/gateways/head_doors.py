@@ -1,0 +1,128 @@
+"""How the HTTP interface of a head is reached."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rayspace.errors import GatewayUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    import aiohttp
+
+    from rayspace.model.cluster import HeadAddress
+
+#: A log that says nothing for long is not a lost connection; a silent ping is. [s]
+HEARTBEAT_S = 20.0
+
+
+class HeadDoor(Protocol):
+    """Sends requests to heads, and proves to each that it may."""
+
+    def request(
+        self, head: HeadAddress, method: str, path: str, *, body: Any, timeout_s: float
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Send a request."""
+        ...
+
+    def socket(
+        self, head: HeadAddress, path: str
+    ) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+        """Open a WebSocket."""
+        ...
+
+
+class LoopbackDoor:
+    """Heads of this machine, whose tokens are in files."""
+
+    @contextlib.asynccontextmanager
+    async def request(
+        self, head: HeadAddress, method: str, path: str, *, body: Any, timeout_s: float
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request."""
+        import aiohttp
+
+        timeout = aiohttp.ClientTimeout(total=timeout_s)
+        async with (
+            self._session(head) as session,
+            session.request(method, path, json=body, timeout=timeout) as response,
+        ):
+            yield response
+
+    @contextlib.asynccontextmanager
+    async def socket(
+        self, head: HeadAddress, path: str
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Open a WebSocket."""
+        async with (
+            self._session(head) as session,
+            session.ws_connect(path, heartbeat=HEARTBEAT_S) as socket,
+        ):
+            yield socket
+
+    @staticmethod
+    def _session(head: HeadAddress) -> aiohttp.ClientSession:
+        import aiohttp
+
+        headers = {}
+        if head.token_path:
+            headers["Authorization"] = f"Bearer {read_token(head.token_path)}"
+        return aiohttp.ClientSession(head.dashboard_url, headers=headers)
+
+
+class RoutedDoor:
+    """The door of each head, by its target.
+
+    Parameters
+    ----------
+    doors
+        One for each target; heads of other targets are on this machine.
+    """
+
+    def __init__(self, doors: Mapping[str, HeadDoor]) -> None:
+        self._doors = doors
+        self._loopback = LoopbackDoor()
+
+    def request(
+        self, head: HeadAddress, method: str, path: str, *, body: Any, timeout_s: float
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """Send a request."""
+        return self._door(head).request(head, method, path, body=body, timeout_s=timeout_s)
+
+    def socket(
+        self, head: HeadAddress, path: str
+    ) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+        """Open a WebSocket."""
+        return self._door(head).socket(head, path)
+
+    def _door(self, head: HeadAddress) -> HeadDoor:
+        return self._doors.get(head.target, self._loopback) if head.target else self._loopback
+
+
+def read_token(path: str) -> str:
+    """Read the token of a head of this machine.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    GatewayUnavailableError
+        If it can't be read: the token goes with its cluster, so the head is no more.
+    """
+    try:
+        return Path(path).read_text("ascii").strip()
+    except OSError as exc:
+        raise GatewayUnavailableError(
+            f"The token file {path} can't be read: {exc.strerror or exc}.",
+            system="Ray",
+            operation="read its token",
+            hint="The cluster is probably gone; list yours with: rayspace cluster list",
+            details={"path": path},
+        ) from exc

@@ -1,0 +1,377 @@
+"""The Kubernetes side of `ClusterGateway`: RayClusters of one namespace, which KubeRay makes real.
+
+The object is the record. What is written here bears our field manager's name; nothing is kept in
+memory that a later process would miss.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rayspace.core import manifest as manifests
+from rayspace.core.activity import Annotation
+from rayspace.core.cluster_spec import differences
+from rayspace.core.kube_state import spec_of
+from rayspace.errors import (
+    ClusterExistsError,
+    ClusterNotFoundError,
+    GatewayUnavailableError,
+    NotFoundError,
+    ObjectNotFoundError,
+    PhaseError,
+    RefusedError,
+)
+from rayspace.gateways.kube.client import object_path
+from rayspace.gateways.kube.configuration import read_configuration
+from rayspace.gateways.kube.namespace_watch import KUEUE
+from rayspace.gateways.kube.observer import KubeObserver
+from rayspace.gateways.kube.planning import ClusterPlanner
+from rayspace.gateways.kube.watcher_secret import (
+    apply_watcher,
+    delete_watcher,
+    give_watcher_to,
+)
+from rayspace.model.cluster import ClusterSpec, ClusterState, Origin
+from rayspace.model.progress import Report, Stage
+from rayspace.model.wire import to_wire
+from rayspace.units import format_count, format_duration
+
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from pathlib import Path
+
+    from rayspace.gateways.contracts import Clock
+    from rayspace.gateways.kube.client import KubeClient
+    from rayspace.model.profile_entry import ProfileFile
+    from rayspace.model.snapshot import KubeObject
+
+_GONE_POLL_S = 0.25
+
+
+class KubeRayGateway:
+    """Clusters in the namespace of a target.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    clock
+        Tells the time.
+    versions
+        Returns the versions of Ray (empty for none) and of Python here.
+    state_dir
+        Where the watcher's program is packed.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        clock: Clock,
+        versions: Callable[[], tuple[str, str]],
+        state_dir: Path,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._state_dir = state_dir
+        self._observer = KubeObserver(client, clock)
+        self._planner = ClusterPlanner(client, self._observer, versions)
+
+    @property
+    def target(self) -> str:
+        """Name of the target that it serves."""
+        return self._client.target.name
+
+    async def profile_files(self) -> tuple[ProfileFile, ...]:
+        """Read the profiles that the administrator of the namespace set."""
+        return (await read_configuration(self._client)).profiles
+
+    async def create(
+        self, spec: ClusterSpec, report: Report, *, force: bool = False
+    ) -> ClusterState:
+        """Apply a RayCluster; returns when the API server has it."""
+        existing = await self._existing(spec.name)
+        if existing is not None:
+            await self._require_same(existing, spec)
+            return await self.get(spec.name)
+        manifest, choice, configuration = await self._planner.manifest(spec)
+        await self._planner.check(manifest, choice, configuration, report, force=force)
+        if manifests.has_watcher(spec):
+            await apply_watcher(self._client, spec.name, self._state_dir)
+        operation = f"make the cluster {spec.name}"
+        try:
+            made = await self._client.apply(
+                self._observer.path(spec.name), manifest, operation=operation, force=True
+            )
+        except BaseException:
+            # Nothing half-made is left behind.
+            with contextlib.suppress(NotFoundError, GatewayUnavailableError, RefusedError):
+                await delete_watcher(self._client, spec.name)
+            raise
+        if manifests.has_watcher(spec):
+            await give_watcher_to(self._client, made)
+        text = f"{spec.name} was accepted in {self._client.target.namespace} of {self.target}"
+        report(Stage("accepted", text, "done"))
+        return await self.get(spec.name)
+
+    async def preview(self, spec: ClusterSpec) -> tuple[dict[str, Any], dict[str, Any] | None]:
+        """Return the object that `create` would apply, and the one that is there, if any."""
+        manifest, _, _ = await self._planner.manifest(spec)
+        existing = await self._existing(spec.name)
+        return manifest, None if existing is None else dict(existing)
+
+    async def get(self, name: str) -> ClusterState:
+        """Observe a cluster."""
+        return await self._observer.get(name)
+
+    async def explain(self, name: str) -> ClusterState:
+        """Observe a cluster, and all that may say why it is as it is."""
+        return await self._observer.explained(name)
+
+    async def list(self) -> builtins.list[ClusterState]:
+        """Observe all clusters of the namespace, sorted by name."""
+        return await self._observer.list()
+
+    def changes(self, name: str) -> AsyncGenerator[ClusterState, None]:
+        """Yield a cluster as it is, and again after each change."""
+        return self._observer.changes(name)
+
+    async def scale(
+        self,
+        name: str,
+        n_workers: int,
+        report: Report,
+        *,
+        max_workers: int | None = None,
+        group: str = "",
+    ) -> ClusterState:
+        """Request another number of workers, or other bounds of an autoscaled group. [1]"""
+        cluster = await self._observer.cluster(name)
+        spec = cluster["spec"]
+        groups = spec.get("workerGroupSpecs") or []
+        names = [str(item.get("groupName")) for item in groups]
+        wanted = group or (names[0] if names else "")
+        if wanted not in names:
+            raise PhaseError(
+                f"The cluster {name!r} has no group of workers {wanted!r}.".replace(" ''", ""),
+                hint=f"Its groups: {', '.join(names)}." if names else "Start it with --workers.",
+                details={"name": name, "groups": names},
+            )
+        is_autoscaled = bool(spec.get("enableInTreeAutoscaling"))
+        if max_workers is not None and not is_autoscaled:
+            raise PhaseError(
+                f"The cluster {name!r} was started with a fixed number of workers.",
+                hint="Give --workers N; for MIN:MAX start another one.",
+                details={"name": name},
+            )
+        index = names.index(wanted)
+        place = f"/spec/workerGroupSpecs/{index}"
+        most = max_workers
+        if most is None:
+            most = n_workers if is_autoscaled else max(n_workers, 1)
+        values = {
+            "replicas": n_workers,
+            "minReplicas": n_workers if is_autoscaled else 0,
+            "maxReplicas": most,
+        }
+        changes: builtins.list[dict[str, Any]] = [
+            {"op": "test", "path": f"{place}/groupName", "value": wanted},
+            *({"op": "add", "path": f"{place}/{k}", "value": v} for k, v in values.items()),
+        ]
+        noted = spec_of(cluster)
+        if index == 0 and noted.profile:
+            note = replace(noted, n_workers=n_workers, max_workers=max_workers)
+            changes.append(_note(note))
+        await self._client.json_patch(
+            self._observer.path(name), changes, operation=f"scale the cluster {name}"
+        )
+        return await self.get(name)
+
+    async def planned_deletion(self, name: str) -> builtins.list[str]:
+        """Say what `delete` would delete."""
+        state = await self.get(name)
+        n_pods = state.n_workers_requested + (1 if state.groups else 0)
+        where = f"{state.namespace} of {self.target}"
+        return [
+            f"delete the RayCluster {name} in {where}, with up to {format_count(n_pods, 'pod')}",
+            f"delete the Secret {name} that holds its token",
+        ]
+
+    async def delete(self, name: str, report: Report, *, force: bool = False) -> builtins.list[str]:
+        """Delete a cluster; one of somebody else's only by force."""
+        state = await self.get(name)
+        if state.origin is Origin.FOREIGN and not force:
+            whose = f"is {state.owner}'s" if state.owner else "was not made by rayspace"
+            raise RefusedError(
+                f"The cluster {name!r} {whose}.",
+                hint=f"To delete it all the same: rayspace cluster down {name} --force",
+                details={"name": name, "owner": state.owner},
+            )
+        lines = await self.planned_deletion(name)
+        report(Stage("down", f"Deleting {name}", "doing"))
+        with contextlib.suppress(ObjectNotFoundError):
+            await self._client.delete(
+                self._observer.path(name), operation=f"delete the cluster {name}", uid=state.uid
+            )
+        await self._until_gone(name, state.uid)
+        report(Stage("down", f"{name} is down", "done"))
+        return lines
+
+    async def suspend(self, name: str, report: Report) -> ClusterState:
+        """End the pods of a cluster; its description stays."""
+        cluster = await self._observer.cluster(name)
+        if await self._set_queued(cluster, is_active=False):
+            text = f"{name} gave back its place in the queue"
+        else:
+            await self._client.merge(
+                self._observer.path(name),
+                {"spec": {"suspend": True}},
+                operation=f"suspend the cluster {name}",
+            )
+            text = f"{name} is suspended: its pods end, its description stays"
+        report(Stage("suspend", text, "done"))
+        return await self.get(name)
+
+    async def resume(self, name: str, report: Report) -> ClusterState:
+        """Bring the pods of a suspended cluster back; its life begins anew."""
+        cluster = await self._observer.cluster(name)
+        annotations = {
+            Annotation.LIFETIME_FROM: str(self._clock.now_ms()),
+            Annotation.SUSPENDED_BY: None,
+            Annotation.SUSPENDED_WHY: None,
+            Annotation.ACTIVITY: None,
+        }
+        change: dict[str, Any] = {"metadata": {"annotations": annotations}}
+        if not await self._set_queued(cluster, is_active=True):
+            change["spec"] = {"suspend": False}
+        await self._client.merge(
+            self._observer.path(name), change, operation=f"resume the cluster {name}"
+        )
+        report(Stage("resume", f"{name} is resumed", "done"))
+        return await self.get(name)
+
+    async def extend(self, name: str, duration_s: float, report: Report) -> ClusterState:
+        """Keep a cluster from suspending itself for so long from now. [s]"""
+        until_ms = self._clock.now_ms() + round(duration_s * 1000)
+        annotations = {Annotation.EXTENDED_UNTIL: str(until_ms)}
+        await self._client.merge(
+            self._observer.path(name),
+            {"metadata": {"annotations": annotations}},
+            operation=f"extend the cluster {name}",
+        )
+        text = f"{name} is kept for another {format_duration(duration_s)}, worked or not"
+        report(Stage("extend", text, "done"))
+        return await self.get(name)
+
+    async def adopt(self, name: str, dashboard_url: str) -> ClusterState:
+        """Take a cluster that somebody else made as one's own, so that its verbs need no force."""
+        cluster = await self._observer.cluster(name)
+        user = await self._observer.user()
+        labels = {
+            manifests.MANAGED_BY: "rayspace",
+            manifests.OWNER_HASH: manifests.owner_hash(user),
+        }
+        noted = (cluster["metadata"].get("annotations") or {}).get(manifests.SPEC)
+        annotations = {manifests.OWNER: user}
+        if not noted:
+            annotations[manifests.SPEC] = _note_text(spec_of(cluster))
+        await self._client.merge(
+            self._observer.path(name),
+            {"metadata": {"labels": labels, "annotations": annotations}},
+            operation=f"adopt the cluster {name}",
+        )
+        return await self.get(name)
+
+    async def logs(self, name: str, *, follow: bool) -> AsyncIterator[str]:
+        """Yield lines of the head's log."""
+        await self._observer.cluster(name)
+        namespace = self._client.target.namespace
+        answer = await self._client.get(
+            object_path("v1", namespace, "pods"),
+            operation=f"find the head of {name}",
+            query={"labelSelector": f"ray.io/cluster={name},ray.io/node-type=head"},
+        )
+        pods = answer.get("items") or []
+        if not pods:
+            raise PhaseError(
+                f"The cluster {name!r} has no head at the moment.",
+                hint=f"See why with: rayspace cluster why {name}",
+                details={"name": name},
+            )
+        path = object_path("v1", namespace, "pods", pods[-1]["metadata"]["name"], "log")
+        container = pods[-1]["spec"]["containers"][0]["name"]
+        query = {"container": container, "follow": str(follow).lower()}
+        operation = f"read the log of {name}"
+        silence_s = None if follow else 20.0
+        async for line in self._client.lines(
+            path, operation=operation, query=query, silence_s=silence_s
+        ):
+            yield line
+
+    # Below: what the verbs are made of.
+
+    async def _existing(self, name: str) -> KubeObject | None:
+        try:
+            return await self._observer.cluster(name)
+        except ClusterNotFoundError:
+            return None
+
+    async def _require_same(self, existing: KubeObject, spec: ClusterSpec) -> None:
+        name = spec.name
+        labels = existing["metadata"].get("labels") or {}
+        user = await self._observer.user()
+        if labels.get(manifests.MANAGED_BY) != "rayspace" or (
+            user and labels.get(manifests.OWNER_HASH) != manifests.owner_hash(user)
+        ):
+            owner = (existing["metadata"].get("annotations") or {}).get(manifests.OWNER)
+            raise ClusterExistsError(
+                f"A cluster {name!r} of {owner or 'somebody else'} is there already.",
+                hint=f"Give another --name, or use that one: rayspace cluster use {name}",
+                details={"name": name, "owner": owner or ""},
+            )
+        if differing := differences(spec, spec_of(existing)):
+            raise ClusterExistsError(
+                f"A cluster {name!r} runs already and has {', '.join(differing)}.",
+                hint=f"Give another --name, change it with scale, or end it: "
+                f"rayspace cluster down {name}",
+                details={"name": name},
+            )
+
+    async def _set_queued(self, cluster: KubeObject, *, is_active: bool) -> bool:
+        """Give back a cluster's place in its queue, or ask for one again; False without a queue.
+
+        Kueue owns ``suspend`` of what is in a queue, and would undo what we do to it.
+        """
+        labels = cluster["metadata"].get("labels") or {}
+        if manifests.QUEUE not in labels:
+            return False
+        uid = cluster["metadata"]["uid"]
+        for item in await self._observer.readable(KUEUE, "workloads") or ():
+            owners: Any = item["metadata"].get("ownerReferences") or []
+            if any(owner.get("uid") == uid for owner in owners):
+                name = item["metadata"]["name"]
+                path = object_path(KUEUE, self._client.target.namespace, "workloads", name)
+                await self._client.merge(
+                    path, {"spec": {"active": is_active}}, operation=f"change the workload {name}"
+                )
+                return True
+        return False
+
+    async def _until_gone(self, name: str, uid: str) -> None:
+        while True:
+            existing = await self._existing(name)
+            if existing is None or existing["metadata"]["uid"] != uid:
+                return
+            await self._clock.sleep(_GONE_POLL_S)
+
+
+def _note(spec: ClusterSpec) -> dict[str, Any]:
+    place = manifests.SPEC.replace("~", "~0").replace("/", "~1")
+    return {"op": "add", "path": f"/metadata/annotations/{place}", "value": _note_text(spec)}
+
+
+def _note_text(spec: ClusterSpec) -> str:
+    return json.dumps(to_wire(spec), sort_keys=True)

@@ -1,0 +1,234 @@
+"""See where the clusters of a target stand: a look now, or everything as it changes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from rayspace.core.kube_state import cluster_state
+from rayspace.errors import ClusterNotFoundError, GatewayError, NotFoundError, RefusedError
+from rayspace.gateways.kube.client import object_path
+from rayspace.gateways.kube.namespace_watch import (
+    CLUSTER_LABEL,
+    KUEUE,
+    RAY,
+    NamespaceWatch,
+    assembled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from rayspace.gateways.contracts import Clock
+    from rayspace.gateways.kube.client import KubeClient
+    from rayspace.model.cluster import ClusterState
+    from rayspace.model.snapshot import ClusterSnapshot, KubeObject
+
+#: Between two looks when nothing changes: probes that stay silent are judged by the clock. [s]
+_CALM_S = 5.0
+_LOG_LINES = 20
+_VISIBILITY = "visibility.kueue.x-k8s.io/v1beta2"
+
+
+class KubeObserver:
+    """Describes clusters of one target; changes nothing.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    clock
+        Tells the time.
+    """
+
+    def __init__(self, client: KubeClient, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+        self._watch = NamespaceWatch(client, clock)
+        self._user: str | None = None
+
+    async def user(self) -> str:
+        """Return who this is, as the API server names them; empty where it does not tell."""
+        if self._user is None:
+            body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+            try:
+                answer = await self._client.create(
+                    "/apis/authentication.k8s.io/v1/selfsubjectreviews",
+                    body,
+                    operation="ask who this is",
+                )
+            except (NotFoundError, RefusedError):
+                # Kubernetes before 1.28 does not answer that.
+                self._user = ""
+                return ""
+            self._user = str(((answer.get("status") or {}).get("userInfo") or {}).get("username"))
+        return self._user
+
+    async def cluster(self, name: str) -> KubeObject:
+        """Read a RayCluster; `ClusterNotFoundError` if there is none."""
+        target = self._client.target
+        try:
+            found: KubeObject = await self._client.get(
+                self.path(name), operation=f"read the cluster {name}"
+            )
+        except NotFoundError as exc:
+            raise ClusterNotFoundError(
+                f"There is no cluster {name!r} in {target.namespace} of {target.name}.",
+                hint="List yours with: rayspace cluster list",
+                details={"name": name, "target": target.name, "namespace": target.namespace},
+            ) from exc
+        return found
+
+    async def get(self, name: str) -> ClusterState:
+        """Look at a cluster."""
+        cluster, pods, events = await asyncio.gather(
+            self.cluster(name),
+            self._listed("v1", "pods", labels=f"{CLUSTER_LABEL}={name}"),
+            self._listed("v1", "events"),
+        )
+        return await self._state(self._assembled(name, cluster, pods, events))
+
+    async def list(self) -> list[ClusterState]:
+        """Look at all clusters, sorted by name."""
+        answer, pods = await asyncio.gather(
+            self._client.get(self.path(), operation="list the clusters"),
+            self._listed("v1", "pods", labels=CLUSTER_LABEL),
+        )
+        snapshots = [
+            self._assembled(item["metadata"]["name"], item, pods, ())
+            for item in answer.get("items") or []
+        ]
+        states = [await self._state(snapshot) for snapshot in snapshots]
+        return sorted(states, key=lambda state: state.name)
+
+    async def changes(self, name: str) -> AsyncGenerator[ClusterState, None]:
+        """Yield a cluster as it is, and again after each change."""
+        async with self._watch.watching() as watch:
+            async for snapshot in watch.snapshots(name, at_least_every_s=_CALM_S):
+                if snapshot.ray_cluster is None:
+                    # Made a moment ago, and the watch will hear of it; or deleted by somebody.
+                    await self.cluster(name)
+                    continue
+                yield await self._state(await self._with_queue(snapshot))
+
+    async def explained(self, name: str) -> ClusterState:
+        """Look at a cluster and at all that may say why it is not as it should be."""
+        cluster, pods, events = await asyncio.gather(
+            self.cluster(name),
+            self._listed("v1", "pods", labels=f"{CLUSTER_LABEL}={name}"),
+            self._listed("v1", "events"),
+        )
+        nodes, quotas, ranges, claims, workloads = await asyncio.gather(
+            self.readable("v1", "nodes", namespaced=False),
+            self.readable("v1", "resourcequotas"),
+            self.readable("v1", "limitranges"),
+            self.readable("v1", "persistentvolumeclaims"),
+            self.readable(KUEUE, "workloads"),
+        )
+        snapshot = assembled(
+            name,
+            self._client.target.namespace,
+            self._clock.now_ms(),
+            cluster,
+            pods,
+            events,
+            workloads or (),
+            nodes=nodes,
+            quotas=quotas,
+            limit_ranges=ranges,
+            claims=claims,
+            logs=await self._logs(pods),
+            has_operator=self._is_noticed(cluster, events),
+        )
+        return await self._state(await self._with_queue(snapshot))
+
+    async def readable(
+        self, group: str, resource: str, *, namespaced: bool = True
+    ) -> tuple[KubeObject, ...] | None:
+        """List objects; None where they may not be read or are not known."""
+        try:
+            return await self._listed(group, resource, namespaced=namespaced)
+        except (NotFoundError, RefusedError):
+            return None
+
+    def path(self, name: str = "", part: str = "") -> str:
+        """Return the path of a RayCluster, or of all."""
+        return object_path(RAY, self._client.target.namespace, "rayclusters", name, part)
+
+    async def _state(self, snapshot: ClusterSnapshot) -> ClusterState:
+        user = await self.user()
+        return cluster_state(snapshot, self._client.target, user, await self._client.server())
+
+    def _assembled(self, name: str, cluster: KubeObject, pods: Any, events: Any) -> ClusterSnapshot:
+        return assembled(
+            name,
+            self._client.target.namespace,
+            self._clock.now_ms(),
+            cluster,
+            pods,
+            events,
+            (),
+            has_operator=self._is_noticed(cluster, events),
+        )
+
+    def _is_noticed(self, cluster: KubeObject, events: Any) -> bool:
+        """Whether an operator has written a status or an event, or may still do so."""
+        if cluster.get("status"):
+            return True
+        uid = cluster["metadata"].get("uid")
+        return any((event.get("involvedObject") or {}).get("uid") == uid for event in events)
+
+    async def _with_queue(self, snapshot: ClusterSnapshot) -> ClusterSnapshot:
+        """Add the place in the queue of a cluster that waits in one."""
+        labels = ((snapshot.ray_cluster or {}).get("metadata") or {}).get("labels") or {}
+        queue = labels.get("kueue.x-k8s.io/queue-name")
+        if not queue or snapshot.workload is None:
+            return snapshot
+        conditions = (snapshot.workload.get("status") or {}).get("conditions") or []
+        if any(c.get("type") == "Admitted" and c.get("status") == "True" for c in conditions):
+            return snapshot
+        namespace = self._client.target.namespace
+        name = snapshot.workload["metadata"]["name"]
+        try:
+            answer = await self._client.get(
+                object_path(_VISIBILITY, namespace, "localqueues", queue, "pendingworkloads"),
+                operation=f"read the queue {queue}",
+            )
+        except (NotFoundError, RefusedError, GatewayError):
+            # The place is a comfort: without it there is still the reason.
+            return snapshot
+        places = {
+            item["metadata"]["name"]: item.get("positionInLocalQueue")
+            for item in answer.get("items") or []
+        }
+        return replace(snapshot, queue_position=places.get(name))
+
+    async def _logs(self, pods: tuple[KubeObject, ...]) -> dict[str, str]:
+        """Read the last lines of Ray's containers that ended and were started again."""
+        found = {}
+        for pod in pods:
+            name = pod["metadata"]["name"]
+            for status in (pod.get("status") or {}).get("containerStatuses") or []:
+                if not (status.get("lastState") or {}).get("terminated"):
+                    continue
+                query = {"container": status["name"], "previous": "true", "tailLines": _LOG_LINES}
+                path = object_path("v1", self._client.target.namespace, "pods", name, "log")
+                try:
+                    found[name] = await self._client.text(
+                        path, operation=f"read the log of {name}", query=query
+                    )
+                except (NotFoundError, RefusedError, GatewayError):
+                    continue
+        return found
+
+    async def _listed(
+        self, group: str, resource: str, *, labels: str = "", namespaced: bool = True
+    ) -> tuple[KubeObject, ...]:
+        namespace = self._client.target.namespace if namespaced else ""
+        answer = await self._client.get(
+            object_path(group, namespace, resource),
+            operation=f"list the {resource}",
+            query={"labelSelector": labels or None},
+        )
+        return tuple(answer.get("items") or ())

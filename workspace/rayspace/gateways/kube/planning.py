@@ -1,0 +1,126 @@
+"""Decide what would be applied for a wish, and check it against what the namespace allows."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from rayspace.core import manifest as manifests
+from rayspace.core.image import DEFAULT_RAY, ImageChoice, choose_image, mismatch
+from rayspace.core.limits import exceeded
+from rayspace.core.preflight import PreflightFacts, preflight
+from rayspace.errors import NotFoundError, PreflightError, RefusedError
+from rayspace.gateways.kube.client import object_path
+from rayspace.gateways.kube.configuration import Configuration, read_configuration
+from rayspace.gateways.kube.namespace_watch import KUEUE
+from rayspace.model.progress import Report, Stage
+from rayspace.model.wire import to_wire
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rayspace.gateways.kube.client import KubeClient
+    from rayspace.gateways.kube.observer import KubeObserver
+    from rayspace.model.cluster import ClusterSpec
+
+
+class ClusterPlanner:
+    """Makes manifests for one target.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    observer
+        Reads what is there.
+    versions
+        Returns the versions of Ray (empty for none) and of Python here.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        observer: KubeObserver,
+        versions: Callable[[], tuple[str, str]],
+    ) -> None:
+        self._client = client
+        self._observer = observer
+        self._versions = versions
+
+    async def manifest(
+        self, spec: ClusterSpec
+    ) -> tuple[dict[str, Any], ImageChoice, Configuration]:
+        """Return the RayCluster of a wish, its image, and what the administrator set."""
+        configuration, user = await asyncio.gather(
+            read_configuration(self._client), self._observer.user()
+        )
+        ray_version, python_version = self._versions()
+        parts = (spec.head, *(group.worker for group in spec.groups))
+        has_gpu = any(part.gpus for part in parts)
+        configured = (configuration.gpu_image if has_gpu else "") or configuration.image
+        choice = choose_image(
+            spec.pods.image, configured, ray_version, python_version, has_gpu=has_gpu
+        )
+        overlay = configuration.limits.overlay
+        facts = manifests.ManifestFacts(
+            self._client.target.namespace, user, choice, ray_version or DEFAULT_RAY, overlay
+        )
+        return manifests.ray_cluster_manifest(spec, facts), choice, configuration
+
+    async def check(
+        self,
+        manifest: dict[str, Any],
+        choice: ImageChoice,
+        configuration: Configuration,
+        report: Report,
+        *,
+        force: bool,
+    ) -> None:
+        """Raise what would never come up; tell what may have to wait."""
+        ray_version, python_version = self._versions()
+        queue = (manifest["metadata"]["labels"]).get(manifests.QUEUE)
+        nodes, quotas, queues, account = await asyncio.gather(
+            self._observer.readable("v1", "nodes", namespaced=False),
+            self._observer.readable("v1", "resourcequotas"),
+            self._observer.readable(KUEUE, "localqueues") if queue else _nothing(),
+            self._has_head_account(manifest),
+        )
+        facts = PreflightFacts(
+            nodes=nodes,
+            quotas=quotas,
+            queues=queues,
+            excesses=exceeded(configuration.limits, manifest),
+            has_head_account=account,
+            mismatch=mismatch(choice, ray_version, python_version),
+        )
+        problems = preflight(manifest, facts)
+        final = [problem for problem in problems if problem.is_final]
+        if final and not force:
+            raise PreflightError(
+                " ".join(problem.summary for problem in final),
+                hint=f"{final[0].hint} To try all the same: --force",
+                details={"problems": to_wire(final)},
+            )
+        for problem in problems:
+            report(Stage(f"preflight-{problem.code}", problem.summary, "note"))
+        if nodes is None:
+            text = "Whether a node could hold it is unknown: you may not read the nodes"
+            report(Stage("preflight-nodes", text, "note"))
+
+    async def _has_head_account(self, manifest: dict[str, Any]) -> bool | None:
+        pod = manifest["spec"]["headGroupSpec"]["template"]["spec"]
+        name = pod.get("serviceAccountName")
+        if not name:
+            return None
+        path = object_path("v1", self._client.target.namespace, "serviceaccounts", name)
+        try:
+            await self._client.get(path, operation=f"read the service account {name}")
+        except NotFoundError:
+            return False
+        except RefusedError:
+            return None
+        return True
+
+
+async def _nothing() -> None:
+    return None

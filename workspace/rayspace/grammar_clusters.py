@@ -1,0 +1,129 @@
+"""The grammar of ``%ray_cluster`` and ``rayspace cluster``."""
+
+from __future__ import annotations
+
+from rayspace.grammar_arguments import (
+    PROFILE,
+    Parser,
+    add_cluster_name,
+    add_env,
+    add_json,
+    add_verb,
+    add_waiting,
+    add_where,
+    duration,
+    naming,
+    setting,
+    workers,
+)
+
+
+def cluster_parser(prog: str) -> Parser:
+    """Build the grammar of ``%ray_cluster`` and ``rayspace cluster``."""
+    parser = Parser(prog=prog, description="Start, watch and end Ray clusters.")
+    add_json(parser)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
+
+    add_where(add_verb(verbs, "list", "list your clusters"))
+
+    up = add_verb(
+        verbs,
+        "up",
+        "start a cluster, or find the one that runs already",
+        examples=f"example: {prog} up laptop --workers 1 --memory 2GiB",
+    )
+    naming(up.add_argument("profile", metavar="PROFILE", nargs="?", help="what to start"), PROFILE)
+    up.add_argument("--name", help="its name; by default the profile's")
+    add_where(up)
+    up.add_argument(
+        "--workers",
+        type=workers,
+        metavar="N or MIN:MAX",
+        help="workers beside the head; MIN:MAX by need, on Kubernetes",
+    )
+    up.add_argument("--cpus", type=float, metavar="N", help="CPUs of each worker, else of the head")
+    up.add_argument("--memory", metavar="8GiB", help="memory of each worker, else of the head")
+    up.add_argument("--gpus", type=int, metavar="N", help="GPUs of each worker, else of the head")
+    up.add_argument("--gpu-type", metavar="T", help="product of the GPUs, on Kubernetes")
+    up.add_argument("--image", metavar="I", help="image of the pods; by default the fitting one")
+    up.add_argument("--queue", metavar="Q", help="queue of Kueue in which it waits for its turn")
+    up.add_argument(
+        "--idle", type=duration, metavar="30m", help="suspend it after so long without activity"
+    )
+    up.add_argument(
+        "--max-lifetime", type=duration, metavar="8h", help="suspend it after so long anyway"
+    )
+    up.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        type=setting,
+        default=[],
+        metavar="PATH=VALUE",
+        help="a raw field of the RayCluster; may be given again",
+    )
+    up.add_argument(
+        "--ready",
+        choices=("head", "all"),
+        default="head",
+        help="what is waited for on Kubernetes: the head, which can be used, or all workers too",
+    )
+    up.add_argument(
+        "--force", action="store_true", help="try although it could never come up as things are"
+    )
+    up.add_argument(
+        "--dashboard-port", type=int, metavar="PORT", help="a fixed port; by default a free one"
+    )
+    add_env(up)
+    add_waiting(up, default=True, what="it can be used")
+    up.add_argument("--dry-run", action="store_true", help="only say what would be started")
+
+    for name, text in (
+        ("status", "say how a cluster is"),
+        ("why", "say why a cluster is not as it should be"),
+        ("nodes", "list the nodes of a cluster and what they use"),
+        ("suspend", "end the pods of a cluster; its description stays"),
+    ):
+        parser_of_verb = add_verb(verbs, name, text)
+        add_cluster_name(parser_of_verb)
+        if name in {"status", "why"}:
+            add_where(parser_of_verb)
+    resume = add_verb(verbs, "resume", "bring a suspended cluster back")
+    add_cluster_name(resume)
+    add_waiting(resume, default=True, what="it can be used")
+    extend = add_verb(verbs, "extend", "keep a cluster from suspending itself")
+    extend.add_argument("duration", type=duration, metavar="2h", help="for so long from now")
+    add_cluster_name(extend)
+    use = add_verb(verbs, "use", "choose the cluster that is meant from now on")
+    add_cluster_name(use, required=True)
+    add_where(use)
+
+    logs = add_verb(verbs, "logs", "show the head's log")
+    add_cluster_name(logs)
+    logs.add_argument("-f", "--follow", action="store_true", help="go on as it is written")
+
+    scale = add_verb(verbs, "scale", "change the number of workers")
+    add_cluster_name(scale)
+    scale.add_argument(
+        "--workers", type=workers, metavar="N or MIN:MAX", required=True, help="workers"
+    )
+    scale.add_argument("--group", default="", metavar="G", help="the group; by default the first")
+    add_waiting(scale, default=True, what="they have joined or left")
+
+    add_cluster_name(add_verb(verbs, "connect", "attach this notebook by Ray Client"))
+    add_verb(verbs, "disconnect", "detach this notebook")
+
+    down = add_verb(verbs, "down", "end a cluster, its jobs first")
+    add_cluster_name(down)
+    down.add_argument("--dry-run", action="store_true", help="only say what would be ended")
+    down.add_argument("--force", action="store_true", help="also one that somebody else made")
+
+    adopt = add_verb(verbs, "adopt", "take what somebody started by hand as yours")
+    add_where(adopt)
+    adopt.add_argument("name", metavar="NAME", nargs="?", help="name to give it")
+    adopt.add_argument("--address", default="", metavar="URL", help="its dashboard")
+
+    add_verb(verbs, "profiles", "list what can be started, and which file says so")
+    add_verb(verbs, "targets", "list where clusters can be")
+    add_verb(verbs, "doctor", "look for what could keep clusters and jobs from working")
+    return parser
