@@ -42,5 +42,30 @@ def _only(value: Any, wanted: Any) -> Any:
     return value
 
 
-def _lines(value: Any) -> list[str]:
-    return str(yaml.safe_dump(value, sort_keys=True)).splitlines()
+class _Dumper(yaml.SafeDumper):
+    """Writes what occurs twice twice: an object for people has no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def manifest_yaml(manifest: Mapping[str, Any], *, sort: bool = False) -> str:
+    """Write an object as YAML.
+
+    Parameters
+    ----------
+    manifest
+        The object.
+    sort
+        Whether by the names of fields, instead of as it was made.
+
+    Returns
+    -------
+    str
+        The document.
+    """
+    return yaml.dump(dict(manifest), Dumper=_Dumper, sort_keys=sort).rstrip()
+
+
+def _lines(value: Mapping[str, Any]) -> list[str]:
+    return manifest_yaml(value, sort=True).splitlines()

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.cluster_spec import UpPlan
+from rayspace.core.manifest_diff import manifest_yaml
 from rayspace.model.cluster import ClusterPhase, ClusterState, Node
 from rayspace.model.job import Cause, JobPhase, JobState
 from rayspace.model.profile import GroupSpec
@@ -206,7 +207,7 @@ def facts(value: Any, *, in_notebook: bool = False) -> list[tuple[str, str]]:
                 (group.name, f"{_count(group)} x {resources(group.worker)}")
                 for group in value.spec.groups
             ),
-            ("object", _yaml(value.manifest)),
+            ("object", manifest_yaml(value.manifest) if value.manifest else ""),
             ("changes", value.difference),
         ]
     elif isinstance(value, SubmitPlan):
@@ -220,12 +221,6 @@ def facts(value: Any, *, in_notebook: bool = False) -> list[tuple[str, str]]:
 def _count(group: GroupSpec) -> str:
     most = group.max_workers
     return f"{group.n_workers}" if most is None else f"{group.n_workers} to {most}"
-
-
-def _yaml(value: Any) -> str:
-    import yaml
-
-    return str(yaml.safe_dump(value, sort_keys=False)).rstrip() if value else ""
 
 
 def _deeds(result: DownResult) -> list[str]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 SYSTEM = "Kubernetes"
 #: Answers after which the same request may succeed a moment later.
 PASSING = {429, 500, 502, 503, 504}
+_NO_SUCH_FIELD = "failed to create typed patch object"
 _ADMISSION = ("admission webhook", "ValidatingAdmissionPolicy", "violates PodSecurity")
 
 
@@ -88,7 +89,8 @@ def status_error(target: Target, status: int, text: str, operation: str) -> Rays
         )
     if status == 410:
         return ExpiredError(words, system=SYSTEM, operation=operation, details=details)
-    if status in {400, 422}:
+    # A field that is not in the schema is answered with 500 by server-side apply.
+    if status in {400, 422} or _NO_SUCH_FIELD in words:
         causes = [dict(cause) for cause in (body.get("details") or {}).get("causes") or []]
         return ManifestError(
             f"{SYSTEM} does not take the object: {words}",
