@@ -75,11 +75,11 @@ def never_fits(message: str, flavors: Mapping[str, AbstractSet[str]]) -> QueueRe
         if unknown is not None:
             said = f"the queue has no {unknown['resource']} at all"
             return QueueReason(pod_set["name"], said)
-        nevers = list(_NEVER.finditer(reasons))
-        shut = {match["flavor"] for match in nevers}
+        hopeless = list(_NEVER.finditer(reasons))
+        shut = {match["flavor"] for match in hopeless}
         shut |= {match["taint"] or match["flavor"] for match in _CLOSED.finditer(reasons)}
         mentioned = shut | {match["flavor"] for match in _WAITING.finditer(reasons)}
-        for match in nevers:
+        for match in hopeless:
             if flavors.get(match["resource"], mentioned) <= shut:
                 return QueueReason(pod_set["name"], _never_text(match))
     return None
