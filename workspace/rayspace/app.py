@@ -77,6 +77,7 @@ class App:
         self.clock = SystemClock()
         self.doors: dict[str, HeadDoor] = {}
         self.head = HttpHeadGateway(RoutedDoor(self.doors))
+        #: Why the kubeconfig can't be read; None if it can, or was not looked at.
         self.kube_trouble: SettingsError | None = None
 
     @functools.cached_property

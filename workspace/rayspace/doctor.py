@@ -17,7 +17,7 @@ from rayspace.errors import RayspaceError
 from rayspace.gateways.kernels import find_kernel
 from rayspace.model.check import Check
 from rayspace.model.cluster import ClusterPhase
-from rayspace.units import format_bytes
+from rayspace.units import format_bytes, format_count
 
 if TYPE_CHECKING:
     from rayspace.app import App
@@ -56,7 +56,15 @@ def _local(app: App) -> list[Check]:
         _disk("project", app.project),
         _writable("state", app.state_dir),
         _tracking(app),
+        _kubeconfig(app),
     ]
+
+
+def _kubeconfig(app: App) -> Check:
+    n_targets = len(app.targets()) - 1
+    if app.kube_trouble is not None:
+        return Check("kubeconfig", "problem", app.kube_trouble.message, app.kube_trouble.hint)
+    return Check("kubeconfig", "ok", f"{format_count(n_targets, 'target')} on Kubernetes")
 
 
 def _packages() -> list[Check]:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core import demand
+from rayspace.core.activity import Annotation
 from rayspace.core.limit_rules import (
     ANY_COUNT,
     ANY_MEMORY_BYTES,
@@ -27,6 +28,7 @@ from rayspace.core.limit_rules import (
     limit_rules,
     uncounted_rule,
 )
+from rayspace.core.manifest import IDLE_S, MAX_LIFETIME_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -294,7 +296,7 @@ def _images(side: str, kind: str) -> str:
 
 def _lifetime(side: str, kind: str) -> str:
     if kind == "RayCluster":
-        return _annotation(side, demand.LIFETIME_ANNOTATION)
+        return f"[{_seconds(side, MAX_LIFETIME_S)}, {_extension(side)}].max()"
     if kind == "RayService":
         return f"{demand.NEVER_S}"
     deadline = f"variables.{side}_object.spec.?activeDeadlineSeconds.orValue(0)"
@@ -304,7 +306,7 @@ def _lifetime(side: str, kind: str) -> str:
 
 def _idle(side: str, kind: str) -> str:
     if kind == "RayCluster":
-        return _annotation(side, demand.IDLE_ANNOTATION)
+        return _seconds(side, IDLE_S)
     if kind == "RayService":
         return f"{demand.NEVER_S}"
     spec = f"variables.{side}_object.spec"
@@ -312,9 +314,28 @@ def _idle(side: str, kind: str) -> str:
     return f"({ends} ? int({spec}.?ttlSecondsAfterFinished.orValue(0)) : {demand.NEVER_S})"
 
 
+def _seconds(side: str, key: str) -> str:
+    value = _annotation(side, key)
+    number = f"int(double({value}) + {demand.ROUND_UP})"
+    known = f"{value}.matches({_text(demand.SECONDS_PATTERN)}) && {number} > 0"
+    return f"({known} ? {number} : {demand.NEVER_S})"
+
+
+def _extension(side: str) -> str:
+    created = f"variables.{side}_object.metadata.?creationTimestamp"
+    created = f"({created}.hasValue() ? int(timestamp({created}.value())) * 1000 : 0)"
+    began = f"[{created}, {_time(side, Annotation.LIFETIME_FROM)}].max()"
+    until = _time(side, Annotation.EXTENDED_UNTIL)
+    return f"[{began}].map(b, b > 0 && {until} > b ? ({until} - b) / 1000 : 0)[0]"
+
+
+def _time(side: str, key: str) -> str:
+    value = _annotation(side, key)
+    return f"({value}.matches({_text(demand.TIME_PATTERN)}) ? int({value}) : 0)"
+
+
 def _annotation(side: str, key: str) -> str:
-    value = f"variables.{side}_object.metadata.?annotations[?{_text(key)}].orValue('')"
-    return f"({value}.matches({_text(demand.SECONDS_PATTERN)}) ? int({value}) : {demand.NEVER_S})"
+    return f"variables.{side}_object.metadata.?annotations[?{_text(key)}].orValue('')"
 
 
 def _count_text(figure: str, noun: str) -> str:

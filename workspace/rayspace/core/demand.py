@@ -15,9 +15,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.activity import Annotation
+from rayspace.core.manifest import IDLE_S, MAX_LIFETIME_S
 from rayspace.errors import SpecError
 
 if TYPE_CHECKING:
@@ -25,10 +28,12 @@ if TYPE_CHECKING:
 
 #: Where the description of a cluster is in each kind that has one, below ``spec``.
 SPEC_FIELDS = {"RayCluster": "", "RayJob": "rayClusterSpec", "RayService": "rayClusterConfig"}
-LIFETIME_ANNOTATION = "rayspace.dev/max-lifetime-s"
-IDLE_ANNOTATION = "rayspace.dev/idle-s"
-#: A whole number of seconds above zero, as the annotations hold it.
-SECONDS_PATTERN = "^[1-9][0-9]{0,8}$"
+#: A number of seconds, as Python writes it into annotations.
+SECONDS_PATTERN = r"^[0-9]{1,9}(\.[0-9]{1,6})?(e\+0[0-9])?$"
+#: A time in milliseconds since 1970-01-01 UTC.
+TIME_PATTERN = "^[0-9]{1,15}$"
+#: Added before a number is cut, so that it is rounded up. [1]
+ROUND_UP = 0.999999
 #: Longer than any limit: a cluster that nobody ends. [s]
 NEVER_S = 2**53
 #: What KubeRay takes for an absent ``maxReplicas``, and the most pods that a group may have. [1]
@@ -170,18 +175,41 @@ def demand_of(manifest: Mapping[str, Any]) -> Demand | None:
 
 def _ends(manifest: Mapping[str, Any], kind: str, spec: Mapping[str, Any]) -> tuple[int, int]:
     if kind == "RayCluster":
-        annotations = _part(_part(manifest, "metadata"), "annotations")
-        texts = (str(annotations.get(key, "")) for key in (LIFETIME_ANNOTATION, IDLE_ANNOTATION))
-        lifetime_s, idle_s = (
-            int(text) if re.fullmatch(SECONDS_PATTERN[1:-1], text) else NEVER_S for text in texts
-        )
-        return lifetime_s, idle_s
+        metadata = _part(manifest, "metadata")
+        notes = {key: str(text) for key, text in _part(metadata, "annotations").items()}
+        lifetime_s = _seconds(notes.get(MAX_LIFETIME_S, ""))
+        return max(lifetime_s, _extension_s(notes, metadata)), _seconds(notes.get(IDLE_S, ""))
     # A job's cluster is idle from the job's end to its own; a service has no end at all.
     if kind != "RayJob" or not spec.get("shutdownAfterJobFinishes"):
         return NEVER_S, NEVER_S
     idle_s = int(spec.get("ttlSecondsAfterFinished") or 0)
     deadline_s = int(spec.get("activeDeadlineSeconds") or 0)
     return (deadline_s + idle_s if deadline_s > 0 else NEVER_S), idle_s
+
+
+def _seconds(text: str) -> int:
+    if not _fits(SECONDS_PATTERN, text):
+        return NEVER_S
+    # Zero is taken for no end, so that it never passes for a short time.
+    return int(float(text) + ROUND_UP) or NEVER_S
+
+
+def _extension_s(notes: Mapping[str, str], metadata: Mapping[str, Any]) -> int:
+    """Return the lifetime that an extension asks for; 0 where there is none, or no beginning."""
+    began = str(metadata.get("creationTimestamp") or "")
+    created_ms = int(datetime.fromisoformat(began).timestamp()) * 1000 if began else 0
+    from_ms = max(created_ms, _time_ms(notes, Annotation.LIFETIME_FROM))
+    until_ms = _time_ms(notes, Annotation.EXTENDED_UNTIL)
+    return (until_ms - from_ms) // 1000 if until_ms > from_ms > 0 else 0
+
+
+def _time_ms(notes: Mapping[str, str], key: str) -> int:
+    text = notes.get(key, "")
+    return int(text) if _fits(TIME_PATTERN, text) else 0
+
+
+def _fits(pattern: str, text: str) -> bool:
+    return re.fullmatch(pattern.removeprefix("^").removesuffix("$"), text) is not None
 
 
 def _n_pods(group: Mapping[str, Any], is_autoscaled: bool) -> int:
@@ -214,7 +242,7 @@ def _amount(container: Mapping[str, Any], resource: Resource) -> int:
 
 def _given(container: Mapping[str, Any], kind: str, resource: Resource) -> int:
     given = _part(_part(container, "resources"), kind)
-    names = (name for name in given if re.fullmatch(resource.pattern[1:-1], name))
+    names = (name for name in given if _fits(resource.pattern, name))
     return sum(_units(given[name], resource.scale) for name in names)
 
 

@@ -10,7 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rayspace.core.demand import IDLE_ANNOTATION, LIFETIME_ANNOTATION, NEVER_S
+from rayspace.core.demand import NEVER_S
+from rayspace.core.manifest import IDLE_S, MAX_LIFETIME_S
 from rayspace.units import format_bytes, format_count, format_duration, short_duration
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _end_rule(key: str, limit_s: float, kind: str) -> Rule:
     most_s = int(limit_s)
     if kind == "RayCluster":
         is_idle = key == "max_idle"
-        annotation = IDLE_ANNOTATION if is_idle else LIFETIME_ANNOTATION
+        annotation = IDLE_S if is_idle else MAX_LIFETIME_S
         option = "--idle" if is_idle else "--max-lifetime"
         hint = f"Use {option} {short_duration(most_s)}, or the annotation {annotation}: '{most_s}'."
     elif kind == "RayJob":
