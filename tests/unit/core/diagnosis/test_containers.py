@@ -170,3 +170,33 @@ def test_events_of_a_missing_secret_are_read_too() -> None:
     snapshot = a_snapshot(pods=(pod,), ray_cluster=a_ray_cluster(groups=[]),
                           events=(an_event("FailedMount", key, on=HEAD),))  # fmt: skip
     assert "no key auth_token" in only(snapshot, "secret_missing").summary
+
+
+@pytest.mark.parametrize(("restarts", "is_final"), [(2, False), (3, True)])
+def test_a_program_that_ends_again_and_again_will_end_again(restarts: int, is_final: bool) -> None:
+    """Once or twice may have been bad luck."""
+    snapshot = head(ended("Error", 1, restarts=restarts))
+    assert only(snapshot, "crash_loop").is_final is is_final
+
+
+def test_a_pod_that_failed_by_itself_tells_its_exit_code() -> None:
+    """Only where Kubernetes ended it, it gives a reason for the pod."""
+    status = {"name": "ray-head", "ready": False, "state": {"terminated": {"exitCode": 3}}}
+    pod = a_pod("head", ready=False, phase="Failed", statuses=[status])
+    snapshot = a_snapshot(pods=(pod,), ray_cluster=a_ray_cluster(groups=[]))
+    assert "exit code 3" in only(snapshot, "crash_loop").summary
+
+
+def test_what_is_over_for_one_worker_may_go_on_for_another() -> None:
+    """Together they are no aside: it comes before what only may happen."""
+    back = ended("OOMKilled", 137, ready=True) | {"name": "ray-worker"}
+    gone = ended("OOMKilled", 137) | {"name": "ray-worker"}
+    workers = [
+        a_pod("worker", name=f"c-w-worker-{name}", ready=status["ready"], statuses=[status])
+        for name, status in (("a", back), ("b", gone))
+    ]
+    events = (an_event("Evicted", "low on resource: memory", on="c-head-gone"),)
+    snapshot = a_snapshot(pods=(a_pod(), *workers), events=events)
+    assert codes(snapshot) == ["oom_killed", "evicted"]
+    alone = a_snapshot(pods=(a_pod(), workers[0]), events=events)
+    assert codes(alone) == ["evicted", "oom_killed"]

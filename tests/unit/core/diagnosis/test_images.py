@@ -49,6 +49,8 @@ def test_the_registry_decides_and_not_the_name(message: str, code: str) -> None:
     problem = only(pull("ErrImagePull", message), code)
     assert IMAGE in problem.summary
     assert problem.is_final is (code != "pull_failing")
+    assert ("imagePullSecrets" in problem.hint) is (code == "pull_refused")
+    assert ("slip in the name" in problem.hint) is (code == "image_not_found")
     assert problem.evidence[0].text == message.strip()
 
 

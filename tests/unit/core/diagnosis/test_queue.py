@@ -161,7 +161,7 @@ def test_a_quota_without_a_check_is_about_to_start() -> None:
 
 def test_a_record_that_can_not_be_read_is_said_so() -> None:
     """Whoever may not read workloads knows at least that the cluster waits."""
-    only(queued(None), "queue_not_admitted")
+    assert only(queued(None), "queue_not_admitted").owner is Owner.ADMIN
     cluster = a_ray_cluster(metadata=LABELS)
     assert codes(a_snapshot(ray_cluster=cluster)) == []
 

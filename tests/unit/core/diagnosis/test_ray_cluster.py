@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rayspace.core.diagnosis.diagnose import diagnose
+from rayspace.model.problem import Owner
 from tests.unit.core.diagnosis.snapshots import (
     a_group,
     a_pod,
@@ -25,6 +26,7 @@ def test_no_cluster_is_said_so() -> None:
     problem = only(a_snapshot(ray_cluster=None), "cluster_missing")
     assert problem.summary == "There is no RayCluster c in the namespace team-a."
     assert problem.is_final
+    assert problem.owner is Owner.YOU
 
 
 def test_the_end_is_all_that_is_told() -> None:

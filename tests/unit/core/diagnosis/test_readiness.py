@@ -150,3 +150,21 @@ def test_a_pod_that_is_being_ended_says_so() -> None:
     pod = a_pod("worker", conditions=[condition("Ready", "True"), said])
     problem = only(a_snapshot(pods=(a_pod(), pod)), "evicted")
     assert "(PreemptionByScheduler): preempting for x." in problem.summary
+
+
+def test_an_init_container_of_the_profile_may_take_its_time() -> None:
+    """It copies data, say; only KubeRay's own has to be done within a minute."""
+    worker = a_pod(
+        "worker",
+        ready=False,
+        statuses=[waiting("ray-worker", "PodInitializing")],
+        inits=[running("fetch-data", ready=False, age=600)],
+    )
+    assert codes(a_snapshot(pods=(a_pod(), worker))) == []
+
+
+def test_a_node_that_was_taken_away_is_gone_whatever_was_said_before() -> None:
+    """First it is silent, then it is removed."""
+    event = an_event("NodeNotReady", "Node is not ready", on=WORKER)
+    snapshot = a_snapshot(pods=(a_pod(), a_pod("worker", node="node-c")), events=(event,))
+    assert "the node node-c is gone" in only(snapshot, "node_lost").summary

@@ -112,6 +112,9 @@ def test_the_answer_says_the_cause(answer: str, code: str, words: str, is_final:
     problem = only(refused(answer), code)
     assert words in problem.summary
     assert problem.is_final is is_final
+    mine = {"quota_needs_limits", "limit_range"}
+    is_mine = code in mine or "is being deleted" in words
+    assert problem.owner is (Owner.YOU if is_mine else Owner.ADMIN)
     assert problem.evidence[0].kind == "RayCluster"
     assert answer in problem.evidence[0].text
 

@@ -254,3 +254,11 @@ def test_a_gate_is_told_as_it_is() -> None:
     assert (
         "scheduling gates" in only(a_snapshot(pods=(a_pod(), gated)), "unschedulable_other").summary
     )
+
+
+def test_what_the_autoscaler_says_of_another_pod_is_no_evidence() -> None:
+    """It is a sign that there is one, and no more."""
+    adds = an_event("TriggeredScaleUp", "pod triggered scale-up", on="other")
+    problem = only(waits("1 Insufficient cpu", events=[adds]), "unschedulable_cpu")
+    assert len(problem.evidence) == 1
+    assert "being added" not in problem.hint
