@@ -93,7 +93,7 @@ def test_the_command_and_the_magics_work(base) -> None:
     listed = base("rayspace", "cluster", "list", "--json")
     assert json.loads(listed.stdout) == {"clusters": []}, listed.stderr
     profiles = json.loads(base("rayspace", "cluster", "profiles", "--json").stdout)["profiles"]
-    assert [profile["name"] for profile in profiles] == ["laptop"]
+    assert "laptop" in [profile["name"] for profile in profiles]
     code = "from IPython.core.interactiveshell import InteractiveShell as S; s = S.instance();"
     code += "s.run_line_magic('load_ext', 'rayspace'); s.run_line_magic('ray_cluster', 'list')"
     done = base("python", "-c", code)
