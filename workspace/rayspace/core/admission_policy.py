@@ -19,9 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.core import demand
 from rayspace.core.activity import Annotation
+from rayspace.core.cel_words import (
+    cel_count_text,
+    cel_cpus_text,
+    cel_end_text,
+    cel_memory_text,
+    literal,
+)
 from rayspace.core.limit_rules import (
-    ANY_COUNT,
-    ANY_MEMORY_BYTES,
+    A_LITTLE_MORE,
     Rule,
     image_pattern,
     image_rule,
@@ -112,8 +118,7 @@ def _policy(checks: list[_Check], kind: str, namespace: str) -> dict[str, Any]:
     validations = [
         {
             "expression": check.is_fine,
-            "messageExpression": f"{_text(check.rule.before)} + {check.asked} + "
-            + _text(f"{check.rule.after} {check.rule.hint}"),
+            "messageExpression": _message(check),
             "reason": "Forbidden",
         }
         for check in checks
@@ -130,6 +135,12 @@ def _policy(checks: list[_Check], kind: str, namespace: str) -> dict[str, Any]:
             "validations": validations,
         },
     }
+
+
+def _message(check: _Check) -> str:
+    more = f"t == {literal(check.rule.allowed)} ? {literal(A_LITTLE_MORE)} + t : t"
+    rest = literal(f"{check.rule.after} {check.rule.hint}")
+    return f"{literal(check.rule.before)} + [{check.asked}].map(t, {more})[0] + {rest}"
 
 
 def _binding(kind: str, namespace: str) -> dict[str, Any]:
@@ -192,18 +203,21 @@ def _pods(side: str) -> str:
 def _checks(limits: Limits, kind: str) -> Iterator[_Check]:
     rules = limit_rules(limits, kind)
     measures: dict[str, tuple[Callable[[str], str], str]] = {
-        "max_workers": (_workers, _count_text("variables.max_workers", "worker")),
+        "max_workers": (_workers, cel_count_text("variables.max_workers", "worker")),
         "max_gpus": (
             lambda side: _total(side, demand.GPU),
-            _count_text("variables.max_gpus", "GPU"),
+            cel_count_text("variables.max_gpus", "GPU"),
         ),
-        "max_cpus": (lambda side: _total(side, demand.CPU), _cpus_text("variables.max_cpus")),
+        "max_cpus": (lambda side: _total(side, demand.CPU), cel_cpus_text("variables.max_cpus")),
         "max_memory": (
             lambda side: _total(side, demand.MEMORY),
-            _memory_text("variables.max_memory"),
+            cel_memory_text("variables.max_memory"),
         ),
-        "max_lifetime": (lambda side: _lifetime(side, kind), _end_text("max_lifetime")),
-        "max_idle": (lambda side: _idle(side, kind), _end_text("max_idle")),
+        "max_lifetime": (
+            lambda side: _lifetime(side, kind),
+            cel_end_text("variables.max_lifetime"),
+        ),
+        "max_idle": (lambda side: _idle(side, kind), cel_end_text("variables.max_idle")),
     }
     for key, rule in rules.items():
         measure, asked = measures[key]
@@ -215,7 +229,7 @@ def _checks(limits: Limits, kind: str) -> Iterator[_Check]:
         if key in rules:
             yield _uncounted(uncounted_rule(rules[key], resource.name), resource)
     if limits.allowed_images:
-        pattern = _text(image_pattern(limits.allowed_images))
+        pattern = literal(image_pattern(limits.allowed_images))
         name = "forbidden_images"
         yield _Check(
             name,
@@ -273,8 +287,8 @@ def _amount(container: str, resource: demand.Resource) -> str:
     given = f"{container}.?resources[?k].orValue({{}})"
     most = f"{float(demand.MAX_AMOUNT):.1f}"
     return (
-        f"['requests', 'limits'].map(k, {given}.filter(r, r.matches({_text(resource.pattern)}))"
-        f".map(r, string({given}[r]))"
+        f"['requests', 'limits'].map(k, {given}.filter(r, r.matches({literal(resource.pattern)}))"
+        f".map(r, string(dyn({given}[r])))"
         f".map(q, isQuantity(q) ? quantity(q).asApproximateFloat() * {resource.scale}.0 : {most})"
         f".map(a, a < 0.0 ? 0.0 : a > {most} ? {most} : a)"
         ".map(a, double(int(a)) + 0.000001 < a ? double(int(a)) + 1.0 : double(int(a)))"
@@ -317,7 +331,7 @@ def _idle(side: str, kind: str) -> str:
 def _seconds(side: str, key: str) -> str:
     value = _annotation(side, key)
     number = f"int(double({value}) + {demand.ROUND_UP})"
-    known = f"{value}.matches({_text(demand.SECONDS_PATTERN)}) && {number} > 0"
+    known = f"{value}.matches({literal(demand.SECONDS_PATTERN)}) && {number} > 0"
     return f"({known} ? {number} : {demand.NEVER_S})"
 
 
@@ -331,49 +345,8 @@ def _extension(side: str) -> str:
 
 def _time(side: str, key: str) -> str:
     value = _annotation(side, key)
-    return f"({value}.matches({_text(demand.TIME_PATTERN)}) ? int({value}) : 0)"
+    return f"({value}.matches({literal(demand.TIME_PATTERN)}) ? int({value}) : 0)"
 
 
 def _annotation(side: str, key: str) -> str:
-    return f"variables.{side}_object.metadata.?annotations[?{_text(key)}].orValue('')"
-
-
-def _count_text(figure: str, noun: str) -> str:
-    plain = f"string(int({figure})) + (int({figure}) == 1 ? ' {noun}' : ' {noun}s')"
-    return f"(double({figure}) >= {ANY_COUNT}.0 ? 'any number of {noun}s' : {plain})"
-
-
-def _cpus_text(milli: str) -> str:
-    rest = f"'.' + string(1000 + int({milli}) % 1000).substring(1)"
-    number = f"string(int({milli}) / 1000) + (int({milli}) % 1000 == 0 ? '' : {rest})"
-    plain = f"{number} + ({milli} == 1000.0 ? ' CPU' : ' CPUs')"
-    return f"({milli} >= {ANY_COUNT * 1000}.0 ? 'any number of CPUs' : {plain})"
-
-
-def _memory_text(size: str) -> str:
-    text = f"string(int({size})) + ' B'"
-    for power, unit in enumerate(("KiB", "MiB", "GiB", "TiB"), 1):
-        # Separators of thousands, which CEL writes and this package does not, are taken out.
-        number = f"'%.1f'.format([{size} / {1024**power}.0]).replace(',', '')"
-        text = f"{size} < {1024**power}.0 ? {text} : {number} + ' {unit}'"
-        text = f"({text})"
-    return f"({size} >= {ANY_MEMORY_BYTES}.0 ? 'any amount of memory' : {text} + ' of memory')"
-
-
-def _end_text(key: str) -> str:
-    end = f"variables.{key}"
-    short = f"string({end}) + ({end} < 10 ? '.0 s' : ' s')"
-    told = f"({end} < 60 ? {short} : {_two(end, 60, 'min', 's')})"
-    told = f"({end} < 3600 ? {told} : {_two(f'({end} / 60)', 60, 'h', 'min')})"
-    told = f"({end} < {48 * 3600} ? {told} : {_two(f'({end} / 3600)', 24, 'd', 'h')})"
-    return f"({end} >= {demand.NEVER_S} ? 'no {key} at all' : 'a {key} of ' + {told})"
-
-
-def _two(count: str, each: int, large: str, small: str) -> str:
-    rest = f"({count} % {each} == 0 ? '' : ' ' + string({count} % {each}) + ' {small}')"
-    return f"string({count} / {each}) + ' {large}' + {rest}"
-
-
-def _text(text: str) -> str:
-    """Write a text as CEL does: as JSON, but for characters above 16 bits."""
-    return json.dumps(text, ensure_ascii=False)
+    return f"variables.{side}_object.metadata.?annotations[?{literal(key)}].orValue('')"

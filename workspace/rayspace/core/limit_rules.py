@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 ANY_COUNT = 1_000_000
 #: The same of memory. [bytes]
 ANY_MEMORY_BYTES = 2**50
+#: Before what was asked, where it looks like what is allowed.
+A_LITTLE_MORE = "a little more than "
+#: What a lifetime is that is none.
+NOT_SET = "not set"
 
 _SMALLER = (
     "Ask for fewer or smaller pods: head and workers count together, each with the larger of"
@@ -59,9 +63,13 @@ class Rule:
     after: str
     hint: str
 
+    def told(self, asked: str) -> str:
+        """Return what was asked, so that it differs from what is allowed in print too."""
+        return f"{A_LITTLE_MORE}{asked}" if asked == self.allowed else asked
+
     def sentence(self, asked: str) -> str:
         """Say that something goes beyond it."""
-        return f"{self.before}{asked}{self.after}"
+        return f"{self.before}{self.told(asked)}{self.after}"
 
 
 def limit_rules(limits: Limits, kind: str) -> dict[str, Rule]:
@@ -100,8 +108,10 @@ def _rules(limits: Limits, kind: str) -> Iterator[Rule]:
         yield _end_rule("max_idle", limits.max_idle_s, kind)
 
 
-def _rule(key: str, most: int, allowed: str, hint: str) -> Rule:
-    return Rule(key, most, allowed, "The cluster asks for ", f"; the limit is {allowed}.", hint)
+def _rule(
+    key: str, most: int, allowed: str, hint: str, *, before: str = "The cluster asks for "
+) -> Rule:
+    return Rule(key, most, allowed, before, f"; the limit is {allowed}.", hint)
 
 
 def _end_rule(key: str, limit_s: float, kind: str) -> Rule:
@@ -118,7 +128,8 @@ def _end_rule(key: str, limit_s: float, kind: str) -> Rule:
         hint = f"Set shutdownAfterJobFinishes: true, and {counted} to at most {most_s}."
     else:
         hint = _SERVICE_HINT.format(key=key)
-    return _rule(key, most_s, format_duration(most_s), hint)
+    before = f"The cluster's {key} is "
+    return _rule(key, most_s, format_duration(most_s), hint, before=before)
 
 
 def uncounted_rule(rule: Rule, name: str) -> Rule:
@@ -194,7 +205,8 @@ def cpus_text(cpus_milli: int) -> str:
     if cpus_milli >= ANY_COUNT * 1000:
         return "any number of CPUs"
     whole, rest = divmod(cpus_milli, 1000)
-    return f"{f'{whole}.{rest:03}' if rest else whole} {'CPU' if cpus_milli == 1000 else 'CPUs'}"
+    number = f"{whole}.{rest:03}".rstrip("0").rstrip(".")
+    return f"{number} {'CPU' if cpus_milli == 1000 else 'CPUs'}"
 
 
 def memory_text(size_bytes: int) -> str:
@@ -204,21 +216,6 @@ def memory_text(size_bytes: int) -> str:
     return f"{format_bytes(size_bytes)} of memory"
 
 
-def end_text(key: str, after_s: int) -> str:
-    """Write a lifetime or an idle time for people.
-
-    Parameters
-    ----------
-    key
-        ``"max_lifetime"`` or ``"max_idle"``.
-    after_s
-        After which time the cluster ends. [s]
-
-    Returns
-    -------
-    str
-        Such as ``"a max_lifetime of 2 d"``, or that it has none.
-    """
-    if after_s >= NEVER_S:
-        return f"no {key} at all"
-    return f"a {key} of {format_duration(after_s)}"
+def end_text(after_s: int) -> str:
+    """Write a lifetime or an idle time for people."""
+    return NOT_SET if after_s >= NEVER_S else format_duration(after_s)

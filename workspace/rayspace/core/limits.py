@@ -122,8 +122,8 @@ def _exceeded(limits: Limits, manifest: Mapping[str, Any]) -> Iterator[Excess]:
         ("max_gpus", demand.n_gpus, gpus_text(demand.n_gpus)),
         ("max_cpus", demand.cpus_milli, cpus_text(demand.cpus_milli)),
         ("max_memory", demand.memory_bytes, memory_text(demand.memory_bytes)),
-        ("max_lifetime", demand.lifetime_s, end_text("max_lifetime", demand.lifetime_s)),
-        ("max_idle", demand.idle_s, end_text("max_idle", demand.idle_s)),
+        ("max_lifetime", demand.lifetime_s, end_text(demand.lifetime_s)),
+        ("max_idle", demand.idle_s, end_text(demand.idle_s)),
     )
     for key, figure, asked in figures:
         if key in rules and figure > rules[key].most:
@@ -143,7 +143,7 @@ def _exceeded(limits: Limits, manifest: Mapping[str, Any]) -> Iterator[Excess]:
 
 
 def _excess(rule: Rule, asked: str) -> Excess:
-    return Excess(rule.key, asked, rule.allowed, rule.sentence(asked), rule.hint)
+    return Excess(rule.key, rule.told(asked), rule.allowed, rule.sentence(asked), rule.hint)
 
 
 class _Checks:
