@@ -196,7 +196,7 @@ def test_a_job_that_is_just_starting_ends_with_its_cluster(cli, lab, tmp_path) -
     assert done.returncode == 0, done.stderr
     ended = json.loads(cli("job", "status", job["name"], "--json", cwd=project).stdout)
     assert (ended["phase"], ended["cause"]) == ("stopped", "stopped")
-    again = cli("job", "retry", job["name"], cwd=project)
+    again = cli("job", "retry", job["name"], "--cluster", "short", cwd=project)
     assert "no cluster" in again.stderr
 
 
