@@ -206,6 +206,8 @@ def test_a_queue_that_has_let_a_cluster_in_is_done() -> None:
     fresh = a_workload(condition("QuotaReserved", "False", "Pending"))
     unseen = provision_stages(a_snapshot(workload=fresh, pods=()))
     assert unseen.stages[1].state is WAITING
+    there = provision_stages(a_snapshot(workload=fresh))
+    assert there.stages[1].state is DONE
     labels = {"labels": {"kueue.x-k8s.io/queue-name": "lq"}}
     seen = provision_stages(a_snapshot(ray_cluster=a_ray_cluster(metadata=labels)))
     assert seen.stages[1].state is DONE

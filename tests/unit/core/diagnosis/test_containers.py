@@ -46,6 +46,7 @@ def ended(
         ("couldn't find key token in Secret team-a/s3", "the Secret s3 has no key token"),
         ("couldn't find key a.b in ConfigMap team-a/conf", "the ConfigMap conf has no key a.b"),
         ('secret "c" not found', "the cluster's token"),
+        ('configmap "c" not found', "the ConfigMap c does not exist in the namespace team-a."),
     ],
 )
 def test_what_is_missing_is_named(message: str, words: str) -> None:
@@ -189,8 +190,8 @@ def test_a_pod_that_failed_by_itself_tells_its_exit_code() -> None:
 
 def test_what_is_over_for_one_worker_may_go_on_for_another() -> None:
     """Together they are no aside: it comes before what only may happen."""
-    back = ended("OOMKilled", 137, ready=True) | {"name": "ray-worker"}
-    gone = ended("OOMKilled", 137) | {"name": "ray-worker"}
+    back = ended("OOMKilled", 137, ready=True, restarts=2) | {"name": "ray-worker"}
+    gone = ended("OOMKilled", 137, restarts=2) | {"name": "ray-worker"}
     workers = [
         a_pod("worker", name=f"c-w-worker-{name}", ready=status["ready"], statuses=[status])
         for name, status in (("a", back), ("b", gone))

@@ -168,3 +168,12 @@ def test_a_node_that_was_taken_away_is_gone_whatever_was_said_before() -> None:
     event = an_event("NodeNotReady", "Node is not ready", on=WORKER)
     snapshot = a_snapshot(pods=(a_pod(), a_pod("worker", node="node-c")), events=(event,))
     assert "the node node-c is gone" in only(snapshot, "node_lost").summary
+
+
+def test_a_lost_node_is_not_also_short_of_something() -> None:
+    """What it said last is old."""
+    said = [condition("MemoryPressure", "True", message="short")]
+    lost = a_node("node-b", conditions=said)
+    lost["status"]["conditions"][-1] = condition("Ready", "Unknown", message="stopped")
+    pods = (a_pod(), a_pod("worker", node="node-b"))
+    assert codes(a_snapshot(pods=pods, nodes=(a_node(), lost))) == ["node_lost"]

@@ -262,3 +262,37 @@ def test_what_the_autoscaler_says_of_another_pod_is_no_evidence() -> None:
     problem = only(waits("1 Insufficient cpu", events=[adds]), "unschedulable_cpu")
     assert len(problem.evidence) == 1
     assert "being added" not in problem.hint
+
+
+def test_a_pod_as_large_as_a_node_is_not_too_large() -> None:
+    """It only needs the node for itself; where nothing is said of the rest, the capacity counts."""
+    node = a_node()
+    del node["status"]["allocatable"]
+    for nodes in ((a_node(),), (node,)):
+        problem = only(waits("1 Insufficient cpu", nodes=nodes, requests={"cpu": "2"}),
+                       "unschedulable_cpu")  # fmt: skip
+        assert "no node has that much free now" in problem.summary
+        assert not problem.is_final
+
+
+def test_a_claim_that_has_its_volume_is_not_named() -> None:
+    """Only the one that waits is; a volume of another kind has no claim."""
+    volumes = [
+        {"name": "a", "persistentVolumeClaim": {"claimName": "full"}},
+        {"name": "b", "persistentVolumeClaim": {"claimName": "empty"}},
+        {"name": "c", "emptyDir": {}},
+    ]
+    said = "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims."
+    worker = pending("worker", said, spec={"volumes": volumes})
+    claims = tuple(
+        {"metadata": {"name": name}, "status": {"phase": phase}}
+        for name, phase in (("full", "Bound"), ("empty", "Pending"))
+    )
+    problem = only(a_snapshot(pods=(a_pod(), worker), claims=claims), "claim_pending")
+    assert "the volume claim empty has no volume" in problem.summary
+
+
+def test_a_pod_that_has_its_node_is_placed() -> None:
+    """An old event does not say otherwise."""
+    event = an_event("FailedScheduling", message("1 Insufficient cpu"), on=WORKER)
+    assert codes(a_snapshot(events=(event,))) == []
