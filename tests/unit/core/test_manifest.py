@@ -73,6 +73,15 @@ def test_only_what_shall_end_itself_is_watched() -> None:
     assert plain["serviceAccountName"] == "team"
 
 
+def test_long_lives_keep_their_digits() -> None:
+    """Fifteen days and a second are no power of ten."""
+    manifest = made("max_lifetime: 360h1s\nidle: 1500ms")
+    assert manifest["metadata"]["annotations"]["rayspace.dev/max-lifetime-s"] == "1296001"
+    environment = pod_of(manifest)["containers"][1]["env"]
+    assert {"name": "RAYSPACE_MAX_LIFETIME_S", "value": "1296001"} in environment
+    assert {"name": "RAYSPACE_IDLE_S", "value": "1.5"} in environment
+
+
 def test_pods_may_run_where_pod_security_is_restricted() -> None:
     """Every container of ours says what "restricted" asks for."""
     manifest = made("idle: 30m\nworkers: 0:2")

@@ -160,9 +160,9 @@ def _annotations(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, str]:
     if facts.image.python_version:
         annotations[PYTHON] = facts.image.python_version
     if spec.pods.idle_s is not None:
-        annotations[IDLE_S] = f"{spec.pods.idle_s:g}"
+        annotations[IDLE_S] = _seconds(spec.pods.idle_s)
     if spec.pods.max_lifetime_s is not None:
-        annotations[MAX_LIFETIME_S] = f"{spec.pods.max_lifetime_s:g}"
+        annotations[MAX_LIFETIME_S] = _seconds(spec.pods.max_lifetime_s)
     return annotations
 
 
@@ -256,9 +256,9 @@ def _watcher(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, Any]:
     token = {"secretKeyRef": {"name": spec.name, "key": "auth_token"}}
     values = {"RAY_CLUSTER_NAME": spec.name}
     if spec.pods.idle_s is not None:
-        values["RAYSPACE_IDLE_S"] = f"{spec.pods.idle_s:g}"
+        values["RAYSPACE_IDLE_S"] = _seconds(spec.pods.idle_s)
     if spec.pods.max_lifetime_s is not None:
-        values["RAYSPACE_MAX_LIFETIME_S"] = f"{spec.pods.max_lifetime_s:g}"
+        values["RAYSPACE_MAX_LIFETIME_S"] = _seconds(spec.pods.max_lifetime_s)
     return {
         "name": WATCHER_CONTAINER,
         "image": facts.image.image,
@@ -312,6 +312,11 @@ def _volumes(
 def _store(node: NodeResources) -> dict[str, str]:
     store = node.object_store_memory_bytes
     return {"object-store-memory": str(store)} if store else {}
+
+
+def _seconds(duration_s: float) -> str:
+    """Write a duration in full: ``1296000`` and not ``1.296e+06``, which loses its last digits."""
+    return f"{duration_s:.3f}".rstrip("0").rstrip(".")
 
 
 def _whole(cpus: float | None, otherwise: int) -> int:
