@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from rayspace.core.activity import Annotation
 from rayspace.gateways.watcher_archive import watcher_archive
 from tests.cluster import kueue
 from tests.cluster.images import RAY
@@ -18,6 +19,10 @@ from tests.cluster.test_ray import apply, condition
 
 _ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"
 _SLEEPING_DRIVER = "import ray, time; ray.init(); print('ATTACHED', flush=True); time.sleep(600)"
+_RUNNING_TASK = (
+    "import ray, time; ray.init(); x = ray.remote(lambda: time.sleep(15)).remote(); "
+    "print('ATTACHED', time.time_ns() // 10**6, flush=True); ray.get(x); time.sleep(600)"
+)
 _SUBMIT = """
 import json, os, urllib.request
 body = json.dumps({"entrypoint": "sleep 600", "submission_id": "long"}).encode()
@@ -42,8 +47,10 @@ def start(namespace, tmp_path):
         },
     )
 
-    def make(name: str, *, queue: str = "", **environment: str) -> None:
+    def make(name: str, *, queue: str = "", is_kept: bool = False, **environment: str) -> None:
         document = raycluster(name, workers=0)
+        if is_kept:
+            document["metadata"]["annotations"] = {Annotation.EXTENDED_UNTIL: str(10**15)}
         if queue:
             document["metadata"]["labels"] = {"kueue.x-k8s.io/queue-name": queue}
         add_watcher(document, environment)
@@ -58,7 +65,7 @@ def attach(namespace):
     """Run programs in heads, and end them with the test."""
     processes = []
 
-    def run(name: str, code: str) -> None:
+    def run(name: str, code: str) -> str:
         (pod,) = pods(namespace, name)
         words = ("exec", pod, "-c", "ray-head", "--", "python", "-c", code)
         command = namespace.cluster.command(*words, namespace=namespace.name)
@@ -66,7 +73,9 @@ def attach(namespace):
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
         processes.append(process)
-        assert any("ATTACHED" in line for line in process.stdout)
+        said = next((line for line in process.stdout if "ATTACHED" in line), "")
+        assert said, "the program ended"
+        return said
 
     yield run
     for process in processes:
@@ -166,9 +175,19 @@ def test_an_idle_cluster_suspends_itself_and_comes_back(namespace, start, attach
     assert not is_suspended(namespace, "idle")
 
 
+def test_a_running_task_keeps_a_cluster(namespace, start, attach):
+    """For longer than it may be idle; only from the end of the task that time counts."""
+    start("busy", RAYSPACE_IDLE_S="8")
+    began_ms = int(attach("busy", _RUNNING_TASK).split()[-1])
+    namespace.until("it suspends itself", lambda: is_suspended(namespace, "busy"))
+    last = note(namespace, "busy")
+    assert last["last_active_ms"] - began_ms > 8000
+    assert last["seen_ms"] - last["last_active_ms"] >= 8000
+
+
 def test_a_life_that_is_over_ends_its_jobs_first(namespace, start):
-    """They are asked, and the cluster goes when they have ended."""
-    start("old", RAYSPACE_MAX_LIFETIME_S="35")
+    """Not while it is to be kept; then they are asked, and it goes when they have ended."""
+    start("old", is_kept=True, RAYSPACE_MAX_LIFETIME_S="1")
     (pod,) = pods(namespace, "old")
     follow = namespace.cluster.command(
         "logs", "-f", pod, "-c", "rayspace-watcher", namespace=namespace.name
@@ -176,11 +195,13 @@ def test_a_life_that_is_over_ends_its_jobs_first(namespace, start):
     with subprocess.Popen(follow, stdout=subprocess.PIPE, text=True) as log:
         words = ("exec", pod, "-c", "ray-head", "--", "python", "-c", _SUBMIT)
         assert "long" in namespace.kubectl(*words, user="admin")
+        assert not is_suspended(namespace, "old")
+        namespace.kubectl("annotate", "raycluster", "old", f"{Annotation.EXTENDED_UNTIL}-")
         namespace.until("it suspends itself", lambda: is_suspended(namespace, "old"))
         said, _ = log.communicate(timeout=60)
     assert "Asked the job long to stop: the life of the cluster is over." in said
     assert said.splitlines()[-1].endswith("RayCluster old: spec.suspend is true.")
-    assert annotation(namespace, "old", "suspended-why").startswith("It has lived for 3")
+    assert annotation(namespace, "old", "suspended-why").endswith("and it was allowed 1.0 s.")
 
 
 @pytest.fixture(scope="module")
