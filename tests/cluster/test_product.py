@@ -13,6 +13,7 @@ from rayspace.errors import (
     ClusterExistsError,
     ClusterNotFoundError,
     ClusterStartError,
+    GatewayTimeoutError,
     GatewayUnavailableError,
     ManifestError,
     PhaseError,
@@ -95,6 +96,15 @@ def test_a_cluster_from_up_to_down(person):
         lambda: {n.is_head for n in run(other.clusters.nodes("one"))} == {True, False},
     )
     assert any("ray" in line.lower() for line in _lines(other, "one"))
+    (head,) = person.namespace.object("pods", "-l", "ray.io/node-type=head")["items"]
+    account = "/var/run/secrets/kubernetes.io/serviceaccount"
+    words = ("exec", head["metadata"]["name"], "-c", "ray-head", "--", "test", "-e", account)
+    assert person.namespace.try_kubectl(*words, user="admin").returncode == 1
+    watched = person.namespace.until(
+        "the watcher has seen it idle",
+        lambda: (seen := run(other.clusters.status("one")).activity) and seen.acts_at_ms and seen,
+    )
+    assert watched.active == ()
     # The same again is the same cluster; another of that name is refused.
     assert person.up("one").uid == state.uid
     with pytest.raises(ClusterExistsError, match="CPU"):
@@ -159,6 +169,13 @@ def test_a_quota_is_told_before_anything_is_made(person):
     with pytest.raises(PreflightError, match=r"'small' allows 1\.0 GiB in all"):
         person.up("large")
     assert person.namespace.object("rayclusters")["items"] == []
+
+
+def test_an_operator_that_is_away_is_told_of_while_one_waits(cluster, person):
+    """The person learns it from the line that waits, not after ten minutes."""
+    with cluster.without_operator(), pytest.raises(GatewayTimeoutError, match="KubeRay operator"):
+        person.up("waits", wait_timeout_s=40)
+    assert any("No KubeRay operator has taken notice" in text for text in person.told)
 
 
 def test_what_others_made_is_seen_and_left_alone(person):

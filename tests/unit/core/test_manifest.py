@@ -73,6 +73,18 @@ def test_only_what_shall_end_itself_is_watched() -> None:
     assert plain["serviceAccountName"] == "team"
 
 
+def test_the_account_of_a_head_is_its_watchers_alone() -> None:
+    """Code that people run gets no rights from it; with an autoscaler KubeRay's container does."""
+    pod = pod_of(made("idle: 30m"))
+    ray, watcher = pod["containers"]
+    assert pod["automountServiceAccountToken"] is False
+    assert [m["mountPath"] for m in watcher["volumeMounts"]][1:] == [
+        "/var/run/secrets/kubernetes.io/serviceaccount"
+    ]
+    assert "volumeMounts" not in ray
+    assert pod_of(made("idle: 30m\nworkers: 0:2"))["automountServiceAccountToken"] is True
+
+
 def test_long_lives_keep_their_digits() -> None:
     """Fifteen days and a second are no power of ten."""
     manifest = made("max_lifetime: 360h1s\nidle: 1500ms")

@@ -41,6 +41,24 @@ WATCHER_CONTAINER, WATCHER_FILE = "rayspace-watcher", "watcher.zip"
 #: Service account of heads that watch themselves; templates/kubernetes/rbac.yaml gives its rights.
 HEAD_ACCOUNT = "rayspace-head"
 _WATCHER_DIR = "/opt/rayspace"
+#: What Kubernetes itself mounts into every container of a pod that does not say otherwise.
+#: Source: https://kubernetes.io/docs/reference/access-authn-authz/service-accounts-admin/
+_ACCOUNT_VOLUME = "rayspace-account"
+_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"
+_ACCOUNT_SOURCES = [
+    {"serviceAccountToken": {"path": "token"}},
+    {
+        "configMap": {
+            "name": "kube-root-ca.crt",
+            "items": [{"key": "ca.crt", "path": "ca.crt"}],
+        }
+    },
+    {
+        "downwardAPI": {
+            "items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]
+        }
+    },
+]
 DASHBOARD_PORT, CLIENT_PORT, GCS_PORT, METRICS_PORT = 8265, 10001, 6379, 8080
 #: For a head that takes no tasks: what Ray itself needs, measured with 2.60. [1]
 _LEAST_CPU = 0.5
@@ -220,8 +238,13 @@ def _template(
     if is_watched:
         body["containers"].append(_watcher(spec, facts))
         body["serviceAccountName"] = HEAD_ACCOUNT
+        # What the account may do is the watcher's alone, and not that of the code that people run.
+        # Ray's autoscaler, whose container KubeRay adds, needs the account too.
+        body["automountServiceAccountToken"] = spec.is_autoscaled
         secret = {"secretName": watcher_secret(spec.name)}
         volumes.append({"name": WATCHER_CONTAINER, "secret": secret})
+        if not spec.is_autoscaled:
+            volumes.append({"name": _ACCOUNT_VOLUME, "projected": {"sources": _ACCOUNT_SOURCES}})
     if volumes:
         body["volumes"] = volumes
     selector = {**pods.node_selector, **({GPU_PRODUCT: node.gpu_type} if node.gpu_type else {})}
@@ -259,6 +282,9 @@ def _watcher(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, Any]:
         values["RAYSPACE_IDLE_S"] = _seconds(spec.pods.idle_s)
     if spec.pods.max_lifetime_s is not None:
         values["RAYSPACE_MAX_LIFETIME_S"] = _seconds(spec.pods.max_lifetime_s)
+    mounts = [{"name": WATCHER_CONTAINER, "mountPath": _WATCHER_DIR, "readOnly": True}]
+    if not spec.is_autoscaled:
+        mounts.append({"name": _ACCOUNT_VOLUME, "mountPath": _ACCOUNT_DIR, "readOnly": True})
     return {
         "name": WATCHER_CONTAINER,
         "image": facts.image.image,
@@ -272,7 +298,7 @@ def _watcher(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, Any]:
             "limits": {"cpu": "200m", "memory": "128Mi"},
         },
         "securityContext": _CONTAINER_SECURITY,
-        "volumeMounts": [{"name": WATCHER_CONTAINER, "mountPath": _WATCHER_DIR, "readOnly": True}],
+        "volumeMounts": mounts,
     }
 
 

@@ -14,10 +14,7 @@ from rayspace.errors import (
     ExpiredError,
     GatewayError,
     GatewayTimeoutError,
-    GatewayUnavailableError,
-    NotFoundError,
     RayspaceError,
-    RefusedError,
 )
 from rayspace.gateways.kube.answers import status_error
 
@@ -87,18 +84,19 @@ class Informer:
                 pause_s = _FIRST_PAUSE_S
             except ExpiredError:
                 self._version = ""
-            except (NotFoundError, RefusedError) as exc:
+            except GatewayError as exc:
+                if isinstance(exc, GatewayTimeoutError) and self._version:
+                    # Silence: the connection is gone without a word. The next goes on from here.
+                    continue
+                self._troubled(exc)
+                await asyncio.sleep(pause_s)
+                pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
+            except RayspaceError as exc:
+                # Not allowed, not known there, or nothing to ask with: no later try differs.
                 self.refused = exc
                 self.settled.set()
                 self._on_change(None)
                 return
-            except GatewayTimeoutError:
-                # Silence: the connection is gone without a word. The next one goes on from here.
-                continue
-            except (GatewayUnavailableError, GatewayError) as exc:
-                self._troubled(exc)
-                await asyncio.sleep(pause_s)
-                pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
 
     def _troubled(self, error: RayspaceError) -> None:
         if self.trouble is None:

@@ -153,16 +153,17 @@ def assembled(
     uid = str(cluster["metadata"].get("uid", "")) if cluster else ""
     mine = [pod for pod in pods if _labels(pod).get(CLUSTER_LABEL) == name]
     uids = {uid, *(str(pod["metadata"].get("uid", "")) for pod in mine)} - {""}
+    told = tuple(e for e in events if (e.get("involvedObject") or {}).get("uid") in uids)
     return ClusterSnapshot(
         name=name,
         namespace=namespace,
         taken_ms=now_ms,
         ray_cluster=cluster,
         pods=tuple(sorted(mine, key=lambda pod: str(pod["metadata"].get("name", "")))),
-        events=tuple(
-            event for event in events if (event.get("involvedObject") or {}).get("uid") in uids
-        ),
+        events=told,
         workload=next((item for item in workloads if _owned_by(item, uid)), None),
+        # An operator that sees a cluster writes its status, or an event about what is wrong.
+        has_operator=bool(told or (cluster or {}).get("status")),
         **more,
     )
 

@@ -139,7 +139,6 @@ class KubeObserver:
             limit_ranges=ranges,
             claims=claims,
             logs=await self._logs(pods),
-            has_operator=self._is_noticed(cluster, events),
         )
         return await self._state(await self._with_queue(snapshot))
 
@@ -169,15 +168,7 @@ class KubeObserver:
             pods,
             events,
             (),
-            has_operator=self._is_noticed(cluster, events),
         )
-
-    def _is_noticed(self, cluster: KubeObject, events: Any) -> bool:
-        """Whether an operator has written a status or an event, or may still do so."""
-        if cluster.get("status"):
-            return True
-        uid = cluster["metadata"].get("uid")
-        return any((event.get("involvedObject") or {}).get("uid") == uid for event in events)
 
     async def _with_queue(self, snapshot: ClusterSnapshot) -> ClusterSnapshot:
         """Add the place in the queue of a cluster that waits in one."""
