@@ -77,7 +77,7 @@ def person(cluster, namespace, tmp_path):
 
 
 def test_a_cluster_from_up_to_down(person):
-    """Stages are told, tasks' nodes are seen, workers and pods come and go, nothing is left."""
+    """Stages are told, nodes are seen, workers come and go, nothing is left."""
     state = person.up("one", ready="all")
     assert (state.phase, state.origin, state.owner) == (
         ClusterPhase.READY,
@@ -96,15 +96,6 @@ def test_a_cluster_from_up_to_down(person):
         lambda: {n.is_head for n in run(other.clusters.nodes("one"))} == {True, False},
     )
     assert any("ray" in line.lower() for line in _lines(other, "one"))
-    (head,) = person.namespace.object("pods", "-l", "ray.io/node-type=head")["items"]
-    account = "/var/run/secrets/kubernetes.io/serviceaccount"
-    words = ("exec", head["metadata"]["name"], "-c", "ray-head", "--", "test", "-e", account)
-    assert person.namespace.try_kubectl(*words, user="admin").returncode == 1
-    watched = person.namespace.until(
-        "the watcher has seen it idle",
-        lambda: (seen := run(other.clusters.status("one")).activity) and seen.acts_at_ms and seen,
-    )
-    assert watched.active == ()
     # The same again is the same cluster; another of that name is refused.
     assert person.up("one").uid == state.uid
     with pytest.raises(ClusterExistsError, match="CPU"):
@@ -113,10 +104,6 @@ def test_a_cluster_from_up_to_down(person):
     assert scaled.n_workers_observed == 0
     with pytest.raises(PhaseError, match="fixed number"):
         run(person.clusters.scale("one", workers=0, max_workers=2))
-    run(person.clusters.suspend("one"))
-    person.namespace.until("no pods", lambda: person.namespace.object("pods")["items"] == [])
-    assert run(person.clusters.status("one")).phase is ClusterPhase.SUSPENDED
-    assert run(person.clusters.resume("one")).phase is ClusterPhase.READY
     run(person.clusters.down("one"))
     with pytest.raises(ClusterNotFoundError):
         run(person.clusters.status("one", target=person.target))
@@ -124,6 +111,24 @@ def test_a_cluster_from_up_to_down(person):
         "no secrets",
         lambda: "one" not in person.namespace.kubectl("get", "secrets", "-o", "name", user="admin"),
     )
+
+
+def test_a_cluster_rests_and_comes_back(person):
+    """Its watcher sees it idle, and alone has rights; suspended it has no pods."""
+    person.up("one", workers=0)
+    (head,) = person.namespace.object("pods", "-l", "ray.io/node-type=head")["items"]
+    account = "/var/run/secrets/kubernetes.io/serviceaccount"
+    words = ("exec", head["metadata"]["name"], "-c", "ray-head", "--", "test", "-e", account)
+    assert person.namespace.try_kubectl(*words, user="admin").returncode == 1
+    watched = person.namespace.until(
+        "the watcher has seen it idle",
+        lambda: (seen := run(person.clusters.status("one")).activity) and seen.acts_at_ms and seen,
+    )
+    assert watched.active == ()
+    run(person.clusters.suspend("one"))
+    person.namespace.until("no pods", lambda: person.namespace.object("pods")["items"] == [])
+    assert run(person.clusters.status("one")).phase is ClusterPhase.SUSPENDED
+    assert run(person.clusters.resume("one")).phase is ClusterPhase.READY
 
 
 def _lines(app: App, name: str) -> list[str]:
