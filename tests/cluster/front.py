@@ -28,7 +28,7 @@ from tests.cluster.store import ENVIRON, HERE, ROOT, cache_dir, key_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-DEFAULT_NAME = "main"
+DEFAULT_NAME = os.environ.get("RAYSPACE_TEST_CLUSTER", "main")
 _START_S = 180.0
 _END_S = 60.0
 
