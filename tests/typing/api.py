@@ -30,6 +30,8 @@ def clusters() -> None:
 
     rayspace.clusters.up(workers="2")  # type: ignore[arg-type]
     rayspace.clusters.up(worker=2)  # type: ignore[call-arg]
+    rayspace.clusters.up(ready="min")
+    rayspace.clusters.up(ready="most")  # type: ignore[arg-type]
     rayspace.clusters.scale("a")  # type: ignore[call-arg]
     rayspace.clusters.status(1)  # type: ignore[arg-type]
 

@@ -101,6 +101,7 @@ def names(kind: str) -> list[str]:
         (CLUSTER, "sta", ["status"]),
         (CLUSTER, "up --gp", ["--gpu-type", "--gpus"]),
         (CLUSTER, "up ", ["laptop"]),
+        (CLUSTER, "up --ready ", ["all", "head", "min"]),
         (CLUSTER, "status l", ["lab", "laptop"]),
         (CLUSTER, "status --json l", ["lab", "laptop"]),
         (CLUSTER, "nonsense ", []),

@@ -102,7 +102,7 @@ def _values(
         return _paths(prefix, ".ipynb" if kind == NOTEBOOK else "")
     if kind in {CLUSTER, JOB, PROFILE, TARGET}:
         return list(names(kind))
-    return []
+    return [str(choice) for choice in getattr(action, "choices", None) or ()]
 
 
 def _paths(prefix: str, suffix: str) -> list[str]:

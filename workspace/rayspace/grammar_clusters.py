@@ -64,9 +64,10 @@ def cluster_parser(prog: str) -> Parser:
     )
     up.add_argument(
         "--ready",
-        choices=("head", "all"),
+        choices=("head", "min", "all"),
         default="head",
-        help="what is waited for on Kubernetes: the head, which can be used, or all workers too",
+        help="what is waited for on Kubernetes: the head, which can be used, also the fewest"
+        " workers of each group, or all workers",
     )
     up.add_argument(
         "--force", action="store_true", help="try although it could never come up as things are"

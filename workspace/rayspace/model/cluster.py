@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rayspace.model.profile import GroupSpec, NodeResources, PodOptions
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rayspace.model.problem import Problem
     from rayspace.model.progress import Stage
 
+#: What is waited for at a start: the head, also the fewest workers of each group, or all workers.
+ReadyAt = Literal["head", "min", "all"]
 #: The worker group of a cluster that names none.
 DEFAULT_GROUP = "workers"
 

@@ -21,13 +21,13 @@ from rayspace.errors import ClusterNotFoundError, ProfileNotFoundError, StorageE
 from rayspace.model.cluster import ClusterPhase, ClusterState, Origin
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.target import LOCAL
-from rayspace.services.readiness import wait_ready, wait_workers
+from rayspace.services.readiness import check_ready, wait_ready, wait_workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rayspace.gateways.contracts import Clock, ClusterGateway, ProfileSource
-    from rayspace.model.cluster import ClusterSpec
+    from rayspace.model.cluster import ClusterSpec, ReadyAt
     from rayspace.model.profile import Profile
     from rayspace.services.cluster_finder import ClusterFinder
 
@@ -74,7 +74,7 @@ class ClusterStarter:
         max_lifetime_s: float | None = None,
         settings: Mapping[str, Any] | None = None,
         target: str | None = None,
-        ready: str = "head",
+        ready: ReadyAt = "head",
         force: bool = False,
         wait: bool = True,
         wait_timeout_s: float = 600.0,
@@ -116,7 +116,9 @@ class ClusterStarter:
         target
             Where; by default the profile's target, else that of the chosen cluster.
         ready
-            What is waited for: ``head``, or ``all`` for the workers too.
+            What is waited for on Kubernetes: ``head``; ``min``, with as many workers of each group
+            as it is promised, of an autoscaled one its fewest; or ``all``, with every worker that
+            is wanted by now.
         force
             Whether to go on although it could never come up as things are.
         wait
@@ -142,6 +144,7 @@ class ClusterStarter:
         GatewayTimeoutError
             If it is not ready in time; it goes on starting.
         """
+        check_ready(ready)
         wishes = Wishes(
             name,
             workers,
@@ -177,8 +180,10 @@ class ClusterStarter:
         n_asked = state.groups[0].n_desired if state.namespace else state.groups[0].n_requested
         if is_up and n_wanted != n_asked and max_workers is None:
             state = await gateway.scale(state.name, n_wanted, report)
-        if wait and (ready == "all" or not state.namespace):
-            state = await wait_workers(gateway, state, self._clock, wait_timeout_s, report)
+        if wait and (ready != "head" or not state.namespace):
+            state = await wait_workers(
+                gateway, state, self._clock, wait_timeout_s, report, fewest=ready == "min"
+            )
         self._remember(state.name, report, state.target)
         return state
 

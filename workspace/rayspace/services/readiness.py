@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from rayspace.errors import ClusterStartError, GatewayTimeoutError, PhaseError
-from rayspace.model.cluster import ClusterPhase, ClusterState
+from rayspace.errors import ClusterStartError, GatewayTimeoutError, PhaseError, UsageError
+from rayspace.model.cluster import ClusterPhase, ClusterState, ReadyAt
 from rayspace.model.progress import Report, Stage
 
 if TYPE_CHECKING:
@@ -75,32 +75,93 @@ async def wait_workers(
     clock: Clock,
     timeout_s: float,
     report: Report,
+    *,
+    fewest: bool = False,
 ) -> ClusterState:
-    """Wait until as many workers have joined as are wanted; parameters as for `wait_ready`."""
+    """Wait until as many workers have joined as are wanted.
+
+    Parameters
+    ----------
+    gateway, state, clock, timeout_s, report
+        As for `wait_ready`.
+    fewest
+        Whether the fewest workers of each group will do, of those that grow by need.
+
+    Returns
+    -------
+    ClusterState
+        The cluster with its workers.
+
+    Raises
+    ------
+    ClusterStartError
+        If they can't come up as they are, or nobody starts them any more.
+    GatewayTimeoutError
+        If they have not joined in time.
+    """
     began_s = clock.monotonic_s()
-    if state.n_workers_observed != state.n_workers_desired:
+    if _missing(state, fewest=fewest):
         async with contextlib.aclosing(gateway.changes(state.name)) as changes:
             async for state in changes:  # noqa: PLR1704  the latest is the one that counts
-                n_observed, n_desired = state.n_workers_observed, state.n_workers_desired
-                if n_observed == n_desired:
+                if not (missing := _missing(state, fewest=fewest)):
                     break
                 if clock.monotonic_s() - began_s > timeout_s:
                     raise GatewayTimeoutError(
-                        f"{n_observed} of {n_desired} workers have joined {state.name!r} "
+                        f"{_joined_text(state, fewest=fewest)} workers have joined {state.name!r} "
                         f"after {timeout_s:g} s. {state.reason}".rstrip(),
                         system="Ray",
                         operation="scale",
                         hint=_where_to_look(state),
                     )
-                _require_workers(state)
-                text = f"Workers {n_observed} of {n_desired}"
+                _require_workers(state, missing)
+                text = f"Workers {_joined_text(state, fewest=fewest)}"
                 if state.reason:
                     text = f"{text}: {state.reason}"
-                report(Stage("workers", text, done=n_observed, total=n_desired))
-    if state.n_workers_desired:
-        text = f"Workers {state.n_workers_observed} of {state.n_workers_desired}"
-        report(Stage("workers", text, "done"))
+                n_wanted = sum(_wanted(state, fewest=fewest).values())
+                report(Stage("workers", text, done=state.n_workers_observed, total=n_wanted))
+    if sum(_wanted(state, fewest=fewest).values()):
+        report(Stage("workers", f"Workers {_joined_text(state, fewest=fewest)}", "done"))
     return state
+
+
+def check_ready(ready: str) -> None:
+    """Raise `UsageError` for what can't be waited for; a notebook's Python checks no types."""
+    known = get_args(ReadyAt)
+    if ready not in known:
+        raise UsageError(
+            f"There is no waiting for {ready!r}.", hint=f"Give ready one of {', '.join(known)}."
+        )
+
+
+def _wanted(state: ClusterState, *, fewest: bool) -> dict[str, int]:
+    """Return how many workers of each group are waited for. [1]"""
+    wanted = {group.name: group.n_desired for group in state.groups}
+    if not fewest:
+        return wanted
+    promised = {group.name: group.n_workers for group in state.spec.groups}
+    # Whoever scaled a group down since then wants no more than that.
+    return {name: min(count, promised.get(name, count)) for name, count in wanted.items()}
+
+
+def _missing(state: ClusterState, *, fewest: bool) -> set[str]:
+    """Return the groups that are not as they are waited for."""
+    wanted = _wanted(state, fewest=fewest)
+    # With all, workers that are to go are waited for as well.
+    return {
+        group.name
+        for group in state.groups
+        if group.n_observed < wanted[group.name]
+        or (not fewest and group.n_observed != group.n_desired)
+    }
+
+
+def _joined_text(state: ClusterState, *, fewest: bool) -> str:
+    if not fewest:
+        return f"{state.n_workers_observed} of {state.n_workers_desired}"
+    # One worker too many of one group makes up for none of another.
+    wanted = _wanted(state, fewest=True)
+    n_joined = sum(min(group.n_observed, wanted[group.name]) for group in state.groups)
+    return f"{n_joined} of the {sum(wanted.values())} promised"
 
 
 def _tell_stages(state: ClusterState, told: set[str], report: Report) -> None:
@@ -135,10 +196,10 @@ def _require_hope(state: ClusterState) -> None:
         )
 
 
-def _require_workers(state: ClusterState) -> None:
-    """Raise where workers are missing that nobody starts any more."""
+def _require_workers(state: ClusterState, missing: set[str]) -> None:
+    """Raise where workers of the missing groups are gone that nobody starts any more."""
     n_missing = state.n_workers_desired - state.n_workers_requested
-    final = [problem for problem in state.problems if problem.is_final and problem.groups]
+    final = [p for p in state.problems if p.is_final and missing.intersection(p.groups)]
     # KubeRay asks for missing workers by itself; of a local one we know that nobody does.
     if not final and (state.namespace or n_missing <= 0):
         return
