@@ -130,14 +130,14 @@ def ray_images() -> list[Path]:
              str(compiled / "libnvidia-ml.so.1"), str(gpu / "nvml.c"))  # fmt: skip
         with tempfile.TemporaryDirectory(dir=folder) as storage:
             with stage("load the base image"):
-                _buildah(storage, "pull", "--quiet", f"docker-archive:{base}")
+                buildah(storage, "pull", "--quiet", f"docker-archive:{base}")
             with stage("build the image of Ray"):
-                _bud(storage, f"{PREFIX}/base:test", RAY, recipe)
-                _buildah(storage, "push", "--quiet", RAY, f"docker-archive:{folder}/ray.tar:{RAY}")
+                bud(storage, f"{PREFIX}/base:test", RAY, recipe)
+                buildah(storage, "push", "--quiet", RAY, f"docker-archive:{folder}/ray.tar:{RAY}")
             with stage("build the image with the stand-in for GPUs"):
-                _bud(storage, RAY, RAY_GPU, compiled)
+                bud(storage, RAY, RAY_GPU, compiled)
                 target = f"docker-archive:{folder}/ray-gpu.tar:{RAY_GPU}"
-                _buildah(storage, "push", "--quiet", RAY_GPU, target)
+                buildah(storage, "push", "--quiet", RAY_GPU, target)
         shutil.rmtree(compiled)
 
     folder = part("image-ray", [recipe, gpu, base.parent.name, RAY, RAY_GPU], make)
@@ -180,8 +180,8 @@ def images_dir() -> Path:
     return part("images", [archive.parent.name for archive in archives], make)
 
 
-def _bud(storage: str, base: str, name: str, directory: Path) -> None:
-    _buildah(
+def bud(storage: str, base: str, name: str, directory: Path) -> None:
+    buildah(
         storage, "bud", "--quiet", "--isolation", "chroot", "--pull-never",
         "--volume", "/etc/ssl/certs:/etc/ssl/certs:ro",
         "--build-arg", f"BASE={base}", "--tag", name,
@@ -189,7 +189,7 @@ def _bud(storage: str, base: str, name: str, directory: Path) -> None:
     )  # fmt: skip
 
 
-def _buildah(storage: str, *words: str) -> None:
+def buildah(storage: str, *words: str) -> None:
     place = ("--root", f"{storage}/root", "--runroot", f"{storage}/run")
     _run("buildah", "--storage-driver", "overlay", *place, *words)
 
