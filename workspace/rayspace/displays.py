@@ -31,6 +31,8 @@ _HOMES = {
     "Listing": "rayspace.verbs",
     "Explanation": "rayspace.verbs",
     "Target": "rayspace.model.target",
+    "NamespaceLimits": "rayspace.model.limits",
+    "LimitsPolicy": "rayspace.model.limits",
 }
 #: What lists of these types list.
 _KINDS = {

@@ -103,6 +103,8 @@ class Clusters:
     resume = staticmethod(_on_clusters(ClusterService.resume))
     extend = staticmethod(_on_clusters(ClusterService.extend))
     profiles = staticmethod(_on_clusters(ClusterService.profiles))
+    limits = staticmethod(_on_clusters(ClusterService.limits))
+    limits_policy = staticmethod(_on_clusters(ClusterService.limits_policy))
 
     @staticmethod
     def down(

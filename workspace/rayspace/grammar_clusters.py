@@ -126,5 +126,17 @@ def cluster_parser(prog: str) -> Parser:
 
     add_verb(verbs, "profiles", "list what can be started, and which file says so")
     add_verb(verbs, "targets", "list where clusters can be")
+    limits = add_verb(
+        verbs,
+        "limits",
+        "say what one cluster may ask for in a namespace",
+        examples=f"for administrators: {prog} limits --on TARGET --policy | kubectl apply -f -",
+    )
+    add_where(limits)
+    limits.add_argument(
+        "--policy",
+        action="store_true",
+        help="print the policy with which Kubernetes itself refuses what goes beyond them",
+    )
     add_verb(verbs, "doctor", "look for what could keep clusters and jobs from working")
     return parser

@@ -204,6 +204,13 @@ async def _profiles(app: App, args: argparse.Namespace, report: Report) -> Listi
     return Listing("profiles", tuple(await app.clusters.profiles()))
 
 
+async def _limits(app: App, args: argparse.Namespace, report: Report) -> Any:
+    target = _where(app, args)
+    if args.policy:
+        return await app.clusters.limits_policy(target=target)
+    return await app.clusters.limits(target=target)
+
+
 async def _doctor(app: App, args: argparse.Namespace, report: Report) -> Any:
     from rayspace.doctor import examine
 
@@ -294,6 +301,7 @@ CLUSTER_VERBS: dict[str, Verb] = {
     "resume": _resume,
     "extend": _extend,
     "targets": _targets,
+    "limits": _limits,
     "logs": _cluster_logs,
     "scale": _scale,
     "connect": _connect,

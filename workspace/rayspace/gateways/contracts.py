@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rayspace.model.cluster import ClusterSpec, ClusterState, HeadAddress, Node
     from rayspace.model.job import LiveJob
     from rayspace.model.kernel import KernelSpec
+    from rayspace.model.limits import NamespaceLimits
     from rayspace.model.profile import Profile
     from rayspace.model.profile_entry import ProfileFile
     from rayspace.model.progress import Report
@@ -76,6 +77,10 @@ class ClusterGateway(Protocol):
 
     async def profile_files(self) -> Sequence[ProfileFile]:
         """Read the profiles that an administrator set there; none where there are none."""
+        ...
+
+    async def limits(self) -> NamespaceLimits:
+        """Read what one cluster may ask for there; `UsageError` where nobody can set limits."""
         ...
 
     async def explain(self, name: str) -> ClusterState:

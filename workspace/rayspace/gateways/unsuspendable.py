@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from rayspace.errors import PhaseError
+from rayspace.errors import PhaseError, UsageError
 from rayspace.model.cluster import DEFAULT_GROUP
 
 if TYPE_CHECKING:
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from rayspace.gateways.contracts import Clock
     from rayspace.model.cluster import ClusterState
+    from rayspace.model.limits import NamespaceLimits
     from rayspace.model.profile_entry import ProfileFile
     from rayspace.model.progress import Report
 
@@ -31,6 +32,13 @@ class Unsuspendable:
     async def profile_files(self) -> tuple[ProfileFile, ...]:
         """Return none: those of this machine are in its directories."""
         return ()
+
+    async def limits(self) -> NamespaceLimits:
+        """Refuse: no limits are not the same as limits that nobody can set."""
+        raise UsageError(
+            "This machine has no limits: an administrator sets them for a namespace of Kubernetes.",
+            hint="Name one: rayspace cluster limits --on TARGET",
+        )
 
     async def explain(self: _Observing, name: str) -> ClusterState:
         """Observe a cluster: its reason is all there is to say."""

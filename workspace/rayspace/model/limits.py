@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 #: The ConfigMap of a namespace that holds its limits beside its profiles.
 LIMITS_CONFIG_MAP = "rayspace-profiles"
-#: Its key with the limits; every other ``NAME.yaml`` is a profile.
+#: Its key with the limits; every other ``NAME.yaml`` is a profile, but the defaults of all.
 LIMITS_KEY = "limits.yaml"
 
 
@@ -49,6 +49,41 @@ class Limits:
     allowed_images: tuple[str, ...] = ()
     overlay: Mapping[str, Any] = field(default_factory=dict)
     path: str = ""
+
+
+@dataclass(frozen=True)
+class NamespaceLimits:
+    """The limits of one namespace.
+
+    Parameters
+    ----------
+    target
+        Name of the target.
+    namespace
+        The namespace.
+    limits
+        What its administrator set.
+    """
+
+    target: str
+    namespace: str
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class LimitsPolicy:
+    """Objects with which Kubernetes itself refuses what goes beyond the limits of a namespace.
+
+    Parameters
+    ----------
+    namespace
+        The namespace.
+    objects
+        Policies and bindings, to be applied by an administrator of the whole cluster.
+    """
+
+    namespace: str
+    objects: tuple[dict[str, Any], ...]
 
 
 @dataclass(frozen=True)

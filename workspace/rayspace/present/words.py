@@ -10,9 +10,11 @@ from rayspace.core.cluster_spec import UpPlan
 from rayspace.core.manifest_diff import manifest_yaml
 from rayspace.model.cluster import ClusterPhase, ClusterState, Node
 from rayspace.model.job import Cause, JobPhase, JobState
+from rayspace.model.limits import LimitsPolicy, NamespaceLimits
 from rayspace.model.profile import GroupSpec
 from rayspace.model.submission import SubmitPlan
 from rayspace.present.cluster_words import activity_text, explanation, place_text, workers_text
+from rayspace.present.limit_words import limits_facts, policy_yaml
 from rayspace.present.times import clock_time, short_time
 from rayspace.services.ending import DownResult
 from rayspace.services.observation import cell_text
@@ -187,6 +189,10 @@ def facts(value: Any, *, in_notebook: bool = False) -> list[tuple[str, str]]:
         pairs = _cluster_facts(value, in_notebook=in_notebook)
     elif isinstance(value, Explanation):
         pairs = explanation(value.cluster)
+    elif isinstance(value, NamespaceLimits):
+        pairs = limits_facts(value)
+    elif isinstance(value, LimitsPolicy):
+        pairs = [("policy", policy_yaml(value))]
     elif isinstance(value, JobState):
         pairs = _job_facts(value, in_notebook=in_notebook)
     elif isinstance(value, ResultPaths):

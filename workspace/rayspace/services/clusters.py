@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from rayspace.core.admission_policy import admission_policy
 from rayspace.core.client_versions import check_versions
 from rayspace.core.cluster_spec import (
     MAX_KUBE_WORKERS,
     MAX_WORKERS,
     check_count,
 )
+from rayspace.errors import ObjectNotFoundError
+from rayspace.model.limits import LimitsPolicy, NamespaceLimits
 from rayspace.model.progress import Report, silent
 from rayspace.model.target import LOCAL
 from rayspace.names import safe_name
@@ -76,6 +79,42 @@ class ClusterService(ClusterStarter):
     async def profiles(self) -> builtins.list[Profile]:
         """List the profiles that can be used here."""
         return await asyncio.to_thread(self._profiles.list)
+
+    async def limits(self, *, target: str | None = None) -> NamespaceLimits:
+        """Say what one cluster may ask for in a namespace; by default that of the chosen one."""
+        return await self._finder.gateway(self._namespace_of(target)).limits()
+
+    async def limits_policy(self, *, target: str | None = None) -> LimitsPolicy:
+        """Make the objects with which Kubernetes itself holds everybody to these limits.
+
+        Parameters
+        ----------
+        target
+            Where; by default where the chosen cluster is.
+
+        Returns
+        -------
+        LimitsPolicy
+            What an administrator of the whole cluster applies.
+
+        Raises
+        ------
+        ObjectNotFoundError
+            If the namespace has no limits.
+        """
+        found = await self.limits(target=target)
+        objects = admission_policy(found.limits, found.namespace)
+        if not objects:
+            raise ObjectNotFoundError(
+                f"The namespace {found.namespace!r} of {found.target} has no limits,"
+                " so there is no policy of them.",
+                hint="Set some first, as in templates/kubernetes/limits-example.yaml.",
+                details={"namespace": found.namespace, "target": found.target},
+            )
+        return LimitsPolicy(found.namespace, tuple(objects))
+
+    def _namespace_of(self, target: str | None) -> str:
+        return target or self._finder.chosen_target() or LOCAL
 
     async def list(
         self, *, target: str | None = None, report: Report = silent

@@ -1,13 +1,18 @@
-"""What the administrator of a namespace set: profiles, limits and the image, in one ConfigMap."""
+"""What the administrator of a namespace set, in one ConfigMap.
+
+Profiles and what lies under all of them, limits, and the image.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.defaults import parse_defaults
 from rayspace.core.limits import parse_limits
 from rayspace.errors import NotFoundError, RefusedError
 from rayspace.gateways.kube.client import object_path
+from rayspace.model.defaults import DEFAULTS_KEY, Defaults
 from rayspace.model.limits import LIMITS_CONFIG_MAP, LIMITS_KEY, Limits
 from rayspace.model.profile_entry import ProfileFile
 
@@ -31,6 +36,8 @@ class Configuration:
         Profile files.
     limits
         What one cluster may ask for.
+    defaults
+        What lies under every profile.
     image, gpu_image
         Images of clusters that name none, where ``{ray}`` and ``{python}`` stand for the versions
         of whoever starts one; empty for the official ones.
@@ -38,12 +45,21 @@ class Configuration:
 
     profiles: tuple[ProfileFile, ...] = ()
     limits: Limits = Limits()
+    defaults: Defaults = Defaults()
     image: str = ""
     gpu_image: str = ""
 
 
 async def read_configuration(client: KubeClient) -> Configuration:
     """Read what is set; nothing where there is no ConfigMap, or it may not be read."""
+    try:
+        return await readable_configuration(client)
+    except RefusedError:
+        return Configuration()
+
+
+async def readable_configuration(client: KubeClient) -> Configuration:
+    """Read what is set; `RefusedError` where it may not be read, which is not the same as none."""
     namespace = client.target.namespace
     where = f"configmap {LIMITS_CONFIG_MAP} of {namespace}"
     try:
@@ -51,17 +67,20 @@ async def read_configuration(client: KubeClient) -> Configuration:
             object_path("v1", namespace, "configmaps", LIMITS_CONFIG_MAP),
             operation=f"read the {where}",
         )
-    except (NotFoundError, RefusedError):
+    except NotFoundError:
         return Configuration()
     data: Mapping[str, Any] = answer.get("data") or {}
-    text = data.get(LIMITS_KEY)
+    text, below = data.get(LIMITS_KEY), data.get(DEFAULTS_KEY)
     return Configuration(
         profiles=tuple(
             ProfileFile(key.removesuffix(_SUFFIX), "namespace", f"{where}, {key}", str(value))
             for key, value in sorted(data.items())
-            if key.endswith(_SUFFIX) and key != LIMITS_KEY
+            if key.endswith(_SUFFIX) and key not in {LIMITS_KEY, DEFAULTS_KEY}
         ),
         limits=parse_limits(str(text), path=f"{where}, {LIMITS_KEY}") if text else Limits(),
+        defaults=parse_defaults(str(below), path=f"{where}, {DEFAULTS_KEY}")
+        if below
+        else Defaults(),
         image=str(data.get(_IMAGE, "")).strip(),
         gpu_image=str(data.get(_GPU_IMAGE, "")).strip(),
     )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core import manifest as manifests
 from rayspace.core.activity import Annotation
 from rayspace.core.cluster_spec import differences
+from rayspace.core.defaults import with_defaults
 from rayspace.core.kube_state import spec_of
 from rayspace.errors import (
     ClusterExistsError,
@@ -25,7 +26,7 @@ from rayspace.errors import (
     RefusedError,
 )
 from rayspace.gateways.kube.client import object_path
-from rayspace.gateways.kube.configuration import read_configuration
+from rayspace.gateways.kube.configuration import read_configuration, readable_configuration
 from rayspace.gateways.kube.namespace_watch import KUEUE
 from rayspace.gateways.kube.observer import KubeObserver
 from rayspace.gateways.kube.planning import ClusterPlanner
@@ -35,6 +36,7 @@ from rayspace.gateways.kube.watcher_secret import (
     give_watcher_to,
 )
 from rayspace.model.cluster import ClusterSpec, ClusterState, Origin
+from rayspace.model.limits import NamespaceLimits
 from rayspace.model.progress import Report, Stage
 from rayspace.model.wire import to_wire
 from rayspace.units import format_count, format_duration
@@ -89,6 +91,11 @@ class KubeRayGateway:
         """Read the profiles that the administrator of the namespace set."""
         return (await read_configuration(self._client)).profiles
 
+    async def limits(self) -> NamespaceLimits:
+        """Read what the administrator of the namespace allows one cluster."""
+        limits = (await readable_configuration(self._client)).limits
+        return NamespaceLimits(self.target, self._client.target.namespace, limits)
+
     async def create(
         self, spec: ClusterSpec, report: Report, *, force: bool = False
     ) -> ClusterState:
@@ -99,7 +106,8 @@ class KubeRayGateway:
             return await self.get(spec.name)
         manifest, choice, configuration = await self._planner.manifest(spec)
         await self._planner.check(manifest, choice, configuration, report, force=force)
-        if manifests.has_watcher(spec):
+        is_watched = manifests.has_watcher(with_defaults(spec, configuration.defaults))
+        if is_watched:
             await apply_watcher(self._client, spec.name, self._state_dir)
         operation = f"make the cluster {spec.name}"
         try:
@@ -111,7 +119,7 @@ class KubeRayGateway:
             with contextlib.suppress(NotFoundError, GatewayUnavailableError, RefusedError):
                 await delete_watcher(self._client, spec.name)
             raise
-        if manifests.has_watcher(spec):
+        if is_watched:
             await give_watcher_to(self._client, made)
         text = f"{spec.name} was accepted in {self._client.target.namespace} of {self.target}"
         report(Stage("accepted", text, "done"))
