@@ -74,15 +74,22 @@ def test_only_what_shall_end_itself_is_watched() -> None:
 
 
 def test_the_account_of_a_head_is_its_watchers_alone() -> None:
-    """Code that people run gets no rights from it; with an autoscaler KubeRay's container does."""
-    pod = pod_of(made("idle: 30m"))
-    ray, watcher = pod["containers"]
-    assert pod["automountServiceAccountToken"] is False
-    assert [m["mountPath"] for m in watcher["volumeMounts"]][1:] == [
-        "/var/run/secrets/kubernetes.io/serviceaccount"
-    ]
-    assert "volumeMounts" not in ray
-    assert pod_of(made("idle: 30m\nworkers: 0:2"))["automountServiceAccountToken"] is True
+    """And the autoscaler's, which KubeRay adds; code that people run gets no rights from it."""
+    place = "/var/run/secrets/kubernetes.io/serviceaccount"
+    for text in ("idle: 30m", "idle: 30m\nworkers: 0:2"):
+        pod = pod_of(made(text))
+        ray, watcher = pod["containers"]
+        assert pod["automountServiceAccountToken"] is False
+        assert [m["mountPath"] for m in watcher["volumeMounts"]][1:] == [place]
+        assert "volumeMounts" not in ray
+    # Also where nobody watches, and KubeRay makes an account for the autoscaler.
+    manifest = made("workers: 0:2")
+    (mount,) = manifest["spec"]["autoscalerOptions"]["volumeMounts"]
+    (volume,) = pod_of(manifest)["volumes"]
+    assert (mount["mountPath"], mount["name"]) == (place, volume["name"])
+    assert pod_of(manifest)["automountServiceAccountToken"] is False
+    assert "automountServiceAccountToken" not in pod_of(made("workers: 2"))
+    assert "automountServiceAccountToken" not in pod_of(manifest, 0)
 
 
 def test_long_lives_keep_their_digits() -> None:

@@ -8,8 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _OFFICIAL = "rayproject/ray"
+#: Where an image is that names no registry.
+_HUB = "docker.io"
 _TAG = re.compile(
     r":(?P<ray>\d+\.\d+\.\d+)(?:\.[0-9a-f]{6})?(?:-py(?P<major>3)(?P<minor>\d{1,2}))?"
 )
@@ -99,3 +105,42 @@ def _described(image: str, source: str) -> ImageChoice:
     if not python and f"{_OFFICIAL}:" in image:
         python = _DEFAULT_PYTHON
     return ImageChoice(image, match["ray"], python, source)
+
+
+def mirrored(image: str, registries: Mapping[str, str]) -> str:
+    """Return under which name an image is to be had.
+
+    Parameters
+    ----------
+    image
+        Its name, as people write it: ``rayproject/ray`` is ``docker.io/rayproject/ray``.
+    registries
+        Beginnings of names, and what stands for each; the longest that fits counts.
+
+    Returns
+    -------
+    str
+        The name, which is the image's own where nothing fits.
+
+    References
+    ----------
+    Names: https://github.com/distribution/reference, ``normalize.go``.
+    """
+    whole = _whole_name(image)
+    for prefix in sorted(registries, key=len, reverse=True):
+        start = prefix if _has_registry(f"{prefix}/") else f"{_HUB}/{prefix}"
+        # Of docker.io/ray only what lies below it, or is it, and not docker.io/rayproject.
+        if whole.startswith(start) and whole[len(start) : len(start) + 1] in {"", "/", ":", "@"}:
+            return registries[prefix] + whole[len(start) :]
+    return image
+
+
+def _whole_name(image: str) -> str:
+    if _has_registry(image):
+        return image
+    return f"{_HUB}/{image}" if "/" in image else f"{_HUB}/library/{image}"
+
+
+def _has_registry(image: str) -> bool:
+    first, slash, _ = image.partition("/")
+    return bool(slash) and ("." in first or ":" in first or first == "localhost")

@@ -1,6 +1,6 @@
 """The RayCluster of a wish: KubeRay makes pods of it, and nothing here asks anybody anything.
 
-Source: the API of KubeRay 1.6, ray-operator/apis/ray/v1/raycluster_types.go. Readiness probes are
+Source: the API of KubeRay 1.5 and 1.6, ray-operator/apis/ray/v1/raycluster_types.go. Readiness probes are
 our own: KubeRay's begin after 10 s and come every 5 s, and Ray answers long before.
 """
 
@@ -12,8 +12,10 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.defaults import CA_DIR, with_defaults, with_registries
 from rayspace.core.overlay import merged
 from rayspace.core.profile_pods import toleration
+from rayspace.model.defaults import Defaults
 from rayspace.model.wire import to_wire
 
 if TYPE_CHECKING:
@@ -59,6 +61,8 @@ _ACCOUNT_SOURCES = [
         }
     },
 ]
+_ACCOUNT_MOUNT = {"name": _ACCOUNT_VOLUME, "mountPath": _ACCOUNT_DIR, "readOnly": True}
+_CA_VOLUME = "rayspace-ca"
 DASHBOARD_PORT, CLIENT_PORT, GCS_PORT, METRICS_PORT = 8265, 10001, 6379, 8080
 #: For a head that takes no tasks: what Ray itself needs, measured with 2.60. [1]
 _LEAST_CPU = 0.5
@@ -92,6 +96,8 @@ class ManifestFacts:
         Ray here, which an image that does not tell its own is taken to hold.
     overlay
         Raw fields that an administrator wants in every cluster, merged in last.
+    defaults
+        What an administrator gives to every cluster that does not say otherwise.
     """
 
     namespace: str
@@ -99,6 +105,7 @@ class ManifestFacts:
     image: ImageChoice
     ray_version: str
     overlay: Mapping[str, Any] | None = None
+    defaults: Defaults = Defaults()
 
 
 def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, Any]:
@@ -116,6 +123,8 @@ def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, A
     dict
         The object to apply.
     """
+    asked = spec
+    spec = with_defaults(asked, facts.defaults)
     pods = spec.pods
     manifest: dict[str, Any] = {
         "apiVersion": API_VERSION,
@@ -124,7 +133,8 @@ def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, A
             "name": spec.name,
             "namespace": facts.namespace,
             "labels": _labels(spec, facts),
-            "annotations": _annotations(spec, facts),
+            # As it was asked: the defaults may be others when it is asked for again.
+            "annotations": {SPEC: _note(asked), **_annotations(spec, facts)},
         },
         "spec": {
             # KubeRay asks for it where there is a token.
@@ -151,10 +161,11 @@ def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, A
                 "limits": {"cpu": "500m", "memory": "512Mi"},
             },
             "securityContext": _CONTAINER_SECURITY,
+            "volumeMounts": [_ACCOUNT_MOUNT],
         }
-    for overlay in (pods.overlay, facts.overlay or {}):
+    for overlay in (facts.defaults.pods.overlay, pods.overlay, facts.overlay or {}):
         manifest = merged(manifest, dict(overlay))
-    return manifest
+    return with_registries(manifest, facts.defaults.registries)
 
 
 def owner_hash(owner: str) -> str:
@@ -172,7 +183,7 @@ def _labels(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, str]:
 
 
 def _annotations(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, str]:
-    annotations = {SPEC: json.dumps(to_wire(spec), sort_keys=True)}
+    annotations = {}
     if facts.owner:
         annotations[OWNER] = facts.owner
     if facts.image.python_version:
@@ -201,7 +212,12 @@ def _template(
 ) -> dict[str, Any]:
     pods = spec.pods
     volumes, mounts = _volumes(pods.volumes)
+    if facts.defaults.ca_bundle:
+        config_map = {"name": facts.defaults.ca_bundle.partition("/")[0]}
+        volumes.append({"name": _CA_VOLUME, "configMap": config_map})
+        mounts.append({"name": _CA_VOLUME, "mountPath": CA_DIR, "readOnly": True})
     is_watched = is_head and has_watcher(spec)
+    has_rights = is_watched or (is_head and spec.is_autoscaled)
     container: dict[str, Any] = {
         "name": HEAD_CONTAINER if is_head else WORKER_CONTAINER,
         "image": facts.image.image,
@@ -213,6 +229,14 @@ def _template(
             "periodSeconds": 1,
             "timeoutSeconds": 2,
             "failureThreshold": 10,
+        },
+        # As KubeRay 1.6 has it; that of 1.5 runs wget, which an image need not have.
+        "livenessProbe": {
+            "httpGet": _HEAD_PROBE if is_head else _WORKER_PROBE,
+            "initialDelaySeconds": 30,
+            "periodSeconds": 5,
+            "timeoutSeconds": 5 if is_head else 2,
+            "failureThreshold": 120,
         },
         "securityContext": _CONTAINER_SECURITY,
     }
@@ -238,13 +262,13 @@ def _template(
     if is_watched:
         body["containers"].append(_watcher(spec, facts))
         body["serviceAccountName"] = HEAD_ACCOUNT
-        # What the account may do is the watcher's alone, and not that of the code that people run.
-        # Ray's autoscaler, whose container KubeRay adds, needs the account too.
-        body["automountServiceAccountToken"] = spec.is_autoscaled
         secret = {"secretName": watcher_secret(spec.name)}
         volumes.append({"name": WATCHER_CONTAINER, "secret": secret})
-        if not spec.is_autoscaled:
-            volumes.append({"name": _ACCOUNT_VOLUME, "projected": {"sources": _ACCOUNT_SOURCES}})
+    if has_rights:
+        # What the account may do is the watcher's and the autoscaler's, whose container KubeRay
+        # adds, and not that of the code that people run.
+        body["automountServiceAccountToken"] = False
+        volumes.append({"name": _ACCOUNT_VOLUME, "projected": {"sources": _ACCOUNT_SOURCES}})
     if volumes:
         body["volumes"] = volumes
     selector = {**pods.node_selector, **({GPU_PRODUCT: node.gpu_type} if node.gpu_type else {})}
@@ -282,9 +306,7 @@ def _watcher(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, Any]:
         values["RAYSPACE_IDLE_S"] = _seconds(spec.pods.idle_s)
     if spec.pods.max_lifetime_s is not None:
         values["RAYSPACE_MAX_LIFETIME_S"] = _seconds(spec.pods.max_lifetime_s)
-    mounts = [{"name": WATCHER_CONTAINER, "mountPath": _WATCHER_DIR, "readOnly": True}]
-    if not spec.is_autoscaled:
-        mounts.append({"name": _ACCOUNT_VOLUME, "mountPath": _ACCOUNT_DIR, "readOnly": True})
+    program = {"name": WATCHER_CONTAINER, "mountPath": _WATCHER_DIR, "readOnly": True}
     return {
         "name": WATCHER_CONTAINER,
         "image": facts.image.image,
@@ -298,7 +320,7 @@ def _watcher(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, Any]:
             "limits": {"cpu": "200m", "memory": "128Mi"},
         },
         "securityContext": _CONTAINER_SECURITY,
-        "volumeMounts": mounts,
+        "volumeMounts": [program, _ACCOUNT_MOUNT],
     }
 
 
@@ -313,7 +335,8 @@ def _resources(node: NodeResources) -> dict[str, dict[str, str]]:
 
 
 def _env(spec: ClusterSpec) -> list[dict[str, Any]]:
-    values = {"RAY_USAGE_STATS_ENABLED": "0", **spec.env}
+    # Said here too: an operator that is too old to know of tokens would start Ray without any.
+    values = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", **spec.env}
     plain: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
     for name, place in spec.pods.secrets.items():
         secret, _, key = place.partition("/")
@@ -338,6 +361,10 @@ def _volumes(
 def _store(node: NodeResources) -> dict[str, str]:
     store = node.object_store_memory_bytes
     return {"object-store-memory": str(store)} if store else {}
+
+
+def _note(spec: ClusterSpec) -> str:
+    return json.dumps(to_wire(spec), sort_keys=True)
 
 
 def _seconds(duration_s: float) -> str:

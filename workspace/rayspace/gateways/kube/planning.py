@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core import manifest as manifests
+from rayspace.core.defaults import without_ends
 from rayspace.core.image import DEFAULT_RAY, ImageChoice, choose_image, mismatch
 from rayspace.core.limits import exceeded
 from rayspace.core.preflight import PreflightFacts, preflight
@@ -48,9 +49,12 @@ class ClusterPlanner:
         self._versions = versions
 
     async def manifest(
-        self, spec: ClusterSpec
+        self, spec: ClusterSpec, *, is_of_job: bool = False
     ) -> tuple[dict[str, Any], ImageChoice, Configuration]:
-        """Return the RayCluster of a wish, its image, and what the administrator set."""
+        """Return the RayCluster of a wish, its image, and what the administrator set.
+
+        The cluster of a job ends with it: the ends that the administrator sets are not for it.
+        """
         configuration, user = await asyncio.gather(
             read_configuration(self._client), self._observer.user()
         )
@@ -61,9 +65,13 @@ class ClusterPlanner:
         choice = choose_image(
             spec.pods.image, configured, ray_version, python_version, has_gpu=has_gpu
         )
-        overlay = configuration.limits.overlay
         facts = manifests.ManifestFacts(
-            self._client.target.namespace, user, choice, ray_version or DEFAULT_RAY, overlay
+            self._client.target.namespace,
+            user,
+            choice,
+            ray_version or DEFAULT_RAY,
+            configuration.limits.overlay,
+            without_ends(configuration.defaults) if is_of_job else configuration.defaults,
         )
         return manifests.ray_cluster_manifest(spec, facts), choice, configuration
 
