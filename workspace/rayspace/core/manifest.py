@@ -1,7 +1,7 @@
 """The RayCluster of a wish: KubeRay makes pods of it, and nothing here asks anybody anything.
 
-Source: the API of KubeRay 1.5 and 1.6, ray-operator/apis/ray/v1/raycluster_types.go. Readiness probes are
-our own: KubeRay's begin after 10 s and come every 5 s, and Ray answers long before.
+Source: the API of KubeRay 1.5 and 1.6, ray-operator/apis/ray/v1/raycluster_types.go. Readiness
+probes are our own: KubeRay's begin after 10 s and come every 5 s, and Ray answers long before.
 """
 
 from __future__ import annotations

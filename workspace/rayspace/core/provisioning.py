@@ -149,6 +149,8 @@ def _groups(view: ClusterView) -> list[WorkerGroup]:
                 n_desired=0 if view.is_suspended else group.n_desired,
                 n_requested=len(pods),
                 n_observed=sum(view.is_ready(pod) for pod in pods),
+                n_min=None if group.n_max is None else group.n_min,
+                n_max=group.n_max,
             )
         )
     return counted

@@ -123,12 +123,16 @@ class WorkerGroup:
         How many were asked of the machine or of Kubernetes. [1]
     n_observed
         How many have joined the head. [1]
+    n_min, n_max
+        Between which bounds autoscaling changes how many are wanted; None for a fixed number. [1]
     """
 
     name: str
     n_desired: int
     n_requested: int
     n_observed: int
+    n_min: int | None = None
+    n_max: int | None = None
 
 
 @dataclass(frozen=True)
@@ -211,7 +215,8 @@ class HeadAddress:
     gcs_address
         ``host:port`` for drivers on the same machine.
     client_url
-        ``ray://host:port`` of the Ray Client server.
+        What ``ray.init()`` takes to join by Ray Client: ``ray://host:port`` on this machine,
+        ``rayspace://cluster@target`` through an API server; empty where there is no such server.
     token_path
         File that holds the token; empty when the head asks for none, or its token is in a Secret.
     target, namespace, cluster

@@ -20,8 +20,12 @@ def place_text(cluster: ClusterState) -> str:
 
 
 def workers_text(cluster: ClusterState) -> str:
-    """Say how many workers of each group have joined."""
-    groups = [f"{g.n_observed} of {g.n_desired}" for g in cluster.groups]
+    """Say how many workers of each group have joined, and between which bounds they may come."""
+    groups = [
+        f"{g.n_observed} of {g.n_desired}"
+        + ("" if g.n_max is None else f" ({g.n_min} to {g.n_max})")
+        for g in cluster.groups
+    ]
     if len(groups) == 1:
         return groups[0]
     return ", ".join(

@@ -30,6 +30,8 @@ class WantedGroup:
         How many pods are wanted. [1]
     n_min
         How many it should never have less than. [1]
+    n_max
+        The most that autoscaling asks for; None without it. [1]
     pod_spec
         What its pods look like.
     """
@@ -37,6 +39,7 @@ class WantedGroup:
     name: str
     n_desired: int
     n_min: int
+    n_max: int | None
     pod_spec: KubeObject
 
 
@@ -148,7 +151,10 @@ def read_snapshot(snapshot: ClusterSnapshot) -> ClusterView:
             )
         ),
         events=read_events(_objects(snapshot.events)),
-        groups=tuple(_group(group) for group in items(document, "spec", "workerGroupSpecs")),
+        groups=tuple(
+            _group(group, is_autoscaled=field(document, "spec", "enableInTreeAutoscaling") is True)
+            for group in items(document, "spec", "workerGroupSpecs")
+        ),
         nodes=nodes,
         is_suspended=is_suspended,
         queue=text(document, "metadata", "labels", QUEUE_LABEL),
@@ -159,7 +165,7 @@ def _objects(value: object) -> tuple[KubeObject, ...]:
     return items({"items": value}, "items")
 
 
-def _group(group: KubeObject) -> WantedGroup:
+def _group(group: KubeObject, *, is_autoscaled: bool) -> WantedGroup:
     """Read a group as KubeRay does: GetWorkerGroupDesiredReplicas in controllers/ray/utils."""
     n_hosts = max(count(group, "numOfHosts", default=1), 1)
     n_min = max(count(group, "minReplicas"), 0)
@@ -171,5 +177,6 @@ def _group(group: KubeObject) -> WantedGroup:
         name=text(group, "groupName"),
         n_desired=n_desired * n_hosts,
         n_min=n_min * n_hosts,
+        n_max=n_max * n_hosts if is_autoscaled else None,
         pod_spec=mapping(group, "template", "spec"),
     )
