@@ -23,6 +23,7 @@ from rayspace.config import (
     project_dir,
     settings_fingerprint,
 )
+from rayspace.core.tracking import parse_tracking
 from rayspace.errors import SettingsError, TargetNotFoundError
 from rayspace.gateways.attached import AttachedClusterGateway
 from rayspace.gateways.head_doors import RoutedDoor
@@ -30,6 +31,7 @@ from rayspace.gateways.kube.client import KubeClient
 from rayspace.gateways.kube.credentials import kubeconfig_targets, pod_target
 from rayspace.gateways.kube.gateway import KubeRayGateway
 from rayspace.gateways.kube.head_door import KubeHeadDoor
+from rayspace.gateways.kube.tracking import KubeTracking
 from rayspace.gateways.kube.used_targets import UsedTargets
 from rayspace.gateways.local_ray.gateway import LocalRayGateway
 from rayspace.gateways.local_ray.records import RecordStore
@@ -37,9 +39,11 @@ from rayspace.gateways.private_files import write_private
 from rayspace.gateways.ray_head import HttpHeadGateway
 from rayspace.gateways.selection_file import SelectionFile
 from rayspace.gateways.system_clock import SystemClock
+from rayspace.loop import run
 from rayspace.model.place import Place
 from rayspace.model.submission import JobDefaults
 from rayspace.model.target import LOCAL, Target
+from rayspace.model.tracking import TrackingServer, TrackingWish
 from rayspace.names import safe_name
 from rayspace.services.clusters import ClusterService
 from rayspace.services.ending import JobEnder
@@ -77,6 +81,9 @@ class App:
         self.clock = SystemClock()
         self.doors: dict[str, HeadDoor] = {}
         self.head = HttpHeadGateway(RoutedDoor(self.doors))
+        self._clients: dict[Target, KubeClient] = {}
+        self._trackings: dict[str, KubeTracking] = {}
+        self._runs_of: dict[str, RunGateway] = {}
         #: Why the kubeconfig can't be read; None if it can, or was not looked at.
         self.kube_trouble: SettingsError | None = None
 
@@ -113,6 +120,64 @@ class App:
         from rayspace.gateways.mlflow import MlflowRunGateway
 
         return MlflowRunGateway(self.tracking_uri, self.project / "mlruns")
+
+    async def tracking_of(self, target: str) -> TrackingServer:
+        """Return the tracking server of jobs on a target.
+
+        Parameters
+        ----------
+        target
+            Name of the target.
+
+        Raises
+        ------
+        TrackingMissingError
+            If the settings name none, and there is none in the namespace.
+        """
+        if target == LOCAL:
+            return TrackingServer(self.tracking_uri, self.tracking_uri, source="machine")
+        return await self.kube_tracking(target).find()
+
+    def tracking_server(self, target: str) -> TrackingServer:
+        """Return what `tracking_of` does, for threads without a loop of ours."""
+        return run(self.tracking_of(target))
+
+    def runs_of(self, target: str) -> RunGateway:
+        """Return the runs of jobs on a target; its server is looked for when it is first asked.
+
+        As `runs` it blocks, and belongs in threads other than that of our loop.
+        """
+        if target == LOCAL:
+            return self.runs
+        if target not in self._runs_of:
+            from rayspace.gateways.mlflow import MlflowRunGateway
+
+            self._runs_of[target] = MlflowRunGateway(
+                lambda: self.tracking_server(target).client_uri, None
+            )
+        return self._runs_of[target]
+
+    def kube_tracking(self, target: str) -> KubeTracking:
+        """Return what finds the tracking server of a target on Kubernetes."""
+        if target not in self._trackings:
+            settings = self.settings
+            entry = settings.targets.get(target, {}).get("tracking", {})
+            common = TrackingWish(
+                settings.tracking_uri, settings.tracking_pod_uri, settings.tracking_secret
+            )
+            self._trackings[target] = KubeTracking(
+                self.kube_client(target), self.environ, parse_tracking(target, entry), common
+            )
+        return self._trackings[target]
+
+    def kube_client(self, target: str) -> KubeClient:
+        """Return the API server of a target on Kubernetes; `TargetNotFoundError` for another."""
+        return self._client_of(self._named(target))
+
+    def _client_of(self, target: Target) -> KubeClient:
+        if target not in self._clients:
+            self._clients[target] = KubeClient(target, self.environ)
+        return self._clients[target]
 
     @functools.cached_property
     def clusters(self) -> ClusterService:
@@ -204,7 +269,7 @@ class App:
         return tuple(found.values())
 
     def _on_kubernetes(self, target: Target) -> ClusterGateway:
-        client = KubeClient(target, self.environ)
+        client = self._client_of(target)
         self.doors[target.name] = KubeHeadDoor(client)
         return KubeRayGateway(client, self.clock, versions_here, self.state_dir)
 

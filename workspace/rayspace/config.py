@@ -15,8 +15,10 @@ import platformdirs
 from traitlets import Dict, Float, TraitError, Unicode
 from traitlets.config import Configurable
 
+from rayspace.core.tracking import check_tracking, parse_tracking
 from rayspace.errors import SettingsError
 from rayspace.model.target import IN_CLUSTER, LOCAL
+from rayspace.model.tracking import TrackingWish
 from rayspace.names import nearest
 
 if TYPE_CHECKING:
@@ -44,6 +46,13 @@ class Rayspace(Configurable):
     ).tag(config=True)
     sample_interval_s = Float(
         10.0, help="Time between two samples of the nodes that a job runs on. [s]"
+    ).tag(config=True)
+    tracking_pod_uri = Unicode(
+        "", help="The same server as pods reach it; by default as tracking_uri says."
+    ).tag(config=True)
+    tracking_secret = Unicode(
+        "",
+        help="Secret with MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN, for pods of jobs.",
     ).tag(config=True)
     targets = Dict(
         help='Targets by name: {"team-a": {"context": "prod", "namespace": "team-a"}}.'
@@ -153,18 +162,22 @@ def load_settings(project: Path, environ: Mapping[str, str]) -> Rayspace:
             f"sample_interval_s is {settings.sample_interval_s:g} s.", hint="Give 1 s or more."
         )
     _check_targets(settings.targets)
+    # The address for this machine may be a file, which concerns clusters of this machine.
+    wish = TrackingWish(pod_uri=settings.tracking_pod_uri)
+    check_tracking("The tracking server of the settings", wish)
     return settings
 
 
 def _check_targets(targets: Mapping[str, Any]) -> None:
     for name, entry in targets.items():
-        known = isinstance(entry, dict) and set(entry) <= {"context", "namespace"}
+        known = isinstance(entry, dict) and set(entry) <= {"context", "namespace", "tracking"}
         if not known or not entry.get("context") or name in {LOCAL, IN_CLUSTER}:
             raise SettingsError(
                 f"The target {name!r} of the settings can't be used.",
                 hint='Write it as {"NAME": {"context": "CONTEXT", "namespace": "NAMESPACE"}}; the'
                 f" names {LOCAL} and {IN_CLUSTER} are taken.",
             )
+        parse_tracking(name, entry.get("tracking", {}))
 
 
 def _read(path: Path) -> dict[str, Any]:

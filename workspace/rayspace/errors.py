@@ -17,6 +17,7 @@
         ClusterNotFoundError  JobNotFoundError  ProfileNotFoundError
         NotebookNotFoundError  KernelNotFoundError  TargetNotFoundError
         ObjectNotFoundError            an object of Kubernetes
+        TrackingMissingError           no tracking server for a target
       ConflictError
         ClusterExistsError             the name is taken by another cluster
         ClusterBusyError               somebody else is changing it right now
@@ -192,6 +193,12 @@ class ObjectNotFoundError(NotFoundError):
     """Kubernetes has no such object."""
 
     code = "object_not_found"
+
+
+class TrackingMissingError(NotFoundError):
+    """A target has no tracking server that jobs there could use."""
+
+    code = "tracking_missing"
 
 
 class ConflictError(RayspaceError):

@@ -8,6 +8,7 @@ Sources: mlflow/tracking/client.py and mlflow/environment_variables.py of MLflow
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 import posixpath
 import shutil
@@ -29,7 +30,7 @@ from rayspace.names import safe_name
 from rayspace.units import format_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mlflow import MlflowClient
     from mlflow.entities import Run
@@ -43,27 +44,38 @@ class MlflowRunGateway:
     Parameters
     ----------
     tracking_uri
-        Where the runs are. Credentials in it are used and never shown.
+        Where the runs are, or what finds it when it is first needed. Credentials in it are used
+        and never shown.
     artifact_root
         Where artifacts of new experiments go when the tracking URI names a database; None leaves
         that to MLflow.
     """
 
-    def __init__(self, tracking_uri: str, artifact_root: Path | None) -> None:
-        self._uri = tracking_uri
-        self._public_uri = without_credentials(tracking_uri)
+    def __init__(self, tracking_uri: str | Callable[[], str], artifact_root: Path | None) -> None:
+        self._uri_or_finder = tracking_uri
         self._artifact_root = artifact_root
         self._lock = threading.Lock()
         self._client_or_none: MlflowClient | None = None
         self._experiment_names: dict[str, str] = {}
 
     def __repr__(self) -> str:
-        return f"MlflowRunGateway({self._public_uri!r})"
+        # Not found for the sake of a line in a log.
+        is_known = isinstance(self._uri_or_finder, str)
+        return f"MlflowRunGateway({self._public_uri if is_known else '...'!r})"
 
     @property
     def tracking_uri(self) -> str:
         """The tracking URI, without credentials."""
         return self._public_uri
+
+    @functools.cached_property
+    def _uri(self) -> str:
+        found = self._uri_or_finder
+        return found if isinstance(found, str) else found()
+
+    @property
+    def _public_uri(self) -> str:
+        return without_credentials(self._uri)
 
     def check(self) -> None:
         """Raise `GatewayUnavailableError` if the server does not answer, within 10 s.

@@ -189,7 +189,15 @@ class KubeClient:
             ) as response:
                 if response.status == 401 and attempt == 1 and await _is_servers(response):
                     await self._forget(credentials)
-                    continue
+                    if data is None or isinstance(data, str | bytes):
+                        continue
+                    # What was streamed is gone; whoever sent it may do so once more.
+                    raise GatewayUnavailableError(
+                        f"The credentials for {self.target.name} had to be read anew.",
+                        system="Kubernetes",
+                        operation=operation,
+                        hint="Try again.",
+                    )
                 if check and response.status >= 400:
                     text = await response.text(errors="replace")
                     raise status_error(self.target, response.status, text, operation)

@@ -1,0 +1,176 @@
+"""Find the tracking server of a target, and make it reachable from this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from typing import TYPE_CHECKING
+
+from rayspace.core.tracking import configured_tracking, usual_variables
+from rayspace.errors import (
+    AccessError,
+    GatewayUnavailableError,
+    NotFoundError,
+    RefusedError,
+    TrackingMissingError,
+)
+from rayspace.gateways.kube.client import object_path
+from rayspace.gateways.kube.relay import TrackingRelay
+from rayspace.gateways.kube.relay_guard import RelayGuard
+from rayspace.gateways.kube.tracking_way import NAME, PORT, ForwardedWay, ProxyWay, TrackingWay
+from rayspace.loop import on_exit
+from rayspace.model.tracking import RELAY_USER, TrackingServer, TrackingWish
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rayspace.gateways.kube.client import KubeClient
+
+#: Secret with what pods need where MLflow asks for a name, unless settings name another.
+CLIENT_SECRET = "rayspace-mlflow-client"  # noqa: S105  the name of an object
+#: Answers in every version, and asks for the name and a right Host where any does.
+_PROBE = "/api/2.0/mlflow/experiments/search?max_results=1"
+_WRONG_HOST = "Invalid Host header"
+#: Settings that say nothing.
+NO_WISH = TrackingWish()
+
+
+class KubeTracking:
+    """The tracking server of one target.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    environ
+        The environment: who this person is to MLflow.
+    own, common
+        What settings say of the target, and of all.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        environ: Mapping[str, str],
+        own: TrackingWish = NO_WISH,
+        common: TrackingWish = NO_WISH,
+    ) -> None:
+        self._client = client
+        self._environ = environ
+        self._own = own
+        self._common = common
+        self._found: TrackingServer | None = None
+        self._relay: TrackingRelay | None = None
+        self._finding = asyncio.Lock()
+
+    async def find(self) -> TrackingServer:
+        """Return the server that settings name, else the one of the namespace.
+
+        Returns
+        -------
+        TrackingServer
+            As it is reached; looked for once.
+
+        Raises
+        ------
+        TrackingMissingError
+            If there is none, or it is not ready.
+        AccessError
+            If it asks for a name and a password that are not set here, or this person may not
+            reach it.
+        """
+        async with self._finding:
+            if self._found is None:
+                configured = configured_tracking(self._own, self._common)
+                self._found = configured or await self._of_namespace()
+            return self._found
+
+    async def browser_uri(self) -> str:
+        """Return an address at which one browser sees the server's pages, once if by a relay."""
+        server = await self.find()
+        return self._relay.browser_uri() if self._relay is not None else server.uri
+
+    async def close(self) -> None:
+        """Stop the relay."""
+        relay, self._relay, self._found = self._relay, None, None
+        if relay is not None:
+            await relay.close()
+
+    async def _of_namespace(self) -> TrackingServer:
+        target = self._client.target
+        pod_uri = f"http://{NAME}.{target.namespace}.svc:{PORT}"
+        await self._require_service()
+        secret = self._own.secret or self._common.secret
+        if not target.context:
+            # This program is a pod itself.
+            return TrackingServer(pod_uri, pod_uri, secret, "service")
+        way, asks_for_name = await self._find_way()
+        self._relay = TrackingRelay(way, RelayGuard(usual_variables(self._environ)))
+        await self._relay.start()
+        on_exit(self.close)
+        secret = secret or (CLIENT_SECRET if asks_for_name else "")
+        userinfo = f"{RELAY_USER}:{self._relay.guard.token}"
+        return TrackingServer(self._relay.uri, pod_uri, secret, "service", userinfo)
+
+    async def _require_service(self) -> None:
+        namespace = self._client.target.namespace
+        path = object_path("v1", namespace, "services", NAME)
+        try:
+            await self._client.get(path, operation=f"look for the service {NAME}")
+        except NotFoundError as exc:
+            raise self._missing(f"There is no MLflow in {namespace}") from exc
+
+    def _missing(self, fact: str) -> TrackingMissingError:
+        target = self._client.target
+        return TrackingMissingError(
+            f"{fact}, and the settings name no tracking server that pods there reach.",
+            hint=f"See: rayspace doctor --on {target.name} --fix",
+            details={"target": target.name, "namespace": target.namespace},
+        )
+
+    async def _find_way(self) -> tuple[TrackingWay, bool]:
+        """Return the way that works, and whether MLflow asks for a name and a password."""
+        status, text = 0, ""
+        host = f"{NAME}.{self._client.target.namespace}.svc:{PORT}"
+        for way in (ProxyWay(self._client), ProxyWay(self._client, host)):
+            try:
+                status, text = await _ask(way)
+            except (RefusedError, GatewayUnavailableError, NotFoundError):
+                # It may not use services, or the API server can't reach them, or no pod is ready.
+                break
+            if status < 400:
+                return way, False
+            if _WRONG_HOST not in text:
+                break
+        return await self._find_forward(is_refused=status == 401)
+
+    async def _find_forward(self, *, is_refused: bool) -> tuple[TrackingWay, bool]:
+        way = ForwardedWay(self._client, self._authorization())
+        try:
+            # A connection would wait for a pod.
+            await way.find_pod()
+            status, _ = await _ask(way)
+        except (GatewayUnavailableError, NotFoundError) as exc:
+            await way.close()
+            namespace = self._client.target.namespace
+            raise self._missing(f"MLflow in {namespace} is not ready") from exc
+        if status < 400:
+            return way, is_refused
+        await way.close()
+        raise AccessError(
+            f"MLflow in {self._client.target.namespace} refused access with HTTP status {status}.",
+            hint="Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to yours.",
+            details={"target": self._client.target.name, "status": status},
+        )
+
+    def _authorization(self) -> str:
+        user, password = usual_variables(self._environ)
+        if user:
+            return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+        token = self._environ.get("MLFLOW_TRACKING_TOKEN", "")
+        return f"Bearer {token}" if token else ""
+
+
+async def _ask(way: TrackingWay) -> tuple[int, str]:
+    async with way.opened("GET", _PROBE, headers={"Accept-Encoding": "identity"}) as response:
+        return response.status, (await response.text(errors="replace"))[:500]
