@@ -1,0 +1,351 @@
+"""Install what a job needs and its image lacks, before anything of the job runs.
+
+The supervisor does this, which needs nothing but Python: even the verdict of a job is written with
+packages that an image may lack. What is there stays as it is, and Ray and what it requires are
+never changed. Python 3.10 and later, standard library only.
+
+==================  =============================================================================
+RAYSPACE_PACKAGES   the plan of the submission: JSON, or the path of a file with it; without it
+                    nothing is looked at and nothing is installed
+==================  =============================================================================
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rayspace.model.packages import RUNNER_REQUIREMENTS, PackagePlan, PackagesMode
+from rayspace.runner.install_failure import InstallError
+from rayspace.runner.installer import Installer
+from rayspace.runner.presence import (
+    fits,
+    installed_versions,
+    lacking,
+    name_of,
+    needed_of,
+    protected_versions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from rayspace.runner.presence import Lack
+
+PLAN = "RAYSPACE_PACKAGES"
+#: The Pythons that this program is tested with.
+_OLDEST, _NEWEST = (3, 10), (3, 13)
+#: How often a long installation says that it goes on. [s]
+_TELL_S = 15.0
+#: As many packages as a line bears. [1]
+_N_TOLD = 12
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What was installed for a job.
+
+    Parameters
+    ----------
+    directory
+        Where it is; empty when nothing had to be installed.
+    installed
+        Exact requirements, dependencies included.
+    for_workers
+        Those that the notebook's own code needs, so that Ray's workers do as well.
+    failure
+        Why the job can't run, in one sentence; empty when it can.
+    can_report
+        Whether the runner has what it needs to write a verdict.
+    """
+
+    directory: str = ""
+    installed: tuple[str, ...] = ()
+    for_workers: tuple[str, ...] = ()
+    failure: str = ""
+    can_report: bool = True
+
+
+def take_plan(environment: Mapping[str, str]) -> PackagePlan | None:
+    """Read the plan that the environment names; None where it names none.
+
+    Raises
+    ------
+    ValueError
+        If it is no plan, or its file can't be read.
+    """
+    text = environment.get(PLAN, "").strip()
+    if not text:
+        return None
+    if not text.startswith("{"):
+        try:
+            text = Path(text).read_text("utf-8")
+        except OSError as exc:
+            message = f"{text} can't be read: {exc.strerror}"
+            raise ValueError(message) from exc
+    return PackagePlan.from_wire(json.loads(text))
+
+
+class Installing:
+    """Installs what one job lacks.
+
+    Parameters
+    ----------
+    plan
+        What the job needs.
+    directory
+        Where to install; made if need be.
+    environment
+        Variables of the job: those of pip and uv say where packages come from.
+    tell
+        Takes lines for the job's log.
+    is_stopped
+        Says whether the job was stopped meanwhile.
+    """
+
+    def __init__(
+        self,
+        plan: PackagePlan,
+        directory: Path,
+        environment: Mapping[str, str],
+        tell: Callable[[str], None],
+        is_stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._plan = plan
+        self._directory = directory
+        self._environment = environment
+        self._tell = tell
+        self._is_stopped = is_stopped
+        self._told_s = 0.0
+
+    def run(self) -> Installation:
+        """Install what is missing; costs a few milliseconds when nothing is."""
+        versions = installed_versions()
+        own = lacking(RUNNER_REQUIREMENTS, versions, exact=True)
+        theirs = self._lacking(versions)
+        too_old = _too_old()
+        if too_old:
+            return Installation(failure=too_old, can_report=not own)
+        if sys.version_info[:2] > _NEWEST:
+            self._tell(
+                f"rayspace: Python {_python()} is newer than {_dotted(_NEWEST)}, the newest that"
+                " this version was tested with."
+            )
+        if not own and not theirs:
+            return Installation()
+        if self._plan.mode is PackagesMode.IMAGE:
+            return self._refuse(own, theirs)
+        protected = protected_versions()
+        theirs = self._without_protected(theirs, protected)
+        if not own and not theirs:
+            return Installation()
+        self._tell_difference(own, theirs)
+        return self._install(own, theirs, protected)
+
+    def _lacking(self, versions: Mapping[str, str]) -> list[Lack]:
+        kernel = self._plan.kernel_python
+        if kernel and os.path.realpath(kernel) != os.path.realpath(sys.executable):
+            self._tell(
+                f"rayspace: the notebook runs with {kernel}, whose packages stay as they are."
+            )
+            return []
+        is_sync = self._plan.mode is PackagesMode.SYNC
+        wanted = [item for item in self._plan.requirements if is_sync or not item.is_optional]
+        return lacking(wanted, versions, exact=is_sync)
+
+    def _refuse(self, own: Sequence[Lack], theirs: Sequence[Lack]) -> Installation:
+        texts = [f"{_asked(item)} ({item.requirement.source})" for item in [*theirs, *own]]
+        sentence = (
+            f"The image lacks {', '.join(texts)}, and --packages image installs nothing;"
+            " build them into the image, or ship the notebook with --packages auto."
+        )
+        return Installation(failure=sentence, can_report=not own)
+
+    def _without_protected(
+        self, theirs: Sequence[Lack], protected: Mapping[str, str]
+    ) -> list[Lack]:
+        kept = [item for item in theirs if name_of(item.requirement.text) in protected]
+        for item in kept:
+            self._tell(
+                f"rayspace: {name_of(item.requirement.text)} {item.version} of the image stays,"
+                f" since Ray needs it; asked was {item.requirement.text}."
+            )
+        return [item for item in theirs if item not in kept]
+
+    def _tell_difference(self, own: Sequence[Lack], theirs: Sequence[Lack]) -> None:
+        for label, items in (("the runner", own), ("the notebook", theirs)):
+            lacks = [item.requirement.text for item in items if not item.version]
+            others = [
+                f"{item.version} for {item.requirement.text}" for item in items if item.version
+            ]
+            if lacks:
+                self._tell(f"rayspace: the image lacks, for {label}: {_listed(lacks)}.")
+            if others:
+                self._tell(f"rayspace: the image has, for {label}: {_listed(others)}.")
+
+    def _install(
+        self, own: Sequence[Lack], theirs: Sequence[Lack], protected: Mapping[str, str]
+    ) -> Installation:
+        begun_s = time.monotonic()
+        try:
+            installer = Installer(
+                self._environment, self._plan.timeout_s, self._is_stopped, self._tick
+            )
+            exact = self._put(installer, own, theirs, protected)
+        except InstallError as exc:
+            return self._failed(exc, own, protected, alone=not theirs)
+        names = [name_of(item.requirement.text) for item in theirs]
+        installed = Installation(
+            str(self._directory),
+            tuple(exact),
+            tuple(needed_of(str(self._directory), names)) if names else (),
+        )
+        seconds = time.monotonic() - begun_s
+        plural = "" if len(exact) == 1 else "s"
+        self._tell(
+            f"rayspace: installed {_listed(exact)} with {installer.name}: {len(exact)}"
+            f" package{plural}, {seconds:.1f} s."
+        )
+        self._warn_of_wrong_guesses(theirs)
+        return installed
+
+    def _put(
+        self,
+        installer: Installer,
+        own: Sequence[Lack],
+        theirs: Sequence[Lack],
+        protected: Mapping[str, str],
+    ) -> list[str]:
+        texts = _merged(own, theirs)
+        limits = _limits(self._plan.constraints, texts, protected)
+        self._tell(f"rayspace: installing {_listed(texts)}")
+        try:
+            exact = installer.resolve(texts, limits)
+        except InstallError as exc:
+            loose = _merged(own, theirs, loosely=True)
+            if not exc.is_unmet or self._plan.mode is not PackagesMode.AUTO or loose == texts:
+                raise
+            self._tell(f"rayspace: {exc.sentence}")
+            self._tell("rayspace: those versions can't be had here; trying any versions.")
+            exact = installer.resolve(loose, limits)
+        if exact:
+            installer.install(exact, str(self._directory))
+        importlib.invalidate_caches()
+        return exact
+
+    def _failed(
+        self,
+        error: InstallError,
+        own: Sequence[Lack],
+        protected: Mapping[str, str],
+        *,
+        alone: bool,
+    ) -> Installation:
+        """Give the runner at least what it needs to put the failure on record."""
+        self._tell_output(error)
+        if not own:
+            return Installation(failure=error.sentence)
+        if alone or self._is_stopped():
+            return Installation(failure=error.sentence, can_report=False)
+        try:
+            installer = Installer(
+                self._environment, self._plan.timeout_s, self._is_stopped, self._tick
+            )
+            exact = self._put(installer, own, [], protected)
+        except InstallError as exc:
+            self._tell_output(exc)
+            return Installation(failure=exc.sentence, can_report=False)
+        return Installation(str(self._directory), tuple(exact), failure=error.sentence)
+
+    def _tell_output(self, error: InstallError) -> None:
+        if error.output:
+            self._tell(error.output)
+        self._tell(f"rayspace: {error.sentence}")
+
+    def _tick(self, elapsed_s: float) -> None:
+        now_s = time.monotonic()
+        self._told_s = self._told_s or now_s - elapsed_s
+        if now_s - self._told_s >= _TELL_S:
+            self._told_s = now_s
+            self._tell(f"rayspace: still installing packages, {elapsed_s:.0f} s")
+
+    def _warn_of_wrong_guesses(self, theirs: Sequence[Lack]) -> None:
+        paths = [str(self._directory), *sys.path]
+        sys.path.insert(0, str(self._directory))
+        try:
+            missing = lacking(
+                [item.requirement for item in theirs], installed_versions(paths), exact=False
+            )
+        finally:
+            sys.path.pop(0)
+        for item in missing:
+            asked = item.requirement
+            self._tell(
+                f"rayspace: {asked.text} was installed and has no module {asked.module}, which"
+                f" {asked.source} imports; name the package in requirements.txt and ship with"
+                " --packages sync."
+            )
+
+
+def _too_old() -> str:
+    if sys.version_info[:2] >= _OLDEST:
+        return ""
+    return (
+        f"The image has Python {_python()}, and a job needs {_dotted(_OLDEST)} or newer;"
+        " choose another image."
+    )
+
+
+def _python() -> str:
+    return _dotted(sys.version_info[:2])
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _asked(item: Lack) -> str:
+    text = item.requirement.text
+    return f"{text} (it has {item.version})" if item.version else text
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - _N_TOLD} more" if len(texts) > _N_TOLD else ""
+    return ", ".join(texts[:_N_TOLD]) + more
+
+
+def _merged(own: Sequence[Lack], theirs: Sequence[Lack], *, loosely: bool = False) -> list[str]:
+    """Return one requirement for each package; the runner's minimum counts more than a pin."""
+    chosen: dict[str, str] = {}
+    for item in theirs:
+        text = item.requirement.text
+        chosen[name_of(text)] = name_of(text) if loosely and "@" not in text else text
+    for item in own:
+        name, text = name_of(item.requirement.text), item.requirement.text
+        pinned = chosen.get(name, "").partition("==")[2]
+        if not pinned or not fits(pinned, text):
+            chosen[name] = text
+    return sorted(chosen.values(), key=str.lower)
+
+
+def _limits(
+    constraints: Sequence[str], texts: Sequence[str], protected: Mapping[str, str]
+) -> list[str]:
+    """Hold Ray and what it requires; and what is asked of dependencies, where nobody asked more."""
+    asked = {name_of(text) for text in texts}
+    limits = [f"{name}=={version}" for name, version in sorted(protected.items())]
+    there = installed_versions()
+    return limits + [
+        text
+        for text in constraints
+        if name_of(text) not in protected
+        and name_of(text) not in asked
+        # What the image has is taken as it is.
+        and name_of(text) not in there
+    ]
