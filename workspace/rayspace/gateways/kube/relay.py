@@ -15,7 +15,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from rayspace.errors import GatewayError, RayspaceError, RefusedError
-from rayspace.gateways.kube.relay_guard import RelayGuard, is_of_this_machine, is_same_origin
+from rayspace.gateways.kube.relay_guard import (
+    RelayGuard,
+    is_of_this_machine,
+    is_same_origin,
+    stays_below,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -80,9 +85,11 @@ class TrackingRelay:
         if self._runner is not None:
             return
         # Nothing is written about who asks for what: it would hold the keys of browsers.
-        runner = web.AppRunner(self._application(), access_log=None, handler_cancellation=True)
+        runner = web.AppRunner(
+            self._application(), access_log=None, handler_cancellation=True, shutdown_timeout=1.0
+        )
         await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=1.0).start()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
         self._runner, self._port = runner, int(runner.addresses[0][1])
 
     async def close(self) -> None:
@@ -115,6 +122,8 @@ class TrackingRelay:
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if not is_of_this_machine(request.host, self._port) or not self._may(request):
             return _page(403, "This relay serves the person who started it.")
+        if not stays_below(request.raw_path):
+            return _page(400, "This path leads nowhere in MLflow.")
         try:
             return await self._pass_on(request)
         except RefusedError as exc:

@@ -11,7 +11,7 @@ import binascii
 import hmac
 import secrets
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,6 +80,17 @@ def is_same_origin(headers: Mapping[str, str]) -> bool:
     site = headers.get("Sec-Fetch-Site", "none")
     is_own = not origin or urlsplit(origin).netloc == headers.get("Host", "")
     return is_own and site in {"none", "same-origin"}
+
+
+def stays_below(path: str) -> bool:
+    """Whether a path leads nowhere but down, whatever it is put behind.
+
+    What stands before it is a path of the API server, where this person may do more than in MLflow.
+    """
+    plain = path.partition("?")[0]
+    while (unquoted := unquote(plain)) != plain:
+        plain = unquoted
+    return plain.startswith("/") and {".", ".."}.isdisjoint(plain.replace("\\", "/").split("/"))
 
 
 def _is_same(shown: str, expected: str) -> bool:

@@ -100,7 +100,8 @@ class KubeTracking:
         target = self._client.target
         pod_uri = f"http://{NAME}.{target.namespace}.svc:{PORT}"
         await self._require_service()
-        secret = self._own.secret or self._common.secret
+        # That of all is for the server of all, where they name one.
+        secret = self._own.secret or ("" if self._common.uri else self._common.secret)
         if not target.context:
             # This program is a pod itself.
             return TrackingServer(pod_uri, pod_uri, secret, "service")
