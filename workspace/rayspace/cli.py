@@ -103,6 +103,16 @@ def _perform(noun: str, args: argparse.Namespace) -> int:
         from rayspace.demo import demo
 
         return demo(args.directory, as_json=args.json)
+    if args.verb == "mlflow":
+        from rayspace.mlflow_pages import open_pages
+
+        return open_pages(args)
+    if args.verb == "doctor" and getattr(args, "fix", False):
+        from rayspace.mending import mend
+
+        mended = mend(args)
+        show_result(mended, as_json=args.json)
+        return exit_code_of(args, mended)
     from rich.console import Console
 
     from rayspace import verbs

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.completer import SimpleCompletion, context_matcher
 from IPython.core.magic import Magics, line_magic, magics_class, no_var_expand
 
-from rayspace import displays, grammar
+from rayspace import displays, grammar, tracking_env
 from rayspace.completion import complete
 from rayspace.errors import RayspaceError, UsageError
 from rayspace.line_results import Fate, fate_of_result
@@ -125,6 +125,8 @@ class RayMagics(Magics):
                 result = run(verbs.perform(table, app, args, report))
             if magic == "ray_cluster" and args.verb in {"up", "use", "adopt"}:
                 _activate(result, report)
+            if magic == "ray_cluster":
+                tracking_env.follow(app, args.verb, result, report)
         if isinstance(result, verbs.Lines):
             for piece in iterate(result.pieces):
                 sys.stdout.write(piece + ("\n" if result.by_line else ""))

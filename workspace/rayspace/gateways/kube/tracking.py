@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 #: Secret with what pods need where MLflow asks for a name, unless settings name another.
 CLIENT_SECRET = "rayspace-mlflow-client"  # noqa: S105  the name of an object
 #: Answers in every version, and asks for the name and a right Host where any does.
-_PROBE = "/api/2.0/mlflow/experiments/search?max_results=1"
+PROBE = "/api/2.0/mlflow/experiments/search?max_results=1"
 _WRONG_HOST = "Invalid Host header"
 #: Settings that say nothing.
 NO_WISH = TrackingWish()
@@ -119,15 +119,14 @@ class KubeTracking:
         try:
             await self._client.get(path, operation=f"look for the service {NAME}")
         except NotFoundError as exc:
-            raise self._missing(f"There is no MLflow in {namespace}") from exc
-
-    def _missing(self, fact: str) -> TrackingMissingError:
-        target = self._client.target
-        return TrackingMissingError(
-            f"{fact}, and the settings name no tracking server that pods there reach.",
-            hint=f"See: rayspace doctor --on {target.name} --fix",
-            details={"target": target.name, "namespace": target.namespace},
-        )
+            target = self._client.target
+            raise TrackingMissingError(
+                f"There is no MLflow in {namespace}, and the settings name no tracking server that"
+                " pods there reach.",
+                hint=f"Bring one with: rayspace doctor --on {target.name} --fix\n"
+                "or name one with the setting tracking_uri.",
+                details={"target": target.name, "namespace": namespace},
+            ) from exc
 
     async def _find_way(self) -> tuple[TrackingWay, bool]:
         """Return the way that works, and whether MLflow asks for a name and a password."""
@@ -153,15 +152,24 @@ class KubeTracking:
             status, _ = await _ask(way)
         except (GatewayUnavailableError, NotFoundError) as exc:
             await way.close()
-            namespace = self._client.target.namespace
-            raise self._missing(f"MLflow in {namespace} is not ready") from exc
+            raise self._unready() from exc
         if status < 400:
             return way, is_refused
         await way.close()
+        if status not in {401, 403}:
+            raise self._unready(f": it answers with HTTP status {status}")
         raise AccessError(
             f"MLflow in {self._client.target.namespace} refused access with HTTP status {status}.",
             hint="Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to yours.",
             details={"target": self._client.target.name, "status": status},
+        )
+
+    def _unready(self, more: str = "") -> TrackingMissingError:
+        target = self._client.target
+        return TrackingMissingError(
+            f"MLflow in {target.namespace} is not ready{more}.",
+            hint=f"See why with: rayspace doctor --on {target.name}",
+            details={"target": target.name, "namespace": target.namespace, "is_unready": True},
         )
 
     def _authorization(self) -> str:
@@ -173,5 +181,5 @@ class KubeTracking:
 
 
 async def _ask(way: TrackingWay) -> tuple[int, str]:
-    async with way.opened("GET", _PROBE, headers={"Accept-Encoding": "identity"}) as response:
+    async with way.opened("GET", PROBE, headers={"Accept-Encoding": "identity"}) as response:
         return response.status, (await response.text(errors="replace"))[:500]

@@ -1,0 +1,58 @@
+"""Why MLflow in a namespace is not ready."""
+
+from __future__ import annotations
+
+import pytest
+
+from rayspace.core.mlflow_start import StartState, start_state
+
+
+def pod(name="m", *, conditions=(), status=(), phase="Pending", made="1", deleted=False):
+    """Make a pod."""
+    metadata = {"name": name, "creationTimestamp": made}
+    if deleted:
+        metadata["deletionTimestamp"] = "2"
+    found = [{"type": kind, "status": value, "message": text} for kind, value, text in conditions]
+    return {
+        "metadata": metadata,
+        "status": {"phase": phase, "conditions": found, "containerStatuses": list(status)},
+    }
+
+
+def waiting(reason, message="", ended=None):
+    """Make a container that waits."""
+    last = {"terminated": ended} if ended else {}
+    return {"state": {"waiting": {"reason": reason, "message": message}}, "lastState": last}
+
+
+_READY = ("Ready", "True", "")
+_ENDED = {"reason": "Error", "exitCode": 3}
+_NONE = StartState(is_ready=False, text="its pod is not there yet")
+_REFUSED = {"status": {"conditions": [{"type": "ReplicaFailure", "message": "quota"}]}}
+
+
+@pytest.mark.parametrize(
+    ("deployment", "pods", "expected"),
+    [
+        (None, [], _NONE),
+        (_REFUSED, [], StartState(False, "no pod could be made: quota", True)),
+        (None, [pod(conditions=[_READY])], StartState(is_ready=True)),
+        # One that goes serves nobody.
+        (None, [pod(conditions=[_READY], deleted=True)], _NONE),
+        (None, [pod(conditions=[("PodScheduled", "False", "no volume")])],
+         StartState(False, "m has no node: no volume", True)),
+        (None, [pod(status=[waiting("ImagePullBackOff", "no such image")])],
+         StartState(False, "m: ImagePullBackOff (no such image)", True)),
+        (None, [pod(status=[waiting("CrashLoopBackOff", "x", _ENDED)])],
+         StartState(False, "m: CrashLoopBackOff (Error, exit code 3)", True)),
+        (None, [pod(status=[waiting("ContainerCreating")])],
+         StartState(False, "m is being started")),
+        (None, [pod(phase="Running", status=[{"state": {"running": {}}}])],
+         StartState(False, "m runs, and is not ready yet")),
+        # Of two the newer counts.
+        (None, [pod("b", made="2"), pod("a", made="1")], StartState(False, "b is being started")),
+    ],
+)  # fmt: skip
+def test_the_reason_is_told(deployment, pods, expected):
+    """And whether it seldom passes by itself."""
+    assert start_state(deployment, pods) == expected

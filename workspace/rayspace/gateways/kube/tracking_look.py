@@ -1,0 +1,178 @@
+"""Look at the tracking server of a target: whether it serves this person, and can serve pods."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from rayspace.core.mlflow_start import start_state
+from rayspace.core.tracking import usual_variables
+from rayspace.core.tracking_checks import TrackingFacts
+from rayspace.errors import (
+    AccessError,
+    GatewayUnavailableError,
+    NotFoundError,
+    RayspaceError,
+    RefusedError,
+    TrackingMissingError,
+)
+from rayspace.gateways.kube.client import object_path
+from rayspace.gateways.kube.tracking import CLIENT_SECRET, PROBE
+from rayspace.gateways.kube.tracking_way import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import aiohttp
+
+    from rayspace.core.mlflow_start import StartState
+    from rayspace.gateways.kube.client import KubeClient
+    from rayspace.gateways.kube.tracking import KubeTracking
+    from rayspace.model.tracking import TrackingServer
+
+#: A server that is there answers in milliseconds, one far away in seconds. [s]
+_PATIENCE_S = 10.0
+_LOGIN = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to yours."
+#: Variables that name the certificates which MLflow's client trusts, the first that is set counts.
+_CERTIFICATES = ("MLFLOW_TRACKING_SERVER_CERT_PATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
+
+async def look_at_tracking(
+    client: KubeClient, tracking: KubeTracking, environ: Mapping[str, str]
+) -> TrackingFacts:
+    """Look at everything that jobs need to keep their runs.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    tracking
+        Finds the server.
+    environ
+        The environment: who this person is to MLflow.
+
+    Returns
+    -------
+    TrackingFacts
+        What was found.
+    """
+    try:
+        server = await tracking.find()
+    except TrackingMissingError as exc:
+        if not exc.details.get("is_unready"):
+            return TrackingFacts("missing", exc.message, exc.hint)
+        state = await mlflow_start(client)
+        text = f"MLflow is not ready: {state.text}" if state.text else exc.message
+        return TrackingFacts("unready", text, _how_to_see(client))
+    except AccessError as exc:
+        # Of MLflow, or of the API server.
+        is_mlflows = "answer" not in exc.details
+        return TrackingFacts("refused" if is_mlflows else "unknown", exc.message, exc.hint)
+    except RayspaceError as exc:
+        return TrackingFacts("away", exc.message, exc.hint)
+    if server.source == "settings":
+        found = await _ask_configured(server, environ)
+    else:
+        asks = server.secret == CLIENT_SECRET
+        found = TrackingFacts("ok", uri=server.uri, pod_uri=server.pod_uri, asks_for_name=asks)
+    return await _with_secret(client, replace(found, secret=server.secret))
+
+
+async def mlflow_start(client: KubeClient) -> StartState:
+    """Say how far MLflow's start in the namespace is."""
+    namespace = client.target.namespace
+    selector = {"labelSelector": f"app.kubernetes.io/name={NAME}"}
+    pods = await client.get(
+        object_path("v1", namespace, "pods"), operation="find MLflow's pod", query=selector
+    )
+    return start_state(await deployment(client), pods.get("items") or [])
+
+
+async def deployment(client: KubeClient) -> Mapping[str, object] | None:
+    """Return MLflow's Deployment; None if there is none, or it may not be read."""
+    path = object_path("apps/v1", client.target.namespace, "deployments", NAME)
+    try:
+        found: Mapping[str, object] = await client.get(path, operation="look at MLflow")
+    except (NotFoundError, RefusedError):
+        return None
+    return found
+
+
+def _how_to_see(client: KubeClient) -> str:
+    selector = f"-l app.kubernetes.io/name={NAME}"
+    return f"See more: kubectl -n {client.target.namespace} describe pods,pvc {selector}"
+
+
+async def _with_secret(client: KubeClient, facts: TrackingFacts) -> TrackingFacts:
+    if not facts.secret:
+        return facts
+    path = object_path("v1", client.target.namespace, "secrets", facts.secret)
+    try:
+        found = await client.get(path, operation="look for the Secret of MLflow")
+    except NotFoundError:
+        return facts
+    except RefusedError:
+        return replace(facts, may_read_secret=False)
+    return replace(facts, secret_keys=tuple(sorted(found.get("data") or {})))
+
+
+async def _ask_configured(server: TrackingServer, environ: Mapping[str, str]) -> TrackingFacts:
+    facts = TrackingFacts("ok", uri=server.uri, pod_uri=server.pod_uri)
+    try:
+        status = await _status(server.uri, None, environ)
+        if status in {401, 403}:
+            facts = replace(facts, asks_for_name=True)
+            status = await _status(server.uri, _login(server, environ), environ)
+    except RayspaceError as exc:
+        return replace(facts, state="away", text=exc.message, hint=exc.hint)
+    if status in {401, 403}:
+        text = f"MLflow at {server.uri} refused access with HTTP status {status}"
+        return replace(facts, state="refused", text=text, hint=_LOGIN)
+    if status >= 400:
+        text = f"What is at {server.uri} answers with HTTP status {status}, as no MLflow does"
+        hint = "Check the setting tracking_uri, and what stands before the server."
+        return replace(facts, state="away", text=text, hint=hint)
+    return facts
+
+
+def _login(server: TrackingServer, environ: Mapping[str, str]) -> str:
+    import aiohttp
+
+    user, _, password = server.userinfo.partition(":")
+    pair = (unquote(user), unquote(password)) if user else usual_variables(environ)
+    if pair[0]:
+        return aiohttp.BasicAuth(*pair).encode()
+    token = environ.get("MLFLOW_TRACKING_TOKEN", "")
+    return f"Bearer {token}" if token else ""
+
+
+async def _status(uri: str, login: str | None, environ: Mapping[str, str]) -> int:
+    import aiohttp
+
+    headers = {"Authorization": login} if login else {}
+    timeout = aiohttp.ClientTimeout(total=_PATIENCE_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+            session.get(
+                uri.rstrip("/") + PROBE, headers=headers, allow_redirects=False, ssl=_tls(environ)
+            ) as response,
+        ):
+            return response.status
+    except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as exc:
+        words = str(exc) or f"no answer within {_PATIENCE_S:g} s"
+        raise GatewayUnavailableError(
+            f"MLflow at {uri} can't be reached: {words}",
+            system="MLflow",
+            operation="answer",
+            hint="Check the setting tracking_uri, and whether this machine reaches it.",
+        ) from exc
+
+
+def _tls(environ: Mapping[str, str]) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
+    if environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in {"true", "1"}:
+        return False
+    named = next((environ[name] for name in _CERTIFICATES if environ.get(name)), "")
+    return ssl.create_default_context(cafile=named) if named else True
