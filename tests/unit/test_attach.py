@@ -17,6 +17,8 @@ from rayspace.loop import run
 from rayspace.model.cluster import ClusterSpec
 from rayspace.model.progress import silent
 
+#: Clusters of this machine are reached without it.
+APP = None
 NAMES = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
@@ -153,7 +155,7 @@ def test_a_client_that_fails_is_tried_again_and_it_is_said(ray, state) -> None:
     """One failure in ten is Ray's own; the second attempt is told and works."""
     ray.failures = 2
     said = []
-    attach.connect(state, said.append)
+    attach.connect(APP, state, said.append)
     assert ray.calls == ["ray://lab:10001"] * 3
     assert [s.text for s in said if "attempt" in s.text] == [
         "Ray Client failed to connect; attempt 2 of 4",
@@ -161,7 +163,7 @@ def test_a_client_that_fails_is_tried_again_and_it_is_said(ray, state) -> None:
     ]
     assert attach.is_attached_to(state)
     assert variables() == joins(state) | {"RAY_ADDRESS": "ray://lab:10001"}
-    attach.connect(state, said.append)
+    attach.connect(APP, state, said.append)
     assert said[-1].text == "Attached to lab already"
     attach.disconnect(said.append)
     assert not attach.is_attached_to(state)
@@ -181,7 +183,7 @@ def test_a_client_that_does_not_connect_leaves_things_as_they_were(ray, state, e
 
     ray.init = fail
     with pytest.raises((GatewayError, KeyboardInterrupt)):
-        attach.connect(state, silent)
+        attach.connect(APP, state, silent)
     assert variables() == joins(chosen)
 
 
@@ -189,7 +191,7 @@ def test_a_client_that_never_connects_is_one_error(ray, state) -> None:
     """After four attempts the sentence of Ray is told, with another way."""
     ray.failures = 9
     with pytest.raises(GatewayError, match="Initialization failure") as caught:
-        attach.connect(state, silent)
+        attach.connect(APP, state, silent)
     assert len(ray.calls) == 4
     assert "ray.init()" in caught.value.hint
 
@@ -201,7 +203,7 @@ def test_a_session_that_is_connected_elsewhere_is_left_alone(ray, state, monkeyp
     monkeypatch.setenv("RAY_AUTH_TOKEN_PATH", "/mine/token")
     earlier = variables()
     with pytest.raises(PhaseError, match=r"connected to 10\.0\.0\.9:6379") as caught:
-        attach.connect(state, silent)
+        attach.connect(APP, state, silent)
     assert "%ray_cluster disconnect" in caught.value.hint
     assert (ray.calls, ray.readings, variables()) == ([], [], earlier)
 

@@ -8,6 +8,7 @@ import pydoc
 import pytest
 
 import rayspace
+from rayspace.core.job_wishes import SubmitOptions
 from rayspace.services.clusters import ClusterService
 from rayspace.services.jobs import JobService
 
@@ -22,8 +23,13 @@ CALLS = [
 @pytest.mark.parametrize(("face", "service", "name"), CALLS)
 def test_a_call_has_the_signature_of_its_service_without_the_service(face, service, name) -> None:
     """What a person sees is what they can write."""
-    _, *expected = inspect.signature(getattr(service, name)).parameters.values()
-    assert list(inspect.signature(getattr(face, name)).parameters.values()) == expected
+    _, *theirs = inspect.signature(getattr(service, name)).parameters.values()
+    expected = [p for p in theirs if p.kind is not p.VAR_KEYWORD]
+    shown = list(inspect.signature(getattr(face, name)).parameters.values())
+    assert shown[: len(expected)] == expected
+    # What a service takes as further options is shown to people one by one.
+    options = list(SubmitOptions.__annotations__) if len(theirs) > len(expected) else []
+    assert [p.name for p in shown[len(expected) :]] == options
 
 
 def test_help_shows_what_can_be_written() -> None:

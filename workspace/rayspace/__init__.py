@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 #: Where each public name comes from; loaded when it is first used, so that importing costs little.
 _HOMES = {
     "Check": "rayspace.model.check",
+    "ClientBuilder": "rayspace.client_builder",
     "ClusterPhase": "rayspace.model.cluster",
     "ClusterState": "rayspace.model.cluster",
     "JobPhase": "rayspace.model.job",
@@ -76,7 +77,9 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    # The builder is for Ray, which looks here for what joins an address like rayspace://lab; it
+    # is no public name, since importing all of those must not need Ray.
+    return sorted([*__all__, "ClientBuilder"])
 
 
 def load_ipython_extension(ipython: InteractiveShell) -> None:

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import functools
-import getpass
-import importlib.metadata
-import importlib.util
 import json
 import os
-import platform
-import secrets
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +18,7 @@ from rayspace.config import (
     project_dir,
     settings_fingerprint,
 )
+from rayspace.core.access import with_access_of
 from rayspace.core.tracking import parse_tracking
 from rayspace.errors import SettingsError, TargetNotFoundError
 from rayspace.gateways.attached import AttachedClusterGateway
@@ -42,23 +38,26 @@ from rayspace.gateways.system_clock import SystemClock
 from rayspace.loop import run
 from rayspace.model.place import Place
 from rayspace.model.submission import JobDefaults
-from rayspace.model.target import LOCAL, Target
+from rayspace.model.target import AUTO, LOCAL, Target
 from rayspace.model.tracking import TrackingServer, TrackingWish
 from rayspace.names import safe_name
+from rayspace.persons_environment import PersonsEnvironment
 from rayspace.services.clusters import ClusterService
 from rayspace.services.ending import JobEnder
 from rayspace.services.jobs import JobService
+from rayspace.services.ledgers import Ledger, Ledgers
+from rayspace.services.live import LiveSide
+from rayspace.services.starters import Starters
 from rayspace.services.submission import Submission
+from rayspace.this_machine import new_suffix, user_name, versions_here
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rayspace.gateways.contracts import ClusterGateway, RunGateway
-    from rayspace.gateways.head_doors import HeadDoor
+    from rayspace.gateways.kube.client_tunnel import ClientTunnel
+    from rayspace.model.cluster import HeadAddress
 
-#: Letters of a job's random end: none that are mistaken for each other, no vowels.
-_SUFFIX_LETTERS = "bcdfghjkmnpqrstvwxz23456789"
-_SUFFIX_LENGTH = 5
 #: Variables by which MLflow's clients and artifact stores prove who they are.
 _CREDENTIAL_PREFIXES = ("MLFLOW_TRACKING_", "AWS_", "AZURE_", "GOOGLE_", "MLFLOW_S3_")
 _NOT_CREDENTIALS = {"MLFLOW_TRACKING_URI"}
@@ -79,7 +78,7 @@ class App:
         self.project = project
         self.environ = environ
         self.clock = SystemClock()
-        self.doors: dict[str, HeadDoor] = {}
+        self.doors: dict[str, KubeHeadDoor] = {}
         self.head = HttpHeadGateway(RoutedDoor(self.doors))
         self._clients: dict[Target, KubeClient] = {}
         self._trackings: dict[str, KubeTracking] = {}
@@ -189,7 +188,7 @@ class App:
             gateways[LOCAL] = AttachedClusterGateway(self.environ, self.head)
         else:
             gateways[LOCAL] = LocalRayGateway(self.record_store, self.head, self.clock)
-            gateways |= {target.name: self._on_kubernetes(target) for target in self._kube_targets}
+            gateways |= self._kube_gateways
         return ClusterService(
             gateways,
             self.head,
@@ -197,9 +196,13 @@ class App:
             SelectionFile(self.state_dir / "selection.json"),
             self.clock,
             str(self.project),
-            JobEnder(self.head, self.runs, self.clock),
+            JobEnder(self.head, self._ledgers, self.clock),
             [target.name for target in self._kube_targets if target.source != "kubeconfig"],
         )
+
+    async def open_tunnel(self, head: HeadAddress) -> ClientTunnel:
+        """Open a way to a head on Kubernetes for the Ray of this process; the caller closes it."""
+        return await self.doors[head.target].tunnel(head, self.state_dir / "connections")
 
     def targets(self) -> list[Target]:
         """List where clusters can be, this machine first."""
@@ -232,7 +235,7 @@ class App:
             safe_name(f"{wanted}-{namespace}"), str(wanted), str(namespace), source="used"
         )
         self._used_targets.add(target)
-        for cached in ("_kube_targets", "clusters", "jobs"):
+        for cached in ("_kube_targets", "_kube_gateways", "clusters", "jobs"):
             self.__dict__.pop(cached, None)
         return target.name
 
@@ -254,7 +257,13 @@ class App:
     def _kube_targets(self) -> tuple[Target, ...]:
         """Targets on Kubernetes: of the settings, of this pod, used before, of the kubeconfig."""
         named = [
-            Target(name, entry["context"], entry.get("namespace") or "default")
+            Target(
+                name,
+                entry["context"],
+                entry.get("namespace") or "default",
+                access=entry.get("access", AUTO),
+                url=entry.get("url", ""),
+            )
             for name, entry in self.settings.targets.items()
         ]
         pod = pod_target()
@@ -264,41 +273,77 @@ class App:
             # Clusters of this machine work all the same; who names a target is told.
             contexts, self.kube_trouble = [], exc
         found: dict[str, Target] = {}
-        for target in (*named, *([pod] if pod else []), *self._used_targets.list(), *contexts):
+        # A namespace that was asked for by its target is reached as that one is.
+        used = [with_access_of(target, named) for target in self._used_targets.list()]
+        for target in (*named, *([pod] if pod else []), *used, *contexts):
             found.setdefault(target.name, target)
         return tuple(found.values())
 
-    def _on_kubernetes(self, target: Target) -> ClusterGateway:
+    def _on_kubernetes(self, target: Target) -> KubeRayGateway:
         client = self._client_of(target)
         self.doors[target.name] = KubeHeadDoor(client)
         return KubeRayGateway(client, self.clock, versions_here, self.state_dir)
 
     @functools.cached_property
+    def _kube_gateways(self) -> dict[str, KubeRayGateway]:
+        if self.is_inside_job:
+            return {}
+        return {target.name: self._on_kubernetes(target) for target in self._kube_targets}
+
+    @functools.cached_property
+    def _place(self) -> Place:
+        return Place(socket.gethostname(), user_name(), str(self.state_dir))
+
+    @functools.cached_property
+    def _ledgers(self) -> Ledgers:
+        return Ledgers(self.runs, self._place, self._open_ledger, self._targets_of_jobs)
+
+    async def _open_ledger(self, target: str) -> Ledger:
+        server = await self.tracking_of(target)
+        is_ours = server.uri == self.tracking_uri
+        runs = self.runs if is_ours else self.runs_of(target)
+        return Ledger(runs, server.pod_uri, server.secret)
+
+    def _targets_of_jobs(self) -> list[str]:
+        """Name the targets whose jobs are looked for: those in use, and not every context."""
+        if self.is_inside_job:
+            return []
+        used = {target.name for target in self._used_targets.list()}
+        known = [t.name for t in self._kube_targets if t.source != "kubeconfig" or t.name in used]
+        chosen = self.clusters.chosen_target()
+        return [*known, *([chosen] if chosen and chosen not in known else [])]
+
+    def _note_target(self, name: str) -> None:
+        """Ask a target for jobs from now on."""
+        if name != LOCAL and name not in self._targets_of_jobs():
+            self._used_targets.add(self._named(name))
+
+    @functools.cached_property
     def jobs(self) -> JobService:
-        """Jobs of all clusters."""
+        """Jobs of all targets."""
         from rayspace.gateways.kernels import Kernels
         from rayspace.gateways.runner_archive import runner_archive
         from rayspace.gateways.workfiles import Workfiles
 
-        place = Place(socket.gethostname(), _user(), str(self.state_dir))
-        submission = Submission(
+        gateways = {name: gateway.jobs for name, gateway in self._kube_gateways.items()}
+        starters = Starters(
             self.head,
-            Workfiles(),
-            Kernels(),
+            gateways,
             lambda: runner_archive(self.state_dir / "runner"),
             self._credentials,
-            self.clock,
-            _new_suffix,
-            place,
         )
+        submission = Submission(Workfiles(), Kernels(), self.clock, new_suffix, self._place)
         return JobService(
             self.clusters,
             self.head,
-            self.runs,
+            self._ledgers,
+            LiveSide(self.clusters, self.head, gateways, self._place),
+            starters,
             submission,
             self.clock,
-            place,
+            self._place,
             self._job_defaults(),
+            self._note_target,
         )
 
     def _job_defaults(self) -> JobDefaults:
@@ -334,25 +379,6 @@ class App:
         return write_private(self.state_dir / "credentials", f"{job}.json", json.dumps(values))
 
 
-def versions_here() -> tuple[str, str]:
-    """Return the versions of Ray (empty for none) and of Python here, without importing Ray."""
-    found = importlib.util.find_spec("ray") is not None
-    version = importlib.metadata.version("ray") if found else ""
-    return version, platform.python_version()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A user id without a name, as containers have.
-        return f"uid-{os.getuid()}"
-
-
-def _new_suffix() -> str:
-    return "".join(secrets.choice(_SUFFIX_LETTERS) for _ in range(_SUFFIX_LENGTH))
-
-
 _current: tuple[object, App] | None = None
 
 
@@ -360,7 +386,8 @@ def current_app() -> App:
     """Return the services for the project of the working directory, as it is set up now."""
     global _current
     project = project_dir(Path.cwd())
-    key = settings_fingerprint(project, os.environ)
+    environ = PersonsEnvironment(os.environ)
+    key = settings_fingerprint(project, environ)
     if _current is None or _current[0] != key:
-        _current = (key, App(project, os.environ))
+        _current = (key, App(project, environ))
     return _current[1]

@@ -1,32 +1,38 @@
 """Point this process's Ray at a cluster: plain ``ray.init()`` then joins it, or Ray Client does.
 
-Ray reads its address when it connects, but how it authenticates when it is imported; where Ray is
-imported already, what it read is read again. A connection goes on reading its token from there, so
-nothing is changed while there is one.
+A cluster of this machine is joined by its address. One on Kubernetes is joined by Ray Client, and
+the way to it is opened when somebody connects: until then ``RAY_ADDRESS`` holds an address of this
+package's own, by which Ray asks us to connect (`rayspace.client_builder`). So ``ray.init()`` never
+starts a Ray here in silence, and versions that do not fit are told before Ray would hang.
 """
 
 from __future__ import annotations
 
+import atexit
+import logging
 import os
-import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tenacity
 
 from rayspace.errors import GatewayError, MissingExtraError, PhaseError
+from rayspace.gateways import this_ray
+from rayspace.loop import run
 from rayspace.model.progress import Report, Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from rayspace.app import App
+    from rayspace.gateways.kube.client_tunnel import ClientTunnel
     from rayspace.model.cluster import ClusterState
+
+    #: Connects Ray to ``ray://host:port``.
+    Initialize = Callable[[str], Any]
 
 #: About one connection in ten fails on Ray's side and works when tried again (measured with 2.60).
 _ATTEMPTS = 4
-#: A token in RAY_AUTH_TOKEN would count more than the file that RAY_AUTH_TOKEN_PATH names.
-_NAMES = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
 @dataclass
@@ -37,15 +43,19 @@ class _Pointing:
     earlier: dict[str, str | None] | None = None
     #: What ``ray.init()`` is to join while Ray is not connected.
     chosen: ClusterState | None = None
-    #: Names of clusters by the addresses under which Ray knows them.
+    #: Names of clusters by the addresses under which they are known.
     names: dict[str, str] = field(default_factory=dict)
+    #: The way to a cluster on Kubernetes, and that cluster; None while there is none.
+    tunnel: ClientTunnel | None = None
+    tunnel_to: ClusterState | None = None
+    is_tidying: bool = False
 
 
 _pointing = _Pointing()
 
 
 def activate(cluster: ClusterState) -> str:
-    """Let ``ray.init()`` of this process join a cluster of this machine.
+    """Let ``ray.init()`` of this process join a cluster.
 
     Parameters
     ----------
@@ -58,13 +68,14 @@ def activate(cluster: ClusterState) -> str:
         The other cluster to which Ray is connected, and stays so until `disconnect`; empty when
         there is none.
     """
-    if not cluster.address.gcs_address:
-        # On Kubernetes: reached by Ray Client, once somebody connects.
+    if not _joined_by(cluster):
+        # It ended, or never was: there is nothing to point at.
         return ""
     _pointing.chosen = cluster
     if _live_address():
         return "" if is_attached_to(cluster) else attached_name()
-    _point_at(cluster, cluster.address.gcs_address)
+    _close_tunnel()
+    _point_at_chosen()
     return ""
 
 
@@ -80,6 +91,7 @@ def forget(cluster: ClusterState) -> None:
     if chosen is not None and _addresses(chosen) & _addresses(cluster):
         _pointing.chosen = None
     if os.environ.get("RAY_ADDRESS") in _addresses(cluster) and not _live_address():
+        _close_tunnel()
         _point_at_chosen()
 
 
@@ -95,12 +107,9 @@ def attached_name() -> str:
 
 
 def detach() -> None:
-    """Disconnect Ray in this process if it is connected.
-
-    A process that stays connected to a head that ends is ended by Ray a minute later.
-    """
-    if _live_address():
-        sys.modules["ray"].shutdown()
+    """Disconnect Ray in this process if it is connected, and close the way that it took."""
+    this_ray.let_go()
+    _close_tunnel()
 
 
 def disconnect(report: Report) -> None:
@@ -120,15 +129,15 @@ def disconnect(report: Report) -> None:
     report(Stage("connect", text, "done" if name else "note"))
 
 
-async def preflight(app: App, name: str | None) -> ClusterState:
-    """Check that Ray Client can attach to a cluster; parameters as for `connect`."""
-    from rayspace.app import versions_here
+async def preflight(app: App, name: str | None, *, target: str | None = None) -> ClusterState:
+    """Check that Ray Client can attach to a cluster; parameters as for `ClusterService.status`."""
+    from rayspace.this_machine import versions_here
 
     ray_version, python_version = versions_here()
     if not ray_version:
         raise MissingExtraError("ray")
     state = await app.clusters.preflight(
-        name, ray_version=ray_version, python_version=python_version
+        name, ray_version=ray_version, python_version=python_version, target=target
     )
     if not state.address.client_url:
         raise PhaseError(
@@ -138,7 +147,9 @@ async def preflight(app: App, name: str | None) -> ClusterState:
     return state
 
 
-def connect(state: ClusterState, report: Report) -> ClusterState:
+def connect(
+    app: App, state: ClusterState, report: Report, initialize: Initialize | None = None
+) -> ClusterState:
     """Attach this process by Ray Client.
 
     Blocks, and must run in the thread whose Ray it is. A connection that fails on Ray's side is
@@ -146,10 +157,14 @@ def connect(state: ClusterState, report: Report) -> ClusterState:
 
     Parameters
     ----------
+    app
+        Opens the way to a cluster on Kubernetes.
     state
         The cluster, after `preflight`.
     report
         Called with each stage.
+    initialize
+        Connects Ray to a URL; by default ``ray.init``.
 
     Returns
     -------
@@ -172,21 +187,51 @@ def connect(state: ClusterState, report: Report) -> ClusterState:
             hint="Disconnect it first: %ray_cluster disconnect",
         )
     report(Stage("connect", f"Connecting to {state.name} by Ray Client"))
-    before = _variables()
-    _point_at(state, state.address.client_url)
+    before = this_ray.variables()
     try:
-        _connect_client(state, report)
+        url = _open_way(app, state)
+        _connect_client(state, url, report, initialize or _init_ray)
     except BaseException:
         # Also when it was interrupted: what was chosen before counts again.
-        _set(before)
+        _close_tunnel()
+        this_ray.set_variables(before)
         raise
     report(Stage("connect", f"Attached to {state.name} by Ray Client", "done"))
     return state
 
 
-def _connect_client(state: ClusterState, report: Report) -> None:
+def _open_way(app: App, state: ClusterState) -> str:
+    """Point at a cluster, and return where its Ray Client server is reached."""
+    address = state.address
+    if not address.cluster:
+        _point_at(state, address.client_url, address.token_path)
+        return address.client_url
+    _close_tunnel()
+    if not _pointing.is_tidying:
+        # Registered after Ray's own, which is imported: it must still find its way to say goodbye.
+        import ray  # noqa: F401  imported for what it registers
+
+        atexit.register(detach)
+        _pointing.is_tidying = True
+    _pointing.tunnel, _pointing.tunnel_to = run(app.open_tunnel(address)), state
+    # The address stays our own: ``ray.init()`` again finds that it is connected.
+    _point_at(state, address.client_url, _pointing.tunnel.token_path)
+    return f"ray://{_pointing.tunnel.host}"
+
+
+def _close_tunnel() -> None:
+    tunnel, _pointing.tunnel, _pointing.tunnel_to = _pointing.tunnel, None, None
+    if tunnel is not None:
+        run(tunnel.close())
+
+
+def _init_ray(url: str) -> None:
     import ray
 
+    ray.init(url, logging_level=logging.WARNING)
+
+
+def _connect_client(state: ClusterState, url: str, report: Report, initialize: Initialize) -> None:
     def note(call: tenacity.RetryCallState) -> None:
         text = f"Ray Client failed to connect; attempt {call.attempt_number + 1} of {_ATTEMPTS}"
         report(Stage("connect", text))
@@ -198,64 +243,62 @@ def _connect_client(state: ClusterState, report: Report) -> None:
         reraise=True,
     )
     try:
-        retrying(ray.init, state.address.client_url, logging_level="WARNING")
+        retrying(initialize, url)
     except (ConnectionError, RuntimeError) as exc:
-        raise GatewayError(
-            f"Ray Client could not attach to {state.name!r}: {str(exc).splitlines()[0]}",
-            system="Ray",
-            operation="connect",
-            hint=f"Attach directly instead: ray.init(), or look at: rayspace cluster logs "
-            f"{state.name}",
-        ) from exc
+        raise _not_attached(state, exc) from exc
+
+
+def _not_attached(state: ClusterState, error: Exception) -> GatewayError:
+    failure = _pointing.tunnel.failure if _pointing.tunnel is not None else None
+    words = str(failure or error).splitlines()[0]
+    other = "Try again" if state.address.cluster else "Attach directly instead: ray.init()"
+    return GatewayError(
+        f"Ray Client could not attach to {state.name!r}: {words}",
+        system="Ray",
+        operation="connect",
+        hint=f"{other}, or look at: rayspace cluster logs {state.name}",
+    )
 
 
 def _live_address() -> str:
-    """Return where Ray in this process is connected to, empty for nowhere, without asking Ray."""
-    ray = sys.modules.get("ray")
-    if ray is None:
-        return ""
-    client = sys.modules.get("ray.util.client")
-    if client is not None and client.ray.is_connected():
-        # No public way: what Ray offers asks the server, which may be the one that is gone.
-        return f"ray://{client.ray.get_context().client_worker._conn_str}"  # noqa: SLF001
-    return str(ray.get_runtime_context().gcs_address) if ray.is_initialized() else ""
+    """Return where Ray is connected to, as clusters name it; empty for nowhere."""
+    live = this_ray.live_address()
+    tunnel, to = _pointing.tunnel, _pointing.tunnel_to
+    if tunnel is not None and to is not None and live == f"ray://{tunnel.host}":
+        return to.address.client_url
+    return live
+
+
+def _joined_by(cluster: ClusterState) -> str:
+    """Return the address by which ``ray.init()`` joins a cluster; empty for none."""
+    address = cluster.address
+    return address.client_url if address.cluster else address.gcs_address
 
 
 def _addresses(cluster: ClusterState) -> set[str]:
     return {cluster.address.gcs_address, cluster.address.client_url} - {""}
 
 
-def _point_at(cluster: ClusterState, address: str) -> None:
+def _point_at(cluster: ClusterState, address: str, token_path: str) -> None:
+    _note(cluster)
+    this_ray.set_variables(this_ray.variables_for(address, token_path))
+
+
+def _note(cluster: ClusterState) -> None:
     if _pointing.earlier is None:
-        _pointing.earlier = _variables()
+        _pointing.earlier = this_ray.variables()
     _pointing.names |= dict.fromkeys(_addresses(cluster), cluster.name)
-    path = cluster.address.token_path
-    mode = "token" if path else "disabled"
-    _set(dict(zip(_NAMES, (address, mode, None, path or None), strict=True)))
 
 
 def _point_at_chosen() -> None:
-    if _pointing.chosen is not None:
-        _point_at(_pointing.chosen, _pointing.chosen.address.gcs_address)
-    elif _pointing.earlier is not None:
-        _set(_pointing.earlier)
-        _pointing.earlier = None
-
-
-def _variables() -> dict[str, str | None]:
-    return {name: os.environ.get(name) for name in _NAMES}
-
-
-def _set(variables: Mapping[str, str | None]) -> None:
-    for name, value in variables.items():
-        if value is None:
-            os.environ.pop(name, None)
-        else:
-            os.environ[name] = value
-    if "ray" in sys.modules:
-        # No public way: these two make Ray read its environment and the token once more. The
-        # file may be the same and the token another one, of a cluster that was started again.
-        import ray._raylet as internals
-
-        internals.Config.initialize("")  # type: ignore[attr-defined]  # compiled
-        internals.AuthenticationTokenLoader.instance().reset_cache()  # type: ignore[attr-defined]
+    chosen = _pointing.chosen
+    if chosen is None:
+        if _pointing.earlier is not None:
+            this_ray.set_variables(_pointing.earlier)
+            _pointing.earlier = None
+    elif chosen.address.cluster:
+        _note(chosen)
+        # Nothing is open yet, so that Ray authenticates as it did; only where it goes is ours.
+        this_ray.set_variables({**(_pointing.earlier or {}), "RAY_ADDRESS": _joined_by(chosen)})
+    else:
+        _point_at(chosen, chosen.address.gcs_address, chosen.address.token_path)

@@ -15,6 +15,7 @@ import platformdirs
 from traitlets import Dict, Float, TraitError, Unicode
 from traitlets.config import Configurable
 
+from rayspace.core.access import check_access
 from rayspace.core.tracking import check_tracking, parse_tracking
 from rayspace.errors import SettingsError
 from rayspace.model.target import IN_CLUSTER, LOCAL
@@ -32,6 +33,7 @@ _ENV = {
     "RAYSPACE_EXPERIMENT": "experiment",
     "RAYSPACE_STATE_DIR": "state_dir",
 }
+_TARGET_KEYS = {"context", "namespace", "access", "url", "tracking"}
 
 
 class Rayspace(Configurable):
@@ -55,7 +57,9 @@ class Rayspace(Configurable):
         help="Secret with MLFLOW_TRACKING_USERNAME and _PASSWORD, or _TOKEN, for pods of jobs.",
     ).tag(config=True)
     targets = Dict(
-        help='Targets by name: {"team-a": {"context": "prod", "namespace": "team-a"}}.'
+        help='Targets by name: {"team-a": {"context": "prod", "namespace": "team-a"}}; with'
+        ' "access", how heads are reached: "auto", "direct", "proxy", "port-forward", or "url" with'
+        ' "url": "https://{cluster}.ray.example.org".'
     ).tag(config=True)
     state_dir = Unicode(
         "",
@@ -170,13 +174,15 @@ def load_settings(project: Path, environ: Mapping[str, str]) -> Rayspace:
 
 def _check_targets(targets: Mapping[str, Any]) -> None:
     for name, entry in targets.items():
-        known = isinstance(entry, dict) and set(entry) <= {"context", "namespace", "tracking"}
+        known = isinstance(entry, dict) and set(entry) <= _TARGET_KEYS
         if not known or not entry.get("context") or name in {LOCAL, IN_CLUSTER}:
             raise SettingsError(
                 f"The target {name!r} of the settings can't be used.",
                 hint='Write it as {"NAME": {"context": "CONTEXT", "namespace": "NAMESPACE"}}; the'
-                f" names {LOCAL} and {IN_CLUSTER} are taken.",
+                f" names {LOCAL} and {IN_CLUSTER} are taken. Beside them may stand access,"
+                " url and tracking.",
             )
+        check_access(name, entry)
         parse_tracking(name, entry.get("tracking", {}))
 
 
@@ -190,7 +196,8 @@ def _read(path: Path) -> dict[str, Any]:
             f"The settings file {path} can't be read: {exc}.", hint="Repair or delete it."
         ) from exc
     section = data.get("Rayspace", {}) if isinstance(data, dict) else None
-    if not isinstance(section, dict):
+    # A name beside the section would be passed over in silence.
+    if not isinstance(section, dict) or ("Rayspace" not in data and data):
         raise SettingsError(
             f"The settings file {path} has another shape than expected.",
             hint='Write it as {"Rayspace": {"tracking_uri": "..."}}.',

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from rayspace import attach
 from rayspace.app import current_app
+from rayspace.core.job_wishes import SubmitOptions
 from rayspace.doctor import examine
 from rayspace.loop import iterate, run
 from rayspace.model.cluster import Origin
@@ -56,7 +57,19 @@ def _described_as(method: Callable[..., Any], call: Callable[P, R]) -> Callable[
     functools.update_wrapper(call, method)
     signature = inspect.signature(method)
     # The service is not the caller's to give.
-    _, *parameters = signature.parameters.values()
+    _, *own = signature.parameters.values()
+    parameters = [p for p in own if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    if len(parameters) != len(own):
+        # Shown to people one by one, as they are written.
+        parameters += [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=getattr(kind, "__forward_arg__", kind),
+            )
+            for name, kind in SubmitOptions.__annotations__.items()
+        ]
     call.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     return call
 
@@ -137,7 +150,8 @@ class Clusters:
             return run(app.clusters.down(name, dry_run=dry_run, force=force, report=report))
         state = run(app.clusters.status(name))
         # Before it ends, since Ray ends what stays connected; an adopted one goes on.
-        if state.origin is Origin.STARTED and attach.is_attached_to(state):
+        is_ended = state.origin is Origin.STARTED or (force and bool(state.namespace))
+        if is_ended and attach.is_attached_to(state):
             attach.detach()
         result = run(app.clusters.down(state.name, force=force, report=report))
         attach.forget(state)
@@ -167,7 +181,7 @@ class Clusters:
         app = current_app()
         if app.is_inside_job:
             return run(app.clusters.status(name))
-        return attach.connect(run(attach.preflight(app, name)), report)
+        return attach.connect(app, run(attach.preflight(app, name)), report)
 
     @staticmethod
     def disconnect(*, report: Report = silent) -> None:

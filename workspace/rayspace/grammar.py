@@ -19,15 +19,11 @@ from rayspace.grammar_arguments import (
     TARGET,
     HelpRequested,
     Parser,
-    add_env,
-    add_job_name,
-    add_json,
     add_verb,
-    add_waiting,
-    duration,
-    naming,
+    add_where,
 )
 from rayspace.grammar_clusters import cluster_parser
+from rayspace.grammar_jobs import job_parser
 from rayspace.names import nearest
 from rayspace.version import __version__
 
@@ -57,71 +53,6 @@ __all__ = [
 ALIASES = {"cancel": "stop"}
 
 
-def job_parser(prog: str) -> Parser:
-    """Build the grammar of ``%ray_job`` and ``rayspace job``."""
-    parser = Parser(prog=prog, description="Ship notebooks, and get them back executed.")
-    add_json(parser)
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", parser_class=Parser)
-
-    add_verb(verbs, "list", "list jobs, the newest first")
-
-    submit = add_verb(
-        verbs,
-        "submit",
-        "ship a notebook; it runs on its own from then on",
-        examples=f"example: {prog} submit train.ipynb -p lr 0.1 -p layers '[64, 32]'",
-    )
-    naming(
-        submit.add_argument("notebook", metavar="NOTEBOOK", nargs="?", help="the notebook"),
-        NOTEBOOK,
-    )
-    submit.add_argument(
-        *PAIR_FLAGS,
-        dest="param",
-        nargs=2,
-        action="append",
-        default=[],
-        metavar=("NAME", "VALUE"),
-        help="a value for a parameter of the notebook; may be given again",
-    )
-    naming(
-        submit.add_argument("--params-file", metavar="FILE", help="YAML or JSON with more of them"),
-        FILE,
-    )
-    naming(submit.add_argument("--cluster", metavar="NAME", help="a running cluster"), CLUSTER)
-    naming(submit.add_argument("--profile", metavar="P", help="start this if need be"), PROFILE)
-    submit.add_argument(
-        "--include",
-        action="append",
-        default=[],
-        metavar="GLOB",
-        help="files that travel although they are ignored; may be given again",
-    )
-    add_env(submit)
-    submit.add_argument("--deadline", type=duration, metavar="2h", help="longest time for the job")
-    submit.add_argument("--cell-timeout", type=duration, metavar="30m", help="longest for a cell")
-    add_waiting(submit, default=False, what="the job has ended", timeout=False)
-    submit.add_argument("--dry-run", action="store_true", help="list the files that would travel")
-
-    for name, text in (
-        ("status", "say where a job stands"),
-        ("open", "fetch a job's results and open its page"),
-        ("fetch", "bring a job's results beside its source"),
-        ("stop", "stop a job; it saves what it has"),
-    ):
-        add_job_name(add_verb(verbs, name, text))
-
-    logs = add_verb(verbs, "logs", "show a job's log")
-    add_job_name(logs)
-    logs.add_argument("-f", "--follow", action="store_true", help="go on until the job ends")
-
-    retry = add_verb(verbs, "retry", "run an ended job once more, from what its run holds")
-    add_job_name(retry)
-    naming(retry.add_argument("--cluster", metavar="NAME", help="a running cluster"), CLUSTER)
-    add_waiting(retry, default=False, what="the job has ended", timeout=False)
-    return parser
-
-
 def command_parser() -> Parser:
     """Build the grammar of the ``rayspace`` command, without what follows cluster and job."""
     parser = Parser(
@@ -145,7 +76,28 @@ def command_parser() -> Parser:
     demo.add_argument(
         "--directory", default="rayspace-demo", metavar="DIR", help="where to put what it makes"
     )
-    add_verb(verbs, "doctor", "look for what could keep clusters and jobs from working")
+    doctor = add_verb(
+        verbs,
+        "doctor",
+        "look for what could keep clusters and jobs from working: on this machine, or on a target",
+    )
+    add_where(doctor)
+    doctor.add_argument(
+        "--fix", action="store_true", help="show what would bring MLflow to a target, and apply it"
+    )
+    doctor.add_argument("--yes", action="store_true", help="apply it without a question")
+    doctor.add_argument(
+        "--mlflow-image",
+        metavar="I",
+        help="image of MLflow for --fix, where the cluster can't pull that of ghcr.io",
+    )
+    mlflow = add_verb(
+        verbs,
+        "mlflow",
+        "look at the runs in MLflow's own pages; by default those of where the chosen cluster is",
+    )
+    mlflow.add_argument("action", choices=("open",), help="open them in a browser, until Ctrl-C")
+    add_where(mlflow)
     return parser
 
 

@@ -154,3 +154,36 @@ def add_env(parser: Parser) -> None:
         metavar="NAME=VALUE",
         help="an environment variable; not for secrets; may be given again",
     )
+
+
+def add_cluster_wishes(parser: Parser) -> None:
+    """Let a verb take what a cluster shall be, on top of its profile."""
+    parser.add_argument(
+        "--workers",
+        type=workers,
+        metavar="N or MIN:MAX",
+        help="workers beside the head; MIN:MAX by need, on Kubernetes",
+    )
+    parser.add_argument(
+        "--cpus", type=float, metavar="N", help="CPUs of each worker, else of the head"
+    )
+    parser.add_argument("--memory", metavar="8GiB", help="memory of each worker, else of the head")
+    parser.add_argument(
+        "--gpus", type=int, metavar="N", help="GPUs of each worker, else of the head"
+    )
+    parser.add_argument("--gpu-type", metavar="T", help="product of the GPUs, on Kubernetes")
+    parser.add_argument(
+        "--image", metavar="I", help="image of the pods; by default the fitting one"
+    )
+    parser.add_argument(
+        "--queue", metavar="Q", help="queue of Kueue in which it waits for its turn"
+    )
+    parser.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        type=setting,
+        default=[],
+        metavar="PATH=VALUE",
+        help="a raw field of the RayCluster; may be given again",
+    )

@@ -6,6 +6,7 @@ from rayspace.grammar_arguments import (
     PROFILE,
     Parser,
     add_cluster_name,
+    add_cluster_wishes,
     add_env,
     add_json,
     add_verb,
@@ -13,7 +14,6 @@ from rayspace.grammar_arguments import (
     add_where,
     duration,
     naming,
-    setting,
     workers,
 )
 
@@ -35,32 +35,12 @@ def cluster_parser(prog: str) -> Parser:
     naming(up.add_argument("profile", metavar="PROFILE", nargs="?", help="what to start"), PROFILE)
     up.add_argument("--name", help="its name; by default the profile's")
     add_where(up)
-    up.add_argument(
-        "--workers",
-        type=workers,
-        metavar="N or MIN:MAX",
-        help="workers beside the head; MIN:MAX by need, on Kubernetes",
-    )
-    up.add_argument("--cpus", type=float, metavar="N", help="CPUs of each worker, else of the head")
-    up.add_argument("--memory", metavar="8GiB", help="memory of each worker, else of the head")
-    up.add_argument("--gpus", type=int, metavar="N", help="GPUs of each worker, else of the head")
-    up.add_argument("--gpu-type", metavar="T", help="product of the GPUs, on Kubernetes")
-    up.add_argument("--image", metavar="I", help="image of the pods; by default the fitting one")
-    up.add_argument("--queue", metavar="Q", help="queue of Kueue in which it waits for its turn")
+    add_cluster_wishes(up)
     up.add_argument(
         "--idle", type=duration, metavar="30m", help="suspend it after so long without activity"
     )
     up.add_argument(
         "--max-lifetime", type=duration, metavar="8h", help="suspend it after so long anyway"
-    )
-    up.add_argument(
-        "--set",
-        dest="settings",
-        action="append",
-        type=setting,
-        default=[],
-        metavar="PATH=VALUE",
-        help="a raw field of the RayCluster; may be given again",
     )
     up.add_argument(
         "--ready",

@@ -12,6 +12,7 @@ from rayspace.errors import MissingExtraError, PhaseError, UsageError
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.parameter import Text
 from rayspace.model.progress import Stage
+from rayspace.model.target import LOCAL
 from rayspace.services.observation import opening
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from rayspace.app import App
+    from rayspace.core.job_wishes import SubmitOptions
     from rayspace.model.cluster import ClusterState
     from rayspace.model.progress import Report
 
@@ -212,6 +214,12 @@ async def _limits(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _doctor(app: App, args: argparse.Namespace, report: Report) -> Any:
+    target = _where(app, args)
+    if target and target != LOCAL:
+        from rayspace.doctor_target import examine_target
+
+        report(Stage("doctor", f"Looking at {target}", is_passing=True))
+        return Listing("checks", tuple(await examine_target(app, target)))
     from rayspace.doctor import examine
 
     report(Stage("doctor", "Looking at this machine", is_passing=True))
@@ -226,37 +234,41 @@ async def _connect(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _list_jobs(app: App, args: argparse.Namespace, report: Report) -> Listing:
-    return Listing("jobs", tuple(await app.jobs.list()))
+    return Listing("jobs", tuple(await app.jobs.list(target=_where(app, args), report=report)))
 
 
 async def _submit(app: App, args: argparse.Namespace, report: Report) -> Any:
     if args.notebook is None:
         raise UsageError("No notebook was named.", hint="Write: rayspace job submit NOTEBOOK.ipynb")
     params = {name: Text(value) for name, value in args.param}
+    workers, max_workers = args.workers or (None, None)
+    options: SubmitOptions = {
+        "params_file": args.params_file,
+        "cluster": args.cluster,
+        "profile": args.profile,
+        "target": _where(app, args),
+        "workers": workers,
+        "max_workers": max_workers,
+        "cpus": args.cpus,
+        "memory": args.memory,
+        "gpus": args.gpus,
+        "gpu_type": args.gpu_type,
+        "image": args.image,
+        "queue": args.queue,
+        "settings": dict(args.settings),
+        "driver_cpus": args.driver_cpus,
+        "driver_gpus": args.driver_gpus,
+        "retries": args.retries,
+        "keep_failed_s": args.keep_failed,
+        "start_deadline_s": args.start_deadline,
+        "include": args.include,
+        "env": dict(args.env),
+        "deadline_s": args.deadline,
+        "cell_timeout_s": args.cell_timeout,
+    }
     if args.dry_run:
-        return await app.jobs.plan(
-            args.notebook,
-            params,
-            params_file=args.params_file,
-            cluster=args.cluster,
-            include=args.include,
-            env=dict(args.env),
-            deadline_s=args.deadline,
-            cell_timeout_s=args.cell_timeout,
-        )
-    return await app.jobs.submit(
-        args.notebook,
-        params,
-        params_file=args.params_file,
-        cluster=args.cluster,
-        profile=args.profile,
-        include=args.include,
-        env=dict(args.env),
-        deadline_s=args.deadline,
-        cell_timeout_s=args.cell_timeout,
-        wait=args.wait,
-        report=report,
-    )
+        return await app.jobs.plan(args.notebook, params, **options)
+    return await app.jobs.submit(args.notebook, params, wait=args.wait, report=report, **options)
 
 
 async def _job_status(app: App, args: argparse.Namespace, report: Report) -> Any:
@@ -288,7 +300,14 @@ async def _stop(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _retry(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.jobs.retry(args.name, cluster=args.cluster, wait=args.wait, report=report)
+    return await app.jobs.retry(
+        args.name,
+        cluster=args.cluster,
+        profile=args.profile,
+        target=_where(app, args),
+        wait=args.wait,
+        report=report,
+    )
 
 
 CLUSTER_VERBS: dict[str, Verb] = {

@@ -29,6 +29,14 @@ def plan_of(root: Path, **contents: bytes) -> BundlePlan:
     return BundlePlan(root, files[0].path, tuple(files))
 
 
+@pytest.fixture(params=[True, False], ids=["filter", "no-filter"])
+def any_tarfile(request, monkeypatch) -> None:
+    """Run with a tarfile that checks itself, and with one of an older Python that does not."""
+    if not request.param:
+        monkeypatch.delattr(tarfile, "data_filter", raising=False)
+
+
+@pytest.mark.usefixtures("any_tarfile")
 def test_what_is_packed_is_unpacked(tmp_path: Path) -> None:
     """Contents, names, links and the right to execute arrive."""
     plan = plan_of(tmp_path / "p", a__run=b"#!/bin/sh", b=b"", c__é=b"\0\xff" * 1000)
@@ -203,6 +211,7 @@ def archive_of(path: Path, *members: tarfile.TarInfo) -> Path:
     return path
 
 
+@pytest.mark.usefixtures("any_tarfile")
 @pytest.mark.parametrize("name", ["../evil", "a/../../evil"])
 def test_an_archive_can_not_write_outside(tmp_path: Path, name: str) -> None:
     """An archive from elsewhere is not trusted."""
@@ -214,6 +223,17 @@ def test_an_archive_can_not_write_outside(tmp_path: Path, name: str) -> None:
     assert not (tmp_path / "evil").exists()
 
 
+@pytest.mark.usefixtures("any_tarfile")
+def test_nothing_is_written_behind_a_link(tmp_path: Path) -> None:
+    """Two links that each point inside may lead outside together."""
+    here, up = tarfile.TarInfo("here"), tarfile.TarInfo("here/up")
+    here.type, here.linkname = tarfile.SYMTYPE, "."
+    up.type, up.linkname = tarfile.SYMTYPE, ".."
+    with pytest.raises(BundleError, match="is damaged"):
+        unpack(archive_of(tmp_path / "x.tar.gz", here, up), tmp_path / "u")
+
+
+@pytest.mark.usefixtures("any_tarfile")
 def test_a_link_to_the_outside_is_refused(tmp_path: Path) -> None:
     """Nor can it point there."""
     member = tarfile.TarInfo("link")

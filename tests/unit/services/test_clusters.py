@@ -18,10 +18,12 @@ from rayspace.gateways.memory import MemoryClusterGateway, MemoryHeadGateway, Me
 from rayspace.gateways.memory_runs import MemoryRunGateway
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.job import LivePhase
+from rayspace.model.place import Place
 from rayspace.model.profile import Profile
 from rayspace.model.run import Artifact, RunStatus, Tag
 from rayspace.services.clusters import ClusterService
 from rayspace.services.ending import JobEnder
+from rayspace.services.ledgers import Ledgers
 
 
 class Clock:
@@ -87,7 +89,11 @@ class Space:
             self.choices,
             self.clock,
             project,
-            JobEnder(MemoryHeadGateway(self.world), self.runs, self.clock),
+            JobEnder(
+                MemoryHeadGateway(self.world),
+                Ledgers(self.runs, Place("here", "me", "")),
+                self.clock,
+            ),
         )
 
     def report(self, stage) -> None:

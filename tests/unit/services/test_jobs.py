@@ -33,6 +33,9 @@ from rayspace.model.submission import JobDefaults
 from rayspace.services.clusters import ClusterService
 from rayspace.services.ending import JobEnder
 from rayspace.services.jobs import JobService
+from rayspace.services.ledgers import Ledgers
+from rayspace.services.live import LiveSide
+from rayspace.services.starters import Starters
 from rayspace.services.submission import Submission
 
 NOTEBOOK = {
@@ -96,21 +99,24 @@ class World:
         self.world = MemoryWorld()
         self.head = MemoryHeadGateway(self.world)
         self.runs = MemoryRunGateway()
+        place = Place("here", "me", str(directory))
+        ledgers = Ledgers(self.runs, place)
         gateway = MemoryClusterGateway(self.world, clock=self.clock)
         selection = SelectionFile(directory / "selection.json")
         self.clusters = ClusterService(
             {"local": gateway}, self.head, Profiles(), selection, self.clock, str(directory),
-            JobEnder(self.head, self.runs, self.clock),
+            JobEnder(self.head, ledgers, self.clock),
         )  # fmt: skip
         suffixes = iter("bcdfg")
-        place = Place("here", "me", str(directory))
         submission = Submission(
-            self.head, Workfiles(), Kernels(), lambda: Path("/runner.zip"), lambda _: "",
-            self.clock, lambda: next(suffixes) * 5, place,
-        )  # fmt: skip
-        self.jobs = JobService(
-            self.clusters, self.head, self.runs, submission, self.clock, place, defaults
+            Workfiles(), Kernels(), self.clock, lambda: next(suffixes) * 5, place
         )
+        starters = Starters(self.head, {}, lambda: Path("/runner.zip"), lambda _: "")
+        live = LiveSide(self.clusters, self.head, {}, place)
+        self.jobs = JobService(
+            self.clusters, self.head, ledgers, live, starters, submission, self.clock, place,
+            defaults,
+        )  # fmt: skip
 
 
 @pytest.fixture

@@ -257,7 +257,10 @@ def decide(activity: Activity, policy: Policy, now_ms: int) -> Decision:
     last_active_ms = now_ms if active else seen_ms
     idle_at_ms = lifetime_ends_at_ms = 0
     if policy.idle_s is not None and not active:
-        idle_at_ms = max(last_active_ms + round(policy.idle_s * 1000), policy.extended_until_ms)
+        # A watch that began by another clock counts from then also while that is still to come:
+        # what is said now must hold then.
+        from_ms = max(last_active_ms, policy.watched_from_ms)
+        idle_at_ms = max(from_ms + round(policy.idle_s * 1000), policy.extended_until_ms)
     if policy.max_lifetime_s is not None:
         lifetime_ends_at_ms = max(
             policy.lifetime_from_ms + round(policy.max_lifetime_s * 1000), policy.extended_until_ms

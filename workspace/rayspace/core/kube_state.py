@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core import manifest
+from rayspace.core.access import client_url, head_url
 from rayspace.core.activity import Annotation, read_activity_note
 from rayspace.core.provisioning import ProvisionState, StageName, StageState, provision_stages
 from rayspace.model.cluster import (
@@ -59,11 +60,15 @@ def cluster_state(
     spec = spec_of(cluster)
     progress = provision_stages(snapshot)
     phase, reason = _phase(cluster, progress)
+    proxied = (
+        f"{server}/api/v1/namespaces/{snapshot.namespace}/services/"
+        f"{snapshot.name}-head-svc:{manifest.DASHBOARD_PORT}/proxy"
+    )
+    own = head_url(target.url, snapshot.name, snapshot.namespace)
     address = HeadAddress(
-        dashboard_url=f"{server}/api/v1/namespaces/{snapshot.namespace}/services/"
-        f"{snapshot.name}-head-svc:{manifest.DASHBOARD_PORT}/proxy",
+        dashboard_url=own or proxied,
         gcs_address="",
-        client_url="",
+        client_url=client_url(snapshot.name, target.name),
         target=target.name,
         namespace=snapshot.namespace,
         cluster=snapshot.name,

@@ -11,11 +11,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rayspace.core.ray_job_verdict import ray_job_reason, ray_job_verdict
 from rayspace.model.job import Cause, JobPhase, JobState, LiveJob, LivePhase, Progress, Verdict
+from rayspace.model.packages import EXIT_PACKAGES
 from rayspace.model.run import RunRecord, RunStatus, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from rayspace.model.ray_job import RayJobState
 
 #: The runner gives a sign at least every 10 s, and outlives its head by at most 61 s (measured
 #: with Ray 2.60), in which it writes its own verdict. [ms]
@@ -46,15 +50,23 @@ class Observation:
         Whether the head answered at all.
     cluster_gone
         Whether the cluster is known to be no more.
+    ray_job
+        The RayJob of a job with a cluster of its own; None if there is none (any more).
     """
 
     live: LiveJob | None
     cluster_answers: bool
     cluster_gone: bool
+    ray_job: RayJobState | None = None
 
 
 #: Nothing was asked of Ray: the run has its verdict, or nobody can reach the cluster.
 UNSEEN = Observation(None, cluster_answers=False, cluster_gone=False)
+
+
+def has_own_cluster(run: RunRecord) -> bool:
+    """Tell whether a job has, or had, a cluster of its own."""
+    return Tag.RAY_JOB_UID in run.tags
 
 
 def verdict_tags(verdict: Verdict) -> dict[str, str]:
@@ -97,8 +109,9 @@ def missing_verdict(run: RunRecord, seen: Observation, now_ms: int) -> Verdict |
     """
     if recorded_verdict(run.tags) is not None:
         return None
-    if seen.live is not None:
-        began = Tag.ATTEMPT in run.tags
+    began, accepted = Tag.ATTEMPT in run.tags, Tag.ACCEPTED_MS in run.tags
+    # Where a RayJob tells, a retry may follow what Ray calls an end.
+    if seen.live is not None and seen.ray_job is None:
         return _verdict_from_ray(seen.live, began=began) if seen.live.phase.is_terminal else None
     if run.status.is_terminal:
         return Verdict(
@@ -106,10 +119,16 @@ def missing_verdict(run: RunRecord, seen: Observation, now_ms: int) -> Verdict |
         )
     signs = (Tag.HEARTBEAT_MS, Tag.ACCEPTED_MS, Tag.SUBMITTED_MS)
     last_sign_ms = max(int(run.tags.get(tag, "0")) for tag in signs)
-    began, accepted = Tag.ATTEMPT in run.tags, Tag.ACCEPTED_MS in run.tags
     patience_ms = SILENT_AFTER_MS if began else _STARTING_MS if accepted else _SUBMITTING_MS
+    silent_ms = now_ms - last_sign_ms
     unknown = seen.cluster_answers or seen.cluster_gone
-    if not unknown or now_ms - last_sign_ms < patience_ms:
+    if Tag.RAY_JOB_UID in run.tags:
+        if not unknown:
+            return None
+        return ray_job_verdict(
+            seen.ray_job, began=began, silent_ms=silent_ms, patience_ms=patience_ms
+        )
+    if not unknown or silent_ms < patience_ms:
         return None
     if began:
         return Verdict(
@@ -136,6 +155,13 @@ def _verdict_from_ray(live: LiveJob, *, began: bool) -> Verdict:
             Cause.RUNNER_KILLED,
             f"The job's processes were killed by signal {signal}"
             + (", as the system does when memory runs out." if signal == 9 else "."),
+        )
+    if code == EXIT_PACKAGES:
+        return Verdict(
+            JobPhase.FAILED,
+            Cause.PACKAGES,
+            "The image lacks packages that the runner needs, and they could not be installed; the"
+            " job's log says why.",
         )
     first = live.message.strip().splitlines()[0][:300] if live.message.strip() else ""
     if code is None:
@@ -198,6 +224,7 @@ def job_state(
         failed_cell=verdict.failed_cell if verdict else -1,
         parent_run_id=tags.get(Tag.PARENT_RUN_ID, ""),
         results_dir=results_dir,
+        is_stuck=verdict is None and seen.ray_job is not None and seen.ray_job.is_hopeless,
     )
 
 
@@ -206,6 +233,8 @@ def _phase(run: RunRecord, seen: Observation, verdict: Verdict | None) -> tuple[
         return verdict.phase, verdict.summary
     began = Tag.ATTEMPT in run.tags
     phase = JobPhase.RUNNING if began else JobPhase.PENDING
+    if Tag.RAY_JOB_UID in run.tags and (seen.cluster_answers or seen.cluster_gone):
+        return phase, ray_job_reason(seen.ray_job, began=began)
     if seen.live is not None:
         if began:
             return phase, ""

@@ -10,6 +10,7 @@ import errno
 import gzip
 import hashlib
 import os
+import posixpath
 import stat
 import tarfile
 import zlib
@@ -19,7 +20,7 @@ from rayspace.errors import BundleError, StorageError
 from rayspace.model.bundle import PackedBundle
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from rayspace.model.bundle import BundleFile, BundlePlan
@@ -139,13 +140,44 @@ def unpack(archive: Path, directory: Path) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True)
         with stream, tarfile.open(fileobj=stream, mode="r:gz") as opened:
-            opened.extractall(directory, filter="data")
+            _extract(opened, directory)
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise BundleError(
             f"The bundle {archive.name} is damaged: {error}.", hint="Submit the job again."
         ) from error
     except OSError as error:
         raise _storage_error(error, directory) from error
+
+
+def _extract(opened: tarfile.TarFile, directory: Path) -> None:
+    if hasattr(tarfile, "data_filter"):
+        opened.extractall(directory, filter="data")
+        return
+    # Python before 3.10.12 and 3.11.4, which Debian and images built on it have.
+    members = opened.getmembers()
+    links = {posixpath.normpath(member.name) for member in members if member.issym()}
+    for member in members:
+        target = posixpath.join(posixpath.dirname(member.name), member.linkname)
+        is_safe = (member.isfile() or member.isdir() or member.issym()) and not (
+            _leaves(member.name)
+            or (member.issym() and _leaves(target))
+            # What lies behind a link is not where its name says.
+            or any(parent in links for parent in _parents(posixpath.normpath(member.name)))
+        )
+        if not is_safe:
+            message = f"{member.name!r} would be outside of the bundle"
+            raise tarfile.TarError(message)
+        member.mode &= 0o755
+    opened.extractall(directory, members)  # noqa: S202  each was checked
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path := posixpath.dirname(path):
+        yield path
+
+
+def _leaves(path: str) -> bool:
+    return posixpath.isabs(path) or posixpath.normpath(path).split("/")[0] == ".."
 
 
 class _HashingWriter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import builtins
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rayspace.model.profile import Profile
     from rayspace.model.profile_entry import ProfileFile
     from rayspace.model.progress import Report
+    from rayspace.model.ray_job import Launch, RayJobState
     from rayspace.model.run import RunRecord, RunStatus
 
 
@@ -141,6 +142,10 @@ class HeadGateway(Protocol):
         """Return ``ray_version`` and ``session_name``."""
         ...
 
+    async def python_version(self, head: HeadAddress) -> str:
+        """Return the version of Python; empty where the head does not tell."""
+        ...
+
     async def nodes(self, head: HeadAddress) -> builtins.list[Node]:
         """Observe all nodes."""
         ...
@@ -153,8 +158,19 @@ class HeadGateway(Protocol):
         entrypoint: str,
         env: Mapping[str, str],
         metadata: Mapping[str, str],
+        working_dir: str = "",
+        driver_cpus: float = 0.0,
+        driver_gpus: float = 0.0,
     ) -> None:
-        """Start a job; `ConflictError` if the submission id is taken."""
+        """Start a job; `ConflictError` if the submission id is taken.
+
+        It begins in what ``working_dir`` names, a URI of `store_package`; Ray reserves CPUs and
+        GPUs for it. [1]
+        """
+        ...
+
+    async def store_package(self, head: HeadAddress, path: Path) -> str:
+        """Give a head a zip file that its nodes can unpack, and return its URI."""
         ...
 
     async def job(self, head: HeadAddress, submission_id: str) -> LiveJob:
@@ -171,6 +187,47 @@ class HeadGateway(Protocol):
 
     def logs(self, head: HeadAddress, submission_id: str, *, follow: bool) -> AsyncIterator[str]:
         """Yield pieces of a job's log, as written; ends with the job when following."""
+        ...
+
+
+class JobGateway(Protocol):
+    """Jobs that get a cluster of their own, and go on without the machine that asked for them."""
+
+    @property
+    def namespace(self) -> str:
+        """Where they are."""
+        ...
+
+    async def preview(self, launch: Launch) -> dict[str, Any]:
+        """Return the object that `create` would apply."""
+        ...
+
+    async def check(self, launch: Launch, report: Report, *, force: bool = False) -> None:
+        """Raise what would never come up; changes nothing."""
+        ...
+
+    async def create(self, launch: Launch, archive: Path, report: Report) -> RayJobState:
+        """Start a job with the runner in ``archive``; nothing is left of one that was refused."""
+        ...
+
+    async def get(self, name: str, *, explain: bool = True) -> RayJobState:
+        """Observe a job; `JobNotFoundError` if there is none of that name."""
+        ...
+
+    async def cluster(self, state: RayJobState) -> ClusterState:
+        """Observe the cluster of a job; `ClusterNotFoundError` while it has none."""
+        ...
+
+    async def delete(self, name: str) -> None:
+        """Delete a job and its cluster; one that is gone is no error."""
+        ...
+
+    async def events(self, name: str) -> str:
+        """Return what happened to a job, its clusters and their pods, one line each."""
+        ...
+
+    async def pod_logs(self, name: str, *, n_lines: int = 2000) -> Mapping[str, str]:
+        """Return the last lines of each pod of a job, by its name."""
         ...
 
 

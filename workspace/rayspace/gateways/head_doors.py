@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -47,9 +48,12 @@ class LoopbackDoor:
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(total=timeout_s)
+        content, headers = payload(body)
         async with (
             self._session(head) as session,
-            session.request(method, path, json=body, timeout=timeout) as response,
+            session.request(
+                method, path, data=content, headers=headers, timeout=timeout
+            ) as response,
         ):
             yield response
 
@@ -72,6 +76,21 @@ class LoopbackDoor:
         if head.token_path:
             headers["Authorization"] = f"Bearer {read_token(head.token_path)}"
         return aiohttp.ClientSession(head.dashboard_url, headers=headers)
+
+
+def payload(body: Any) -> tuple[bytes | None, dict[str, str]]:
+    """Return a body as it is sent, and the headers that say what it is.
+
+    Parameters
+    ----------
+    body
+        Bytes as they are, None for nothing, or what JSON can hold.
+    """
+    if body is None:
+        return None, {}
+    if isinstance(body, bytes):
+        return body, {"Content-Type": "application/octet-stream"}
+    return json.dumps(body).encode(), {"Content-Type": "application/json"}
 
 
 class RoutedDoor:

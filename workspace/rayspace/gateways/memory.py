@@ -38,6 +38,7 @@ from rayspace.model.progress import Report, Stage
 if TYPE_CHECKING:
     import builtins
     from collections.abc import AsyncIterator, Mapping
+    from pathlib import Path
 
     from rayspace.gateways.contracts import Clock
 
@@ -259,6 +260,11 @@ class MemoryHeadGateway:
         cluster = self.world.at(head)
         return {"ray_version": "2.60.0", "session_name": f"session_{cluster.spec.name}"}
 
+    async def python_version(self, head: HeadAddress) -> str:
+        """Return the version of Python."""
+        self.world.at(head)
+        return "3.11.7"
+
     async def nodes(self, head: HeadAddress) -> builtins.list[Node]:
         """Observe all nodes."""
         cluster = self.world.at(head)
@@ -273,16 +279,25 @@ class MemoryHeadGateway:
         entrypoint: str,
         env: Mapping[str, str],
         metadata: Mapping[str, str],
+        working_dir: str = "",
+        driver_cpus: float = 0.0,
+        driver_gpus: float = 0.0,
     ) -> None:
-        """Start a job."""
+        """Start a job; Ray would reserve ``driver_cpus`` [1], ``driver_gpus`` [1]."""
         cluster = self.world.at(head)
         if submission_id in cluster.jobs:
             raise ConflictError("A job of that name runs already.", hint="Submit again.")
-        cluster.submissions.append({"entrypoint": entrypoint, "env": dict(env)})
+        asked = {"working_dir": working_dir, "driver_cpus": driver_cpus, "driver_gpus": driver_gpus}
+        cluster.submissions.append({"entrypoint": entrypoint, "env": dict(env), **asked})
         cluster.jobs[submission_id] = LiveJob(
             submission_id, LivePhase.RUNNING, metadata=dict(metadata)
         )
         cluster.logs[submission_id] = [f"running {entrypoint}\n"]
+
+    async def store_package(self, head: HeadAddress, path: Path) -> str:
+        """Take a zip file."""
+        self.world.at(head)
+        return f"gcs://{path.name}"
 
     async def job(self, head: HeadAddress, submission_id: str) -> LiveJob:
         """Observe a job."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from rayspace.model.job import LiveJob, LivePhase
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
+    from pathlib import Path
 
     from rayspace.gateways.head_doors import HeadDoor
     from rayspace.model.cluster import HeadAddress, Node
@@ -58,6 +60,13 @@ class HttpHeadGateway:
                 "session_name": str(answer.get("session_name", "")),
             }
 
+    async def python_version(self, head: HeadAddress) -> str:
+        """Return the version of Python; empty where the head does not tell."""
+        operation = "read its Python's version"
+        answer = await self._json(head, "GET", "/api/v0/cluster_metadata", operation=operation)
+        with _understood(head, operation):
+            return str((answer.get("data") or {}).get("pythonVersion") or "")
+
     async def nodes(self, head: HeadAddress) -> list[Node]:
         """Observe all nodes."""
         operation = "list its nodes"
@@ -76,14 +85,27 @@ class HttpHeadGateway:
         entrypoint: str,
         env: Mapping[str, str],
         metadata: Mapping[str, str],
+        working_dir: str = "",
+        driver_cpus: float = 0.0,
+        driver_gpus: float = 0.0,
     ) -> None:
-        """Start a job; `ConflictError` if the submission id is taken."""
-        body = {
+        """Start a job; `ConflictError` if the submission id is taken.
+
+        Ray reserves CPUs and GPUs for its driver: ``driver_cpus`` [1], ``driver_gpus`` [1].
+        """
+        runtime_env: dict[str, Any] = {"env_vars": dict(env)}
+        if working_dir:
+            runtime_env["working_dir"] = working_dir
+        body: dict[str, Any] = {
             "submission_id": submission_id,
             "entrypoint": entrypoint,
-            "runtime_env": {"env_vars": dict(env)},
+            "runtime_env": runtime_env,
             "metadata": dict(metadata),
         }
+        if driver_cpus:
+            body["entrypoint_num_cpus"] = driver_cpus
+        if driver_gpus:
+            body["entrypoint_num_gpus"] = driver_gpus
         await self._json(
             head,
             "POST",
@@ -92,6 +114,27 @@ class HttpHeadGateway:
             body=body,
             timeout_s=_SUBMIT_TIMEOUT_S,
         )
+
+    async def store_package(self, head: HeadAddress, path: Path) -> str:
+        """Give a head a zip file that its nodes can unpack, and return its URI.
+
+        Ray forgets one that no job uses for ten minutes.
+        Source: ray/dashboard/modules/job/job_head.py, /api/packages of Ray 2.60.
+        """
+        content = await asyncio.to_thread(path.read_bytes)
+        name = f"_ray_pkg_{hashlib.sha256(content).hexdigest()[:16]}.zip"
+        operation = "store the runner"
+        url = f"/api/packages/gcs/{name}"
+        with _translated(head, operation):
+            async with self._door.request(
+                head, "GET", url, body=None, timeout_s=_TIMEOUT_S
+            ) as response:
+                is_there = response.status == 200
+        if not is_there:
+            await self._json(
+                head, "PUT", url, operation=operation, body=content, timeout_s=_SUBMIT_TIMEOUT_S
+            )
+        return f"gcs://{name}"
 
     async def job(self, head: HeadAddress, submission_id: str) -> LiveJob:
         """Observe a job."""

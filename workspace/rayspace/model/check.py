@@ -20,9 +20,12 @@ class Check:
         What was found.
     hint
         What helps.
+    owner
+        Who can do that: ``you`` or ``admin``; empty where nothing needs to be done.
     """
 
     name: str
     state: Literal["ok", "warning", "problem"]
     text: str
     hint: str = ""
+    owner: Literal["", "you", "admin"] = ""

@@ -40,6 +40,8 @@ class Cause(enum.Enum):
     RUNNER_KILLED = "runner_killed"
     RUNNER_ERROR = "runner_error"
     NOT_STARTED = "not_started"
+    #: The image lacks packages, and they could not or must not be installed.
+    PACKAGES = "packages"
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,10 @@ class JobOrder:
         Time between two samples of the nodes. [s]
     depth
         0 for a job that a person submitted, 1 for one that a job submitted. [1]
+    packages
+        What is to be done about packages, as `PackagePlan` on the wire; empty for nothing.
+    retries
+        How often it is run anew after a failure. [1]
     """
 
     name: str
@@ -136,6 +142,8 @@ class JobOrder:
     env: dict[str, str] = field(default_factory=dict)
     sample_interval_s: float = 10.0
     depth: int = 0
+    packages: dict[str, Any] = field(default_factory=dict)
+    retries: int = 0
 
 
 class LivePhase(enum.Enum):
@@ -214,6 +222,8 @@ class JobState:
         Run of the job that submitted this one; empty for none.
     results_dir
         Where its results are kept on this machine once fetched.
+    is_stuck
+        Whether what it waits for can't come by waiting.
     """
 
     name: str
@@ -236,3 +246,4 @@ class JobState:
     failed_cell: int
     parent_run_id: str
     results_dir: str
+    is_stuck: bool = False

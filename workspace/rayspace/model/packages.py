@@ -268,6 +268,34 @@ class PackagePlan:
             raise ValueError(message) from exc
 
 
+@dataclass(frozen=True)
+class Installation:
+    """What was installed for a job.
+
+    Parameters
+    ----------
+    directory
+        Where it is; empty when nothing had to be installed.
+    installed
+        Exact requirements, dependencies included.
+    for_workers
+        Those that the notebook's own code needs, so that Ray's workers do as well.
+    failure
+        Why the job can't run, in one sentence; empty when it can.
+    source_dirs
+        Directories inside the bundle from which editable installs are imported.
+    can_report
+        Whether the runner has what it needs to write a verdict.
+    """
+
+    directory: str = ""
+    installed: tuple[str, ...] = ()
+    for_workers: tuple[str, ...] = ()
+    failure: str = ""
+    source_dirs: tuple[str, ...] = ()
+    can_report: bool = True
+
+
 #: What the runner imports. Minima as in this project's pyproject.toml, which a test holds; full
 #: MLflow brings mlflow-skinny as well.
 RUNNER_REQUIREMENTS = (

@@ -40,6 +40,9 @@ class Tag:
     #: When Ray took the job; absent while its files are still on the way.
     ACCEPTED_MS = "rayspace.accepted_ms"
     RETRY_OF = "rayspace.retry_of"
+    #: Kubernetes' id of the RayJob, for a job with a cluster of its own.
+    RAY_JOB_UID = "rayspace.ray_job_uid"
+    NAMESPACE = "rayspace.namespace"
     #: Written by the runner.
     ATTEMPT = "rayspace.attempt"
     SESSION = "rayspace.session"
@@ -59,6 +62,8 @@ class Tag:
     RAY_VERSION = "rayspace.ray_version"
     PYTHON_VERSION = "rayspace.python_version"
     MLFLOW_VERSION = "rayspace.mlflow_version"
+    #: How many packages the runner installed for the job.
+    N_INSTALLED = "rayspace.n_packages_installed"
     #: MLflow's own.
     PARENT_RUN_ID = "mlflow.parentRunId"
     SOURCE_NAME = "mlflow.source.name"
@@ -77,6 +82,10 @@ class Artifact:
     RESULTS_DIR = "results"
     DRIVER_LOG = "logs/driver.log"
     PACKAGES = "environment/packages.txt"
+    #: What the runner installed for the job, since the image lacked it.
+    INSTALLED = "environment/installed.txt"
+    #: What happened to the pods, as Kubernetes tells it.
+    EVENTS = "logs/events.txt"
 
 
 @dataclass(frozen=True)

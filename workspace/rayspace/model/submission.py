@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rayspace.model.packages import PackagesMode
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -38,6 +40,10 @@ class SubmitRequest:
         Run of the job that submits this one; empty for a person's.
     depth
         0 for a person's job, 1 for one that a job submits. [1]
+    packages
+        What is done about packages that the image lacks.
+    retries
+        How often the job is run anew after a failure. [1]
     """
 
     notebook_path: Path
@@ -50,6 +56,8 @@ class SubmitRequest:
     experiment: str = "rayspace"
     parent_run_id: str = ""
     depth: int = 0
+    packages: PackagesMode = PackagesMode.AUTO
+    retries: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,6 +86,35 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class Destination:
+    """Where a job runs.
+
+    Parameters
+    ----------
+    target
+        Name of the target.
+    cluster, cluster_uid
+        The cluster that it shares; empty for one of its own, which is named as the job.
+    profile
+        Profile of that cluster.
+    namespace
+        Its namespace on Kubernetes; empty on this machine.
+    python
+        The Python of this machine that runs it; empty elsewhere.
+    ray_version
+        Version of Ray there; empty while unknown.
+    """
+
+    target: str
+    cluster: str
+    cluster_uid: str = ""
+    profile: str = ""
+    namespace: str = ""
+    python: str = ""
+    ray_version: str = ""
+
+
+@dataclass(frozen=True)
 class SubmitPlan:
     """What a submission would do.
 
@@ -85,8 +122,10 @@ class SubmitPlan:
     ----------
     notebook
         The notebook, as asked.
+    target
+        Where it would run.
     cluster
-        The cluster that would run it.
+        The cluster that would run it; empty for one of its own.
     experiment
         The MLflow experiment.
     parameters
@@ -97,15 +136,19 @@ class SubmitPlan:
         One sentence each.
     order
         What the runner would be told.
+    manifest
+        The object that would be applied; None where there is none.
     """
 
     notebook: str
+    target: str
     cluster: str
     experiment: str
     parameters: dict[str, Any]
     bundle: BundlePlan
     warnings: tuple[str, ...]
     order: JobOrder
+    manifest: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,15 @@ from dataclasses import dataclass
 LOCAL = "local"
 #: The Kubernetes cluster in which this program runs.
 IN_CLUSTER = "in-cluster"
+#: Ways to the heads of a target: the first that works; from inside of Kubernetes; through the API
+#: server; by forwarded ports; by a URL that an administrator gives to each.
+AUTO, DIRECT, PROXY, PORT_FORWARD, URL = WAYS = (
+    "auto",
+    "direct",
+    "proxy",
+    "port-forward",
+    "url",
+)
 
 
 @dataclass(frozen=True)
@@ -25,9 +34,15 @@ class Target:
     source
         Who named it: ``settings``, ``kubeconfig``, ``used`` (asked for by context before) or
         ``pod``.
+    access
+        How its heads are reached: one of `WAYS`.
+    url
+        Template of their URLs, where that is the way; empty elsewhere.
     """
 
     name: str
     context: str
     namespace: str
     source: str = "settings"
+    access: str = AUTO
+    url: str = ""

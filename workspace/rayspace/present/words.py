@@ -272,7 +272,8 @@ def _attaching(cluster: ClusterState, *, in_notebook: bool) -> str:
     if pointed_at and pointed_at in {address.gcs_address, address.client_url}:
         return "ray.init()"
     if address.cluster:
-        return f"%ray_cluster connect {cluster.name}" if in_notebook else ""
+        line = f"%ray_cluster connect {cluster.name}"
+        return line if in_notebook else f'in Python: ray.init("{address.client_url}")'
     if in_notebook:
         return f"%ray_cluster use {cluster.name}, then ray.init()"
     values = {

@@ -151,6 +151,9 @@ class Attempt:
             self._fetch_earlier_results(order)
             return claimed.verdict
         self._patiently(lambda: self._runs.set_status(self._run_id, RunStatus.RUNNING))
+        failure = self._spool.installation.failure
+        if failure:
+            return Verdict(JobPhase.FAILED, Cause.PACKAGES, failure)
         self._fetch_bundle(order)
         return self._execute(order, run)
 

@@ -12,20 +12,28 @@ RAYSPACE_PACKAGES   the plan of the submission: JSON, or the path of a file with
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import importlib
 import json
 import os
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.model.packages import RUNNER_REQUIREMENTS, PackagePlan, PackagesMode
-from rayspace.runner.install_failure import InstallError
+from rayspace.model.packages import (
+    EXIT_PACKAGES,
+    RUNNER_REQUIREMENTS,
+    Installation,
+    PackagePlan,
+    PackagesMode,
+)
+from rayspace.runner.install_failure import InstallError, secret_values
+from rayspace.runner.installation_words import asked, limits_of, listed, merged, too_new, too_old
 from rayspace.runner.installer import Installer
+from rayspace.runner.log import RunnerLog
 from rayspace.runner.presence import (
-    fits,
     installed_versions,
     lacking,
     name_of,
@@ -37,39 +45,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from rayspace.runner.presence import Lack
+    from rayspace.runner.spool import Spool
 
 PLAN = "RAYSPACE_PACKAGES"
-#: The Pythons that this program is tested with.
-_OLDEST, _NEWEST = (3, 10), (3, 13)
 #: How often a long installation says that it goes on. [s]
 _TELL_S = 15.0
-#: As many packages as a line bears. [1]
-_N_TOLD = 12
-
-
-@dataclass(frozen=True)
-class Installation:
-    """What was installed for a job.
-
-    Parameters
-    ----------
-    directory
-        Where it is; empty when nothing had to be installed.
-    installed
-        Exact requirements, dependencies included.
-    for_workers
-        Those that the notebook's own code needs, so that Ray's workers do as well.
-    failure
-        Why the job can't run, in one sentence; empty when it can.
-    can_report
-        Whether the runner has what it needs to write a verdict.
-    """
-
-    directory: str = ""
-    installed: tuple[str, ...] = ()
-    for_workers: tuple[str, ...] = ()
-    failure: str = ""
-    can_report: bool = True
 
 
 def take_plan(environment: Mapping[str, str]) -> PackagePlan | None:
@@ -90,6 +70,62 @@ def take_plan(environment: Mapping[str, str]) -> PackagePlan | None:
             message = f"{text} can't be read: {exc.strerror}"
             raise ValueError(message) from exc
     return PackagePlan.from_wire(json.loads(text))
+
+
+def install_for_job(
+    environment: Mapping[str, str], spool: Spool, is_stopped: Callable[[], bool]
+) -> tuple[dict[str, str], bool]:
+    """Install what a job lacks, and keep in its spool what came of it.
+
+    Parameters
+    ----------
+    environment
+        The environment of the runner; it names the plan.
+    spool
+        The job's spool.
+    is_stopped
+        Says whether the job was stopped meanwhile.
+
+    Returns
+    -------
+    dict
+        The environment in which the job goes on.
+    bool
+        Whether it can: else not even a verdict can be written.
+    """
+    changed = dict(environment)
+
+    def write(content: bytes) -> None:
+        # A full disk or a closed output must not keep the job from running.
+        with contextlib.suppress(OSError), spool.driver_log.open("ab") as stream:
+            stream.write(content)
+        with contextlib.suppress(OSError):
+            os.write(1, content)
+
+    log = RunnerLog(write, secret_values(environment))
+    try:
+        plan = take_plan(environment)
+    except ValueError as exc:
+        done = Installation(failure=f"The plan of packages can't be read: {exc}.")
+    else:
+        changed.pop(PLAN, None)
+        if plan is None:
+            return changed, True
+        done = Installing(plan, spool.packages_dir, environment, log.line, is_stopped).run()
+        done = dataclasses.replace(done, source_dirs=plan.source_dirs)
+    if done.directory:
+        inherited = changed.get("PYTHONPATH", "")
+        changed["PYTHONPATH"] = os.pathsep.join(filter(None, [done.directory, inherited]))
+        # The supervisor may have to write the verdict itself. Its own program stays the first.
+        sys.path.insert(1, done.directory)
+    spool.write_installation(done)
+    if not done.can_report and not is_stopped():
+        log.line(f"rayspace: the job can't run: {done.failure}")
+        log.line(
+            "rayspace: the runner lacks packages that even its verdict needs; it ends with exit"
+            f" code {EXIT_PACKAGES}."
+        )
+    return changed, done.can_report
 
 
 class Installing:
@@ -129,14 +165,10 @@ class Installing:
         versions = installed_versions()
         own = lacking(RUNNER_REQUIREMENTS, versions, exact=True)
         theirs = self._lacking(versions)
-        too_old = _too_old()
-        if too_old:
-            return Installation(failure=too_old, can_report=not own)
-        if sys.version_info[:2] > _NEWEST:
-            self._tell(
-                f"rayspace: Python {_python()} is newer than {_dotted(_NEWEST)}, the newest that"
-                " this version was tested with."
-            )
+        if too_old():
+            return Installation(failure=too_old(), can_report=not own)
+        if too_new():
+            self._tell(f"rayspace: {too_new()}")
         if not own and not theirs:
             return Installation()
         if self._plan.mode is PackagesMode.IMAGE:
@@ -160,7 +192,7 @@ class Installing:
         return lacking(wanted, versions, exact=is_sync)
 
     def _refuse(self, own: Sequence[Lack], theirs: Sequence[Lack]) -> Installation:
-        texts = [f"{_asked(item)} ({item.requirement.source})" for item in [*theirs, *own]]
+        texts = [f"{asked(item)} ({item.requirement.source})" for item in [*theirs, *own]]
         sentence = (
             f"The image lacks {', '.join(texts)}, and --packages image installs nothing;"
             " build them into the image, or ship the notebook with --packages auto."
@@ -185,9 +217,9 @@ class Installing:
                 f"{item.version} for {item.requirement.text}" for item in items if item.version
             ]
             if lacks:
-                self._tell(f"rayspace: the image lacks, for {label}: {_listed(lacks)}.")
+                self._tell(f"rayspace: the image lacks, for {label}: {listed(lacks)}.")
             if others:
-                self._tell(f"rayspace: the image has, for {label}: {_listed(others)}.")
+                self._tell(f"rayspace: the image has, for {label}: {listed(others)}.")
 
     def _install(
         self, own: Sequence[Lack], theirs: Sequence[Lack], protected: Mapping[str, str]
@@ -209,7 +241,7 @@ class Installing:
         seconds = time.monotonic() - begun_s
         plural = "" if len(exact) == 1 else "s"
         self._tell(
-            f"rayspace: installed {_listed(exact)} with {installer.name}: {len(exact)}"
+            f"rayspace: installed {listed(exact)} with {installer.name}: {len(exact)}"
             f" package{plural}, {seconds:.1f} s."
         )
         self._warn_of_wrong_guesses(theirs)
@@ -222,13 +254,13 @@ class Installing:
         theirs: Sequence[Lack],
         protected: Mapping[str, str],
     ) -> list[str]:
-        texts = _merged(own, theirs)
-        limits = _limits(self._plan.constraints, texts, protected)
-        self._tell(f"rayspace: installing {_listed(texts)}")
+        texts = merged(own, theirs)
+        limits = limits_of(self._plan.constraints, texts, protected)
+        self._tell(f"rayspace: installing {listed(texts)}")
         try:
             exact = installer.resolve(texts, limits)
         except InstallError as exc:
-            loose = _merged(own, theirs, loosely=True)
+            loose = merged(own, theirs, loosely=True)
             if not exc.is_unmet or self._plan.mode is not PackagesMode.AUTO or loose == texts:
                 raise
             self._tell(f"rayspace: {exc.sentence}")
@@ -285,67 +317,9 @@ class Installing:
         finally:
             sys.path.pop(0)
         for item in missing:
-            asked = item.requirement
+            wanted = item.requirement
             self._tell(
-                f"rayspace: {asked.text} was installed and has no module {asked.module}, which"
-                f" {asked.source} imports; name the package in requirements.txt and ship with"
+                f"rayspace: {wanted.text} was installed and has no module {wanted.module}, which"
+                f" {wanted.source} imports; name the package in requirements.txt and ship with"
                 " --packages sync."
             )
-
-
-def _too_old() -> str:
-    if sys.version_info[:2] >= _OLDEST:
-        return ""
-    return (
-        f"The image has Python {_python()}, and a job needs {_dotted(_OLDEST)} or newer;"
-        " choose another image."
-    )
-
-
-def _python() -> str:
-    return _dotted(sys.version_info[:2])
-
-
-def _dotted(version: tuple[int, int]) -> str:
-    return f"{version[0]}.{version[1]}"
-
-
-def _asked(item: Lack) -> str:
-    text = item.requirement.text
-    return f"{text} (it has {item.version})" if item.version else text
-
-
-def _listed(texts: Sequence[str]) -> str:
-    more = f" and {len(texts) - _N_TOLD} more" if len(texts) > _N_TOLD else ""
-    return ", ".join(texts[:_N_TOLD]) + more
-
-
-def _merged(own: Sequence[Lack], theirs: Sequence[Lack], *, loosely: bool = False) -> list[str]:
-    """Return one requirement for each package; the runner's minimum counts more than a pin."""
-    chosen: dict[str, str] = {}
-    for item in theirs:
-        text = item.requirement.text
-        chosen[name_of(text)] = name_of(text) if loosely and "@" not in text else text
-    for item in own:
-        name, text = name_of(item.requirement.text), item.requirement.text
-        pinned = chosen.get(name, "").partition("==")[2]
-        if not pinned or not fits(pinned, text):
-            chosen[name] = text
-    return sorted(chosen.values(), key=str.lower)
-
-
-def _limits(
-    constraints: Sequence[str], texts: Sequence[str], protected: Mapping[str, str]
-) -> list[str]:
-    """Hold Ray and what it requires; and what is asked of dependencies, where nobody asked more."""
-    asked = {name_of(text) for text in texts}
-    limits = [f"{name}=={version}" for name, version in sorted(protected.items())]
-    there = installed_versions()
-    return limits + [
-        text
-        for text in constraints
-        if name_of(text) not in protected
-        and name_of(text) not in asked
-        # What the image has is taken as it is.
-        and name_of(text) not in there
-    ]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rayspace.model.job import JobOrder
+    from rayspace.model.packages import Installation
     from rayspace.model.run import RunRecord
 
 #: What Ray takes as a working directory. [bytes]
@@ -42,6 +43,7 @@ def kernel_environment(
     credentials_path: str,
     bundle_dir: str,
     excludes: Sequence[str] = (),
+    installation: Installation | None = None,
 ) -> dict[str, str]:
     """Return the environment of the kernel.
 
@@ -61,6 +63,8 @@ def kernel_environment(
         Where the bundle is unpacked.
     excludes
         Patterns of files that do not go to Ray's workers, as in a .gitignore.
+    installation
+        What was installed for the job; its directory is on the inherited path already.
 
     Returns
     -------
@@ -77,6 +81,7 @@ def kernel_environment(
         shared["RAYSPACE_CREDENTIALS"] = credentials_path
     paths = [runner_path, order.env.get("PYTHONPATH", ""), inherited.get("PYTHONPATH", "")]
     shared["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(filter(None, _split(paths))))
+    shared.update(_packages(installation))
     shared["RAYSPACE_NOTEBOOK_DIR"] = posixpath.dirname(order.notebook)
     environment = {
         **kept,
@@ -88,7 +93,15 @@ def kernel_environment(
         "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
         # The bundle was chosen at submission: a .gitignore in it has had its say.
         "RAY_RUNTIME_ENV_IGNORE_GITIGNORE": "1",
+        # What the job needs is there already; Ray would start workers by `uv run` as well when
+        # the runner was, and look for a project where there is none.
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": order.env.get("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0"),
     }
+    source_dirs = installation.source_dirs if installation is not None else ()
+    if source_dirs:
+        environment["PYTHONPATH"] = os.pathsep.join(
+            [*(str(Path(bundle_dir, folder)) for folder in source_dirs), shared["PYTHONPATH"]]
+        )
     environment[_JOB_CONFIG] = json.dumps(
         _job_config(inherited.get(_JOB_CONFIG, ""), shared, runner_path, bundle_dir, excludes)
     )
@@ -120,6 +133,18 @@ def _shared(order: JobOrder, run: RunRecord, tracking_uri: str) -> dict[str, str
         # MLflow refuses both when they differ.
         del shared["MLFLOW_EXPERIMENT_ID"]
     return shared
+
+
+def _packages(installation: Installation | None) -> dict[str, str]:
+    """Tell Ray's workers what was installed, and where the bundle has packages of its own."""
+    found = {}
+    if installation is not None and installation.for_workers:
+        found["RAYSPACE_WORKER_PACKAGES"] = json.dumps(
+            {"directory": installation.directory, "requirements": installation.for_workers}
+        )
+    if installation is not None and installation.source_dirs:
+        found["RAYSPACE_SOURCE_DIRS"] = os.pathsep.join(installation.source_dirs)
+    return found
 
 
 def _job_config(

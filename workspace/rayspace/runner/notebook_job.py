@@ -217,6 +217,7 @@ class NotebookJob:
             runner_path=self._settings.runner_path,
             credentials_path=str(credentials) if credentials.exists() else "",
             bundle_dir=str(bundle_dir),
+            installation=self._spool.installation,
             excludes=[ignore_pattern(path) for path in left_out],
         )
 

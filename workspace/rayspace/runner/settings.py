@@ -7,6 +7,7 @@ RAYSPACE_CREDENTIALS_FILE        JSON mapping of variables, which count more tha
                                  read once, then deleted
 RAYSPACE_DASHBOARD_URL           dashboard of the head; empty: no samples, and no watch on the head
 RAYSPACE_RUNNER_PATH             what brings this package: a zip file or a directory
+RAYSPACE_PACKAGES                what is to be done about packages: see runner/installation.py
 RAYSPACE_ARTIFACT_ROOT           where artifacts go when the tracking URI names a database
 RAY_ADDRESS                      the head, as Ray tells its jobs
 RAY_AUTH_TOKEN(_PATH)            Ray's token, or the file that holds it
@@ -39,6 +40,7 @@ PRIVATE_NAMES = (
     "RAYSPACE_CREDENTIAL_NAMES",
     "RAYSPACE_CREDENTIALS_FILE",
     "RAYSPACE_ARTIFACT_ROOT",
+    "RAYSPACE_PACKAGES",
     "PYTHONSAFEPATH",
 )
 

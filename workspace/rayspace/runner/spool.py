@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rayspace.model.job import Cause, JobPhase, Verdict
+from rayspace.model.packages import Installation
 from rayspace.model.wire import to_wire
 from rayspace.runner.processes import ProcessIdentity, identify
 
@@ -46,6 +47,9 @@ class Spool:
         self.credentials = directory / "credentials.json"
         self._verdict = directory / "verdict.json"
         self._kernel = directory / "kernel.json"
+        #: Where packages are installed that the image lacks.
+        self.packages_dir = directory / "packages"
+        self._installation = directory / "installation.json"
         self._stored = directory / "stored"
         self._left = directory / "left"
         #: Descriptor of the lock that says that somebody needs the spool; None in other processes.
@@ -134,6 +138,24 @@ class Spool:
         identity = identify(pid)
         if identity is not None:
             self.write(self._kernel, json.dumps(to_wire(identity)).encode())
+
+    @property
+    def installation(self) -> Installation:
+        """What was installed for the job; nothing where nobody said so."""
+        fields = self._read(self._installation)
+        if fields is None:
+            return Installation()
+        return Installation(
+            directory=fields["directory"],
+            installed=tuple(fields["installed"]),
+            for_workers=tuple(fields["for_workers"]),
+            failure=fields["failure"],
+            source_dirs=tuple(fields["source_dirs"]),
+        )
+
+    def write_installation(self, installation: Installation) -> None:
+        """Keep what was installed, and what came of it."""
+        self.write(self._installation, json.dumps(to_wire(installation)).encode())
 
     @property
     def is_stored(self) -> bool:

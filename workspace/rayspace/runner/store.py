@@ -118,14 +118,16 @@ class RecordStore:
         self._make_page()
         for path in sorted(self._spool.results_dir.glob("[!.]*")):
             self._upload(path, Artifact.RESULTS_DIR)
-        packages = packages_path(self._spool)
-        if packages.exists():
-            self._upload(packages, Artifact.PACKAGES.rpartition("/")[0])
+        for packages in (packages_path(self._spool), self._installed_list()):
+            if packages.exists():
+                self._upload(packages, Artifact.PACKAGES.rpartition("/")[0])
         self._try("end child runs", lambda: self._end_children(verdict))
         if drain_log is not None:
             drain_log()
         self._upload(self._spool.driver_log, Artifact.DRIVER_LOG.rpartition("/")[0])
-        last = {**(tags or {}), **verdict_tags(verdict)}
+        n_installed = len(self._spool.installation.installed)
+        installed = {Tag.N_INSTALLED: str(n_installed)} if n_installed else {}
+        last = {**(tags or {}), **installed, **verdict_tags(verdict)}
         is_stored = self._try(
             "write the verdict",
             lambda: self._runs.update(self._run_id, tags=last, metrics=metrics or []),
@@ -155,6 +157,15 @@ class RecordStore:
         )
         if not is_there:
             self._missing.append(path.name)
+
+    def _installed_list(self) -> Path:
+        """Write the list of what was installed for the job, if anything was."""
+        path = self._spool.directory / Artifact.INSTALLED
+        installed = self._spool.installation.installed
+        if installed and not path.exists():
+            path.parent.mkdir(exist_ok=True)
+            self._spool.write(path, "".join(f"{text}\n" for text in installed).encode())
+        return path
 
     def _try(self, what: str, action: Callable[[], None]) -> bool:
         """Do something now or within the budget; False if it can't be done."""

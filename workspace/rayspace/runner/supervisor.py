@@ -16,6 +16,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from rayspace.model.packages import EXIT_PACKAGES
 from rayspace.runner.exit_codes import exit_code
 from rayspace.runner.settings import package_path, take_credentials
 from rayspace.runner.spool import Spool
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 _ATTEMPT = "--attempt"
 #: As much as a pipe holds. Source: pipe(7). [bytes]
 _PIPE_BYTES = 65536
-#: Exit code of a runner that was started in a wrong way.
+#: Exit codes of a runner that was started in a wrong way, and of one stopped before it could
+#: write a verdict. [1]
 _EXIT_USAGE = 2
+_EXIT_STOPPED = 130
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -43,7 +46,8 @@ def main(argv: list[str] | None = None) -> int:
     -------
     int
         0 when the job succeeded, 1 when it failed, 130 when it was stopped, 2 when the
-        environment names no job. [1]
+        environment names no job, 3 when the runner lacks packages without which it can't even
+        write a verdict. [1]
     """
     # Ray blocks SIGINT in its processes, and children inherit that: then no kernel could ever be
     # interrupted. Source: ray/dashboard/modules/job/job_supervisor.py.
@@ -71,6 +75,15 @@ class _Supervisor:
             signal.signal(number, self._pass_on)
         spool = Spool.create(run_id)
         self._prepare_environment(spool)
+        if self._environment.get("RAYSPACE_PACKAGES"):
+            from rayspace.runner.installation import install_for_job
+
+            self._environment, can_go_on = install_for_job(
+                self._environment, spool, lambda: self._stop_requested
+            )
+            if not can_go_on:
+                spool.remove()
+                return _EXIT_STOPPED if self._stop_requested else EXIT_PACKAGES
         with spool.driver_log.open("ab", buffering=0) as log:
             self._run_child(log.fileno(), spool)
         return self._conclude(spool)

@@ -15,11 +15,17 @@ from pathlib import Path
 from rayspace.runner import mlflow_hook
 
 _TRACKING_URI = "MLFLOW_TRACKING_URI"
+_SOURCE_DIRS = "RAYSPACE_SOURCE_DIRS"
 
 
 def install_in_worker() -> None:
     """Prepare a worker of Ray: the hook ``worker_process_setup_hook`` of a job."""
     _load_credentials()
+    if os.environ.get("RAYSPACE_WORKER_PACKAGES"):
+        from rayspace.runner.worker_packages import provide
+
+        provide()
+    _add_source_dirs()
     _enter_notebook_folder()
     mlflow_hook.adapt_on_import()
     following = os.environ.get("RAYSPACE_NEXT_HOOK", "")
@@ -52,6 +58,15 @@ def _without_user(uri: str) -> str:
     scheme, separator, rest = uri.partition("://")
     authority, slash, path = rest.partition("/")
     return scheme + separator + authority.rpartition("@")[2] + slash + path
+
+
+def _add_source_dirs() -> None:
+    """Let a worker import the editable installs that travel in the bundle."""
+    for folder in reversed(list(filter(None, os.environ.get(_SOURCE_DIRS, "").split(os.pathsep)))):
+        # The working directory is a copy of the bundle.
+        path = str(Path.cwd() / folder)
+        if path not in sys.path:
+            sys.path.insert(0, path)
 
 
 def _enter_notebook_folder() -> None:

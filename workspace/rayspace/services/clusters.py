@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rayspace.core.admission_policy import admission_policy
-from rayspace.core.client_versions import check_versions
+from rayspace.core.client_versions import check_versions, require_standing
 from rayspace.core.cluster_spec import (
     MAX_KUBE_WORKERS,
     MAX_WORKERS,
@@ -176,14 +177,19 @@ class ClusterService(ClusterStarter):
         return await self._finder.gateway(state.target).extend(state.name, duration_s, report)
 
     async def wait_ready(
-        self, name: str | None = None, *, timeout_s: float = 300.0, report: Report = silent
+        self,
+        name: str | None = None,
+        *,
+        target: str | None = None,
+        timeout_s: float = 300.0,
+        report: Report = silent,
     ) -> ClusterState:
         """Wait until a cluster can be used, by default the chosen one; raises as `up` does.
 
         Parameters
         ----------
-        name
-            The cluster.
+        name, target
+            The cluster, and where it is; see `status`.
         timeout_s
             How long to wait. [s]
         report
@@ -194,7 +200,7 @@ class ClusterService(ClusterStarter):
         ClusterState
             The ready cluster.
         """
-        state = await self.status(name)
+        state = await self.status(name, target=target)
         gateway = self._finder.gateway(state.target)
         return await wait_ready(gateway, state, self._clock, timeout_s, report)
 
@@ -287,7 +293,7 @@ class ClusterService(ClusterStarter):
         if not dry_run:
             logs = await self._ender.stop(state, jobs, report)
             await gateway.delete(state.name, report, force=force)
-            await self._ender.settle(logs, report)
+            await self._ender.settle(state.target, logs, report)
             if self._finder.chosen_name() == state.name:
                 self._remember("", report)
         return DownResult(state.name, tuple(actions), dry_run)
@@ -323,16 +329,30 @@ class ClusterService(ClusterStarter):
         return state
 
     async def preflight(
-        self, name: str | None, *, ray_version: str, python_version: str
+        self,
+        name: str | None,
+        *,
+        ray_version: str,
+        python_version: str,
+        target: str | None = None,
     ) -> ClusterState:
         """Check that a client of these versions can attach, before Ray Client would hang.
 
         Returns the cluster, by default the chosen one. A version is empty for not installed.
         """
-        state = await self.status(name)
+        state = await self.status(name, target=target)
+        require_standing(state)
         theirs = await self._head.version(state.address)
+        if not state.python_version:
+            # Of an image whose name does not tell; the head does.
+            python = await self._head.python_version(state.address)
+            state = replace(state, python_version=python)
         check_versions(state, theirs["ray_version"], ray_version, python_version)
         return state
+
+    def chosen_target(self) -> str:
+        """Return where the chosen cluster is; empty for nothing, and on this machine."""
+        return self._finder.chosen_target()
 
     def chosen_name(self) -> str:
         """Return what `use` chose in this project; empty for nothing."""

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rayspace.gateways.contracts import Clock, HeadGateway, RunGateway
+    from rayspace.services.ledgers import Ledgers
 
 #: How long running jobs have to save their results. [s]
 _GRACE_S = 45.0
+#: What Ray keeps of a job of ours.
+_RUN = "rayspace.run_id"
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,15 @@ class JobEnder:
     ----------
     head
         The HTTP face of a head.
-    runs
-        The tracking server.
+    ledgers
+        The tracking servers.
     clock
         Tells the time.
     """
 
-    def __init__(self, head: HeadGateway, runs: RunGateway, clock: Clock) -> None:
+    def __init__(self, head: HeadGateway, ledgers: Ledgers, clock: Clock) -> None:
         self._head = head
-        self._runs = runs
+        self._ledgers = ledgers
         self._clock = clock
 
     async def running(self, state: ClusterState) -> list[LiveJob]:
@@ -90,7 +93,8 @@ class JobEnder:
         dict of str to str
             Logs of those that are ours, by run: with the cluster they would be gone.
         """
-        logs = {run_id: "" for job in jobs if (run_id := self._run_id(job))}
+        ours = await self._run_ids(state, jobs, report)
+        logs = dict.fromkeys(ours.values(), "")
         try:
             for job in jobs:
                 name = job.submission_id
@@ -99,18 +103,20 @@ class JobEnder:
             began_s = self._clock.monotonic_s()
             for job in jobs:
                 await self._wait(state, job, began_s, report)
-                if run_id := self._run_id(job):
+                if run_id := ours.get(job.submission_id):
                     pieces = self._head.logs(state.address, job.submission_id, follow=False)
                     logs[run_id] = "".join([piece async for piece in pieces])
         except (GatewayError, NotFoundError) as exc:
             report(Stage("jobs", f"The jobs could not be asked: {exc.message}", "note"))
         return logs
 
-    async def settle(self, logs: Mapping[str, str], report: Report) -> None:
+    async def settle(self, target: str, logs: Mapping[str, str], report: Report) -> None:
         """Give a verdict to jobs that could not write one, when nothing of them runs any more.
 
         Parameters
         ----------
+        target
+            Where their cluster was.
         logs
             What `stop` returned.
         report
@@ -118,23 +124,29 @@ class JobEnder:
         """
         for run_id, log in logs.items():
             try:
-                await asyncio.to_thread(self._settle, run_id, log)
+                ledger = await self._ledgers.of(target)
+                await asyncio.to_thread(_settle, ledger.runs, run_id, log)
             except RayspaceError as exc:
                 text = f"The end of a job could not be recorded: {exc.message}"
                 report(Stage("jobs", text, "note"))
 
-    def _settle(self, run_id: str, log: str) -> None:
-        record = self._runs.get(run_id)
-        if recorded_verdict(record.tags) is None:
-            verdict = Verdict(
-                JobPhase.STOPPED, Cause.STOPPED, "The job was stopped with its cluster."
-            )
-            settle(self._runs, record, verdict, log)
-
-    def _run_id(self, job: LiveJob) -> str:
-        """Return the run of a job; empty for one that nobody tracks, or another server does."""
-        is_here = job.metadata.get("rayspace.tracking_uri") == self._runs.tracking_uri
-        return job.metadata.get("rayspace.run_id", "") if is_here else ""
+    async def _run_ids(
+        self, state: ClusterState, jobs: list[LiveJob], report: Report
+    ) -> dict[str, str]:
+        """Return the runs of jobs by name; not of those that another server tracks, or nobody."""
+        tracked = {job.submission_id: job.metadata for job in jobs if _RUN in job.metadata}
+        if not tracked:
+            return {}
+        try:
+            ledger = await self._ledgers.of(state.target)
+        except RayspaceError as exc:
+            report(Stage("jobs", f"What jobs ran is unknown: {exc.message}", "note"))
+            return {}
+        return {
+            name: metadata[_RUN]
+            for name, metadata in tracked.items()
+            if metadata.get("rayspace.tracking_uri") == ledger.pod_uri
+        }
 
     async def _wait(
         self, state: ClusterState, job: LiveJob, began_s: float, report: Report
@@ -146,3 +158,10 @@ class JobEnder:
                 return
             await self._clock.sleep(POLL_S)
         report(Stage(f"job-{name}", f"{name} has stopped", "done"))
+
+
+def _settle(runs: RunGateway, run_id: str, log: str) -> None:
+    record = runs.get(run_id)
+    if recorded_verdict(record.tags) is None:
+        verdict = Verdict(JobPhase.STOPPED, Cause.STOPPED, "The job was stopped with its cluster.")
+        settle(runs, record, verdict, log)

@@ -5,26 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from rayspace.core.lifecycle import (
-    UNSEEN,
-    Observation,
-    job_state,
-    missing_verdict,
-    recorded_verdict,
-)
-from rayspace.errors import GatewayError, NotFoundError
+from rayspace.core.lifecycle import UNSEEN, job_state, missing_verdict, recorded_verdict
 from rayspace.model.progress import Stage
-from rayspace.model.run import RunRecord, Tag
 from rayspace.services.results import results_dir
 from rayspace.services.settlement import settle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from rayspace.gateways.contracts import Clock, HeadGateway, RunGateway
-    from rayspace.model.cluster import ClusterState
+    from rayspace.gateways.contracts import Clock, RunGateway
     from rayspace.model.job import JobState, Progress, Verdict
     from rayspace.model.place import Place
+    from rayspace.model.run import RunRecord
+    from rayspace.services.live import LiveSide
 
 
 def opening(tracking_uri: str) -> Stage:
@@ -50,35 +41,32 @@ def stage_of(job: JobState) -> Stage:
 
 
 class JobObserver:
-    """Joins what a run says with what Ray says.
+    """Joins what a run says with what Ray and KubeRay say.
 
     Parameters
     ----------
-    head
-        The HTTP face of a head.
-    runs
-        The tracking server.
+    live
+        The live side of jobs.
     clock
         Tells the time.
     place
         This machine and this person.
     """
 
-    def __init__(self, head: HeadGateway, runs: RunGateway, clock: Clock, place: Place) -> None:
-        self._head = head
-        self._runs = runs
+    def __init__(self, live: LiveSide, clock: Clock, place: Place) -> None:
+        self._live = live
         self._clock = clock
         self._place = place
 
-    async def state(self, record: RunRecord, clusters: Mapping[str, ClusterState]) -> JobState:
+    async def state(self, record: RunRecord, runs: RunGateway) -> JobState:
         """Describe a job; one that ended without a verdict gets it now.
 
         Parameters
         ----------
         record
             Its run.
-        clusters
-            All clusters by name.
+        runs
+            The tracking server that keeps it.
 
         Returns
         -------
@@ -88,57 +76,27 @@ class JobObserver:
         verdict = recorded_verdict(record.tags)
         seen = UNSEEN
         if verdict is None:
-            seen = await self.observe(record, clusters)
+            seen = await self._live.observe(record)
             verdict = missing_verdict(record, seen, self._clock.now_ms())
             if verdict is not None:
-                record, verdict = await self._settled(record, seen, verdict, clusters)
+                record, verdict = await self._settled(record, runs, verdict)
         return job_state(
             record,
             seen,
             verdict,
-            tracking_uri=self._runs.tracking_uri,
+            tracking_uri=runs.tracking_uri,
             results_dir=results_dir(record, self._place),
         )
 
-    async def observe(self, record: RunRecord, clusters: Mapping[str, ClusterState]) -> Observation:
-        """Look at the live side of a job; parameters as for `state`."""
-        tags = record.tags
-        cluster = clusters.get(tags.get(Tag.CLUSTER, ""))
-        if cluster is None or cluster.uid != tags.get(Tag.CLUSTER_UID) or cluster.phase.is_terminal:
-            # Only who keeps the records of clusters knows that one is no more: on a shared server
-            # lie jobs of other machines, whose clusters may bear the same name.
-            kept_here = (tags.get(Tag.HOST), tags.get(Tag.RECORDS)) == (
-                self._place.host,
-                self._place.records,
-            )
-            return Observation(None, cluster_answers=False, cluster_gone=kept_here)
-        try:
-            live = await self._head.job(cluster.address, record.tags[Tag.JOB])
-        except NotFoundError:
-            return Observation(None, cluster_answers=True, cluster_gone=False)
-        except GatewayError:
-            return UNSEEN
-        return Observation(live, cluster_answers=True, cluster_gone=False)
-
     async def _settled(
-        self,
-        record: RunRecord,
-        seen: Observation,
-        verdict: Verdict,
-        clusters: Mapping[str, ClusterState],
+        self, record: RunRecord, runs: RunGateway, verdict: Verdict
     ) -> tuple[RunRecord, Verdict]:
         """Store a verdict that its runner could not, unless it came while we looked."""
-        fresh = await asyncio.to_thread(self._runs.get, record.run_id)
+        fresh = await asyncio.to_thread(runs.get, record.run_id)
         theirs = recorded_verdict(fresh.tags)
         if theirs is not None:
             return fresh, theirs
-        log = ""
-        if seen.live is not None and (cluster := clusters.get(record.tags[Tag.CLUSTER])):
-            try:
-                pieces = self._head.logs(cluster.address, record.tags[Tag.JOB], follow=False)
-                log = "".join([piece async for piece in pieces])
-            except (GatewayError, NotFoundError):
-                # The head went away between two questions; the verdict stands without its log.
-                log = ""
-        await asyncio.to_thread(settle, self._runs, fresh, verdict, log)
-        return await asyncio.to_thread(self._runs.get, record.run_id), verdict
+        files = await self._live.aftermath(record)
+        log = await self._live.log(record)
+        await asyncio.to_thread(settle, runs, fresh, verdict, log, files)
+        return await asyncio.to_thread(runs.get, record.run_id), verdict

@@ -3,26 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.cluster_spec import Wishes
+from rayspace.core.cluster_spec import UpPlan, Wishes
+from rayspace.core.job_wishes import DEFAULT_PROFILE
 from rayspace.core.parameters import parse_parameters_file
 from rayspace.errors import PhaseError, UsageError
-from rayspace.model.cluster import ClusterPhase, ClusterState
-from rayspace.model.submission import SubmitRequest
+from rayspace.model.cluster import ClusterPhase
+from rayspace.model.submission import Destination, SubmitRequest
+from rayspace.model.target import LOCAL
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
+    from rayspace.core.job_wishes import JobWishes, SubmitOptions
     from rayspace.model.progress import Report
-    from rayspace.model.submission import Draft, JobDefaults
+    from rayspace.model.submission import Draft, JobDefaults, SubmitPlan
     from rayspace.services.clusters import ClusterService
+    from rayspace.services.starters import Starters
+    from rayspace.services.starting import Starter
     from rayspace.services.submission import Submission
 
 
+@dataclass(frozen=True)
+class Found:
+    """Where a job shall run.
+
+    Parameters
+    ----------
+    target
+        The target.
+    starter
+        What starts it; None where a cluster has to come up before.
+    """
+
+    target: str
+    starter: Starter | None = None
+
+
 class Orders:
-    """Turns what was asked into a checked request and a ready cluster.
+    """Turns what was asked into a checked request, and what can start it.
 
     Parameters
     ----------
@@ -30,31 +52,33 @@ class Orders:
         The clusters.
     submission
         Reads notebooks.
+    starters
+        Makes what starts jobs.
     defaults
         What a submission takes when nobody says otherwise.
     """
 
     def __init__(
-        self, clusters: ClusterService, submission: Submission, defaults: JobDefaults
+        self,
+        clusters: ClusterService,
+        submission: Submission,
+        starters: Starters,
+        defaults: JobDefaults,
     ) -> None:
         self._clusters = clusters
         self._submission = submission
+        self._starters = starters
         self._defaults = defaults
 
     async def check(
-        self,
-        notebook: str | Path,
-        params: Mapping[str, object] | None,
-        params_file: str | Path | None,
-        include: Sequence[str],
-        env: Mapping[str, str] | None,
-        deadline_s: float | None,
-        cell_timeout_s: float | None,
+        self, notebook: str | Path, params: Mapping[str, object] | None, options: SubmitOptions
     ) -> Draft:
         """Check all that needs no cluster; parameters as for `JobService.submit`."""
+        deadline_s, cell_timeout_s = options.get("deadline_s"), options.get("cell_timeout_s")
         for label, value in (("deadline", deadline_s), ("cell timeout", cell_timeout_s)):
             if value is not None and not value > 0:
                 raise UsageError(f"The {label} can't be {value:g} s.", hint="Give more than 0 s.")
+        params_file = options.get("params_file")
         given: dict[str, object] = {}
         if params_file is not None:
             given.update(await asyncio.to_thread(_read_params, Path(params_file).expanduser()))
@@ -62,58 +86,96 @@ class Orders:
         request = SubmitRequest(
             notebook_path=Path(notebook).expanduser(),
             parameters=given,
-            include=tuple(include),
-            env=dict(env or {}),
+            include=tuple(options.get("include", ())),
+            env=dict(options.get("env", {})),
             deadline_s=deadline_s,
             cell_timeout_s=cell_timeout_s,
             sample_interval_s=self._defaults.sample_interval_s,
             experiment=self._defaults.experiment,
             parent_run_id=self._defaults.parent_run_id,
             depth=self._defaults.depth,
+            retries=options.get("retries", 0),
         )
         return await asyncio.to_thread(self._submission.draft, request)
 
-    async def find(self, cluster: str | None, profile: str | None) -> ClusterState | None:
-        """Find the cluster that is meant, without starting one; parameters as for `submit`.
+    async def find(self, wishes: JobWishes) -> Found:
+        """Find where a job shall run, without starting anything but the job.
+
+        Parameters
+        ----------
+        wishes
+            What was asked.
 
         Returns
         -------
-        ClusterState or None
-            The cluster, which is ready or starts; None where the profile says what to start.
+        Found
+            Where, and what starts it.
+
+        Raises
+        ------
+        PhaseError
+            If the cluster that is meant can't run anything, and waiting won't help.
         """
-        if cluster is not None and profile is not None:
+        own = await self._own(wishes)
+        if own is not None and own.target != LOCAL:
+            return Found(own.target, self._starters.own(own.spec, own.target, wishes))
+        if wishes.asks_for_own:
             raise UsageError(
-                "Both a cluster and a profile were given.",
-                hint="--cluster uses a running cluster, --profile starts one: give one of them.",
+                "Workers, image, queue and --set are for a cluster that the job gets for itself,"
+                " and nothing says where.",
+                hint="Name a target on Kubernetes: --on TARGET",
             )
-        if profile is not None:
-            # Raises for one that there is not.
-            await self._clusters.plan(profile, Wishes())
-            return None
-        state = await self._clusters.status(cluster)
-        if state.namespace:
-            raise PhaseError(
-                f"The cluster {state.name!r} is on Kubernetes, where notebooks can't be shipped to"
-                " yet.",
-                hint="Ship it to a cluster on this machine: --profile laptop",
-                details={"name": state.name, "target": state.target},
-            )
-        if state.phase not in {ClusterPhase.STARTING, ClusterPhase.READY}:
+        if wishes.profile is not None:
+            return Found(LOCAL)
+        state = await self._clusters.status(wishes.cluster, target=wishes.target)
+        if state.phase is ClusterPhase.READY:
+            return Found(state.target, self._starters.running(state, wishes))
+        if state.phase is not ClusterPhase.STARTING:
+            is_resting = state.phase is ClusterPhase.SUSPENDED
             raise PhaseError(
                 f"The cluster {state.name!r} is {state.phase.value}: {state.reason}",
-                hint=f"Start it anew with: rayspace cluster up {state.profile}".rstrip(),
+                hint=f"Bring it back with: rayspace cluster resume {state.name}"
+                if is_resting
+                else f"Start it anew with: rayspace cluster up {state.profile}".rstrip(),
+                details={"name": state.name, "phase": state.phase.value},
             )
-        return state
+        return Found(state.target)
 
-    async def ready(
-        self, found: ClusterState | None, profile: str | None, report: Report
-    ) -> ClusterState:
-        """Start the profile's cluster where none was found, and wait until it can be used."""
-        if found is None:
-            return await self._clusters.up(profile, report=report)
-        if found.phase is ClusterPhase.READY:
-            return found
-        return await self._clusters.wait_ready(found.name, report=report)
+    async def ready(self, wishes: JobWishes, report: Report) -> Starter:
+        """Start the cluster that `find` did not find ready, and wait until it can be used."""
+        if wishes.profile is not None:
+            state = await self._clusters.up(wishes.profile, target=wishes.target, report=report)
+        else:
+            state = await self._clusters.wait_ready(
+                wishes.cluster, target=wishes.target, report=report
+            )
+        return self._starters.running(state, wishes)
+
+    async def preview(self, draft: Draft, wishes: JobWishes) -> SubmitPlan:
+        """Say what would be done with a checked order; changes nothing."""
+        found = await self.find(wishes)
+        if found.starter is not None:
+            starter = found.starter
+            plan = await asyncio.to_thread(self._submission.plan, draft, starter.destination)
+            return replace(plan, manifest=await starter.preview(plan.order))
+        if wishes.profile is None:
+            state = await self._clusters.status(wishes.cluster, target=wishes.target)
+            destination = self._starters.running(state, wishes).destination
+        else:
+            planned = await self._clusters.plan(wishes.profile, Wishes(), target=wishes.target)
+            # It may not be up, and then it has no Python yet: this one starts it.
+            destination = Destination(LOCAL, planned.spec.name, profile=planned.spec.profile)
+        return await asyncio.to_thread(self._submission.plan, draft, destination)
+
+    async def _own(self, wishes: JobWishes) -> UpPlan | None:
+        """Plan the cluster of a profile, or of a target; None where a running one is meant."""
+        is_there = wishes.target is not None and wishes.target != LOCAL
+        if wishes.cluster is not None or (wishes.profile is None and not is_there):
+            return None
+        # With a name, so that nobody is asked which are taken; the job's own counts in the end.
+        own = replace(wishes.own, name="job")
+        profile = wishes.profile or DEFAULT_PROFILE
+        return await self._clusters.plan(profile, own, target=wishes.target)
 
 
 def _read_params(path: Path) -> dict[str, object]:

@@ -14,12 +14,20 @@ from rayspace.model.run import Artifact
 from rayspace.services.results import notebook_name
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rayspace.gateways.contracts import RunGateway
     from rayspace.model.job import Verdict
     from rayspace.model.run import RunRecord
 
 
-def settle(runs: RunGateway, run: RunRecord, verdict: Verdict, driver_log: str) -> None:
+def settle(
+    runs: RunGateway,
+    run: RunRecord,
+    verdict: Verdict,
+    driver_log: str,
+    more_logs: Mapping[str, str] | None = None,
+) -> None:
     """Complete the record of a job.
 
     The status is set last: who waits for a terminal one finds everything in place. Doing it twice
@@ -35,6 +43,8 @@ def settle(runs: RunGateway, run: RunRecord, verdict: Verdict, driver_log: str) 
         How the job ended.
     driver_log
         The log as Ray has it; empty when Ray has none any more.
+    more_logs
+        Other logs as texts, by path with ``/``.
     """
     name = notebook_name(run)
     with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
@@ -44,8 +54,28 @@ def settle(runs: RunGateway, run: RunRecord, verdict: Verdict, driver_log: str) 
             path = Path(directory) / Path(Artifact.DRIVER_LOG).name
             path.write_text(driver_log, "utf-8")
             runs.upload(run.run_id, path, str(Path(Artifact.DRIVER_LOG).parent))
+        store_logs(runs, run, more_logs or {}, Path(directory))
     runs.update(run.run_id, tags=verdict_tags(verdict))
     runs.set_status(run.run_id, STATUS_OF_PHASE[verdict.phase])
+
+
+def store_logs(runs: RunGateway, run: RunRecord, logs: Mapping[str, str], directory: Path) -> None:
+    """Store texts beside the driver's log.
+
+    Parameters
+    ----------
+    runs, run
+        The run that gets them.
+    logs
+        Texts by path with ``/``.
+    directory
+        A directory for copies.
+    """
+    for name, text in logs.items():
+        artifact = Path(Artifact.DRIVER_LOG).parent / name
+        copy = directory / artifact.name
+        copy.write_text(text, "utf-8")
+        runs.upload(run.run_id, copy, artifact.parent.as_posix())
 
 
 def _mark_snapshot(

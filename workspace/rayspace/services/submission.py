@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-import shlex
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
 from rayspace.model.progress import Report, Stage
 from rayspace.model.run import Artifact, Tag
 from rayspace.model.submission import Draft, SubmitPlan, SubmitRequest
+from rayspace.model.target import LOCAL
 from rayspace.model.wire import to_wire
 from rayspace.names import safe_name
 from rayspace.version import __version__
@@ -32,19 +32,15 @@ from rayspace.version import __version__
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from rayspace.gateways.contracts import (
-        Clock,
-        HeadGateway,
-        KernelGateway,
-        RunGateway,
-        WorkfileGateway,
-    )
+    from rayspace.gateways.contracts import Clock, KernelGateway, RunGateway, WorkfileGateway
     from rayspace.model.bundle import GitState
-    from rayspace.model.cluster import ClusterState
     from rayspace.model.notebook import Notebook
     from rayspace.model.parameter import Parameter
     from rayspace.model.place import Place
     from rayspace.model.run import RunRecord
+    from rayspace.model.submission import Destination
+    from rayspace.services.ledgers import Ledger
+    from rayspace.services.starting import Starter
 
 
 class Submission:
@@ -52,15 +48,8 @@ class Submission:
 
     Parameters
     ----------
-    head
-        The HTTP face of a head.
     workfiles, kernels
         Files and kernels of this machine.
-    archive
-        Returns the runner as a file.
-    credentials
-        Writes what the runner needs to reach the tracking server to a private file and returns
-        its path; empty when nothing is needed.
     clock
         Tells the time.
     new_suffix
@@ -71,20 +60,14 @@ class Submission:
 
     def __init__(
         self,
-        head: HeadGateway,
         workfiles: WorkfileGateway,
         kernels: KernelGateway,
-        archive: Callable[[], Path],
-        credentials: Callable[[str], str],
         clock: Clock,
         new_suffix: Callable[[], str],
         place: Place,
     ) -> None:
-        self._head = head
         self._workfiles = workfiles
         self._kernels = kernels
-        self._archive = archive
-        self._credentials = credentials
         self._clock = clock
         self._new_suffix = new_suffix
         self._place = place
@@ -107,15 +90,15 @@ class Submission:
         bundle = self._workfiles.plan(path, self._workfiles.root_of(path), request.include)
         return Draft(request, notebook, given, {**_defaults(known), **given}, bundle)
 
-    def plan(self, draft: Draft, cluster: ClusterState) -> SubmitPlan:
-        """Check an order against kernel and cluster; changes nothing.
+    def plan(self, draft: Draft, destination: Destination) -> SubmitPlan:
+        """Check an order against where it shall run; changes nothing.
 
         Parameters
         ----------
         draft
             The order as far as it is checked.
-        cluster
-            The cluster that would run it.
+        destination
+            Where it would run.
 
         Returns
         -------
@@ -124,13 +107,12 @@ class Submission:
         """
         request, notebook, bundle = draft.request, draft.notebook, draft.bundle
         path = request.notebook_path.absolute()
-        kernel = self._kernels.find(cluster.python, notebook.kernel_name)
-        self._kernels.check(cluster.python, kernel, cluster.ray_version)
+        kernel_name, language = self._kernel(notebook, destination)
         warnings = path_warnings(
             bundle,
             mentioned_paths(notebook),
             self._workfiles.exists,
-            same_machine=cluster.target == "local",
+            same_machine=destination.target == LOCAL,
         )
         name = f"{safe_name(path.stem)[:34].rstrip('-')}-{self._new_suffix()}"
         order = JobOrder(
@@ -138,17 +120,19 @@ class Submission:
             notebook=bundle.notebook,
             bundle=Artifact.BUNDLE,
             parameters=draft.given,
-            kernel_name=kernel.name,
-            language=kernel.language,
+            kernel_name=kernel_name,
+            language=language,
             cell_timeout_s=request.cell_timeout_s,
             deadline_s=request.deadline_s,
             env=dict(request.env),
             sample_interval_s=request.sample_interval_s,
             depth=request.depth,
+            retries=request.retries,
         )
         return SubmitPlan(
             notebook=str(request.notebook_path),
-            cluster=cluster.name,
+            target=destination.target,
+            cluster=destination.cluster,
             experiment=literal_experiment(notebook) or request.experiment,
             parameters=draft.parameters,
             bundle=bundle,
@@ -156,12 +140,23 @@ class Submission:
             order=order,
         )
 
+    def _kernel(self, notebook: Notebook, destination: Destination) -> tuple[str, str]:
+        """Return name and language of the kernel that runs a notebook."""
+        if destination.python:
+            kernel = self._kernels.find(destination.python, notebook.kernel_name)
+            self._kernels.check(destination.python, kernel, destination.ray_version)
+            return kernel.name, kernel.language
+        # Nobody can look into the image from here. That of Python is named so in each, whatever
+        # this machine calls it.
+        is_python = notebook.language == "python"
+        return "python3" if is_python else notebook.kernel_name, notebook.language
+
     async def submit(
         self,
         plan: SubmitPlan,
         request: SubmitRequest,
-        cluster: ClusterState,
-        runs: RunGateway,
+        starter: Starter,
+        ledger: Ledger,
         report: Report,
     ) -> RunRecord:
         """Put a checked order on record and start it.
@@ -172,9 +167,9 @@ class Submission:
             The checked order.
         request
             What was asked.
-        cluster
-            The cluster that runs it.
-        runs
+        starter
+            Starts it.
+        ledger
             The tracking server.
         report
             Called with each stage.
@@ -187,9 +182,10 @@ class Submission:
         report(Stage("bundle", plan.bundle.summary(), "done"))
         for warning in plan.warnings:
             report(Stage("warning", warning, "note"))
+        runs = ledger.runs
         path = request.notebook_path.absolute()
         git = await asyncio.to_thread(self._workfiles.git_state, Path(plan.bundle.root))
-        tags = self._tags(plan.order, cluster, path, git)
+        tags = self._tags(plan.order, starter, path, git)
         if request.parent_run_id:
             tags[Tag.PARENT_RUN_ID] = request.parent_run_id
         run = await asyncio.to_thread(
@@ -206,63 +202,38 @@ class Submission:
                 await asyncio.to_thread(self._workfiles.pack, plan.bundle, packed)
                 report(Stage("upload", "Uploading the bundle to the run"))
                 await asyncio.to_thread(_upload, runs, run, plan.order, packed, path)
-            await self.start(plan.order, run, cluster, runs)
-        report(Stage("job", f"{plan.order.name} was accepted by {cluster.name}", "done"))
+            await self._start(plan.order, run, starter, ledger, report)
         return run
 
-    async def start(
-        self, order: JobOrder, run: RunRecord, cluster: ClusterState, runs: RunGateway
+    async def _start(
+        self,
+        order: JobOrder,
+        run: RunRecord,
+        starter: Starter,
+        ledger: Ledger,
+        report: Report,
     ) -> None:
-        """Hand a job, whose run holds all it needs, to a cluster."""
-        archive = await asyncio.to_thread(self._archive)
-        env = {
-            "RAYSPACE_RUN_ID": run.run_id,
-            "RAYSPACE_JOB": order.name,
-            "RAYSPACE_CLUSTER": cluster.name,
-            "RAYSPACE_CLUSTER_UID": cluster.uid,
-            "RAYSPACE_PYTHON": cluster.python,
-            "RAYSPACE_RUNNER_PATH": str(archive),
-            "RAYSPACE_DASHBOARD_URL": cluster.address.dashboard_url,
-            "MLFLOW_TRACKING_URI": runs.tracking_uri,
-            # Ray kills what has not ended this long after a stop; its default is 3 s. [s]
-            "RAY_JOB_STOP_WAIT_TIME_S": "60",
-        }
-        credentials = await asyncio.to_thread(self._credentials, order.name)
-        if credentials:
-            env["RAYSPACE_CREDENTIALS_FILE"] = credentials
-        try:
-            await self._head.submit(
-                cluster.address,
-                submission_id=order.name,
-                entrypoint=shlex.join([cluster.python, str(archive)]),
-                env=env,
-                metadata={
-                    "rayspace.run_id": run.run_id,
-                    "rayspace.tracking_uri": runs.tracking_uri,
-                    "rayspace.notebook": order.notebook,
-                },
-            )
-        except BaseException:
-            # Else the runner deletes it when it has read it.
-            if credentials:
-                Path(credentials).unlink(missing_ok=True)
-            raise
-        accepted = {Tag.ACCEPTED_MS: str(self._clock.now_ms())}
-        await asyncio.to_thread(lambda: runs.update(run.run_id, tags=accepted))
+        """Hand over a job whose run holds all it needs."""
+        tags = await starter.start(order, run, ledger, report)
+        accepted = {**tags, Tag.ACCEPTED_MS: str(self._clock.now_ms())}
+        await asyncio.to_thread(lambda: ledger.runs.update(run.run_id, tags=accepted))
+        destination = starter.destination
+        where = destination.cluster or f"{destination.namespace} of {destination.target}"
+        report(Stage("job", f"{order.name} was accepted by {where}", "done"))
 
     async def retry(
-        self, old: RunRecord, cluster: ClusterState, runs: RunGateway, report: Report
+        self, old: RunRecord, earlier: Ledger, starter: Starter, ledger: Ledger, report: Report
     ) -> RunRecord:
         """Run a job once more from what its run holds; the files here may have changed since.
 
         Parameters
         ----------
-        old
-            The run of the job.
-        cluster
-            The cluster that runs it now.
-        runs
-            The tracking server.
+        old, earlier
+            The run of the job, and the tracking server that keeps it.
+        starter
+            Starts it now.
+        ledger
+            The tracking server of the new job.
         report
             Called with each stage.
 
@@ -274,14 +245,16 @@ class Submission:
         with tempfile.TemporaryDirectory(prefix="rayspace-") as name:
             directory = Path(name)
             order_path = await asyncio.to_thread(
-                runs.download, old.run_id, Artifact.ORDER, directory
+                earlier.runs.download, old.run_id, Artifact.ORDER, directory
             )
             order = JobOrder(**json.loads(order_path.read_text("utf-8")))
             stem = order.name.rpartition("-")[0] or order.name
             order = dataclasses.replace(order, name=f"{stem}-{self._new_suffix()}")
-            packed = await asyncio.to_thread(runs.download, old.run_id, order.bundle, directory)
+            packed = await asyncio.to_thread(
+                earlier.runs.download, old.run_id, order.bundle, directory
+            )
             source = await asyncio.to_thread(
-                runs.download,
+                earlier.runs.download,
                 old.run_id,
                 f"{Artifact.SOURCE_DIR}/{Path(order.notebook).name}",
                 directory,
@@ -296,41 +269,36 @@ class Submission:
                 Tag.MLFLOW_GIT_COMMIT,
             )
             tags = {
-                **self._tags(order, cluster, source, None),
+                **self._tags(order, starter, source, None),
                 **{key: old.tags[key] for key in kept if key in old.tags},
                 Tag.RETRY_OF: old.tags[Tag.JOB],
             }
             run = await asyncio.to_thread(
-                lambda: runs.create(
+                lambda: ledger.runs.create(
                     experiment=old.experiment,
                     name=order.name,
                     tags=tags,
                     params={k: v for k, v in old.params.items() if not k.startswith("notebook.")},
                 )
             )
-            async with _recorded_failure(runs, run):
-                await asyncio.to_thread(_upload, runs, run, order, packed, source)
-                await self.start(order, run, cluster, runs)
-        report(Stage("job", f"{order.name} was accepted by {cluster.name}", "done"))
+            async with _recorded_failure(ledger.runs, run):
+                await asyncio.to_thread(_upload, ledger.runs, run, order, packed, source)
+                await self._start(order, run, starter, ledger, report)
         return run
 
     def _tags(
-        self, order: JobOrder, cluster: ClusterState, path: Path, git: GitState | None
+        self, order: JobOrder, starter: Starter, path: Path, git: GitState | None
     ) -> dict[str, str]:
         tags = {
+            **starter.tags(order),
             Tag.JOB: order.name,
             Tag.NOTEBOOK: path.name,
             Tag.SOURCE_DIR: str(path.parent),
-            Tag.CLUSTER: cluster.name,
-            Tag.TARGET: cluster.target,
-            Tag.PROFILE: cluster.profile,
-            Tag.CLUSTER_UID: cluster.uid,
             Tag.HOST: self._place.host,
             Tag.RECORDS: self._place.records,
             Tag.SUBMITTED_MS: str(self._clock.now_ms()),
             Tag.DEPTH: str(order.depth),
             Tag.RAYSPACE_VERSION: __version__,
-            Tag.RAY_VERSION: cluster.ray_version,
             Tag.SOURCE_NAME: str(path),
             Tag.SOURCE_TYPE: "NOTEBOOK",
             Tag.USER: self._place.user,

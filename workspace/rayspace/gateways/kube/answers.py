@@ -77,10 +77,7 @@ def status_error(target: Target, status: int, text: str, operation: str) -> Rays
             details=details,
         )
     if status == 404:
-        return ObjectNotFoundError(
-            f"{SYSTEM} has nothing of that name when asked to {operation} in {where}: {words}",
-            details=details,
-        )
+        return _not_found(target, words, operation, details)
     if status == 409:
         return ConflictError(
             f"It was changed or made by somebody else meanwhile: {words}",
@@ -125,7 +122,7 @@ def translated(target: Target, operation: str) -> Iterator[None]:
     except aiohttp.ClientConnectorCertificateError as exc:
         raise AccessError(
             f"The certificate of the API server of {target.name} can't be trusted:"
-            f" {_why_not_trusted(exc)}",
+            f" {why_not_trusted(exc)}",
             hint="The kubeconfig names another certificate authority; fetch it anew.",
             details={"target": target.name},
         ) from exc
@@ -139,18 +136,56 @@ def translated(target: Target, operation: str) -> Iterator[None]:
         ) from exc
 
 
+def _not_found(
+    target: Target, words: str, operation: str, details: dict[str, Any]
+) -> ObjectNotFoundError:
+    if f'namespaces "{target.namespace}" not found' in words:
+        return ObjectNotFoundError(
+            f"There is no namespace {target.namespace!r} on {target.name}.",
+            hint="Name another with -n, or ask an administrator to make it.",
+            details=details,
+        )
+    # What no object's address is, is answered in plain text.
+    if words.startswith(("404 page not found", "the server could not find the requested")):
+        return ObjectNotFoundError(
+            f"The API server of {target.name} knows no such kind when asked to {operation}.",
+            hint="See whether KubeRay is installed there: kubectl"
+            f" --context {target.context!r} api-resources --api-group=ray.io",
+            details=details,
+        )
+    where = f"{target.namespace} of {target.name}"
+    return ObjectNotFoundError(
+        f"{SYSTEM} has nothing of that name when asked to {operation} in {where}: {words}",
+        hint="It may have been deleted meanwhile; see: rayspace cluster list",
+        details=details,
+    )
+
+
 def understood(target: Target, text: str, operation: str) -> Any:
-    """Read an answer as JSON; `GatewayError` if it is none: a proxy's page, say."""
+    """Read an answer as an object; `GatewayError` if it is none: a proxy's page, say."""
     try:
-        return json.loads(text)
-    except ValueError as exc:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        answer = None
+    if not _is_object(answer):
         raise GatewayError(
             f"What answers for {target.name} is not an API server: {text.strip()[:120]!r}",
             system=SYSTEM,
             operation=operation,
             hint="A proxy or a login page may stand between; see the server in the kubeconfig.",
             details={"target": target.name},
-        ) from exc
+        )
+    return answer
+
+
+def _is_object(answer: Any) -> bool:
+    """Whether an answer is an object of Kubernetes, or a list of them."""
+    if not isinstance(answer, dict) or not {"kind", "metadata"}.intersection(answer):
+        return False
+    items = answer.get("items") or []
+    if not isinstance(items, list) or not isinstance(answer.get("metadata") or {}, dict):
+        return False
+    return all(isinstance(i, dict) and isinstance(i.get("metadata"), dict) for i in items)
 
 
 def _status_object(text: str) -> dict[str, Any]:
@@ -161,7 +196,8 @@ def _status_object(text: str) -> dict[str, Any]:
     return body if isinstance(body, dict) and body.get("kind") == "Status" else {}
 
 
-def _why_not_trusted(error: Exception) -> str:
+def why_not_trusted(error: Exception) -> str:
+    """Say why a certificate was not accepted."""
     cause = getattr(error, "certificate_error", error)
     return str(getattr(cause, "verify_message", "") or cause)
 

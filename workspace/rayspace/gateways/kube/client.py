@@ -262,8 +262,8 @@ class KubeClient:
     ) -> str:
         # A POST that got lost may have been heard; all others may be sent twice.
         retrying = tenacity.AsyncRetrying(
-            stop=tenacity.stop_after_attempt(1 if method == "POST" else _ATTEMPTS),
-            retry=tenacity.retry_if_exception(_may_pass),
+            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            retry=tenacity.retry_if_exception(_was_unheard if method == "POST" else _may_pass),
             wait=_pause,
             reraise=True,
         )
@@ -347,6 +347,11 @@ def _may_pass(error: BaseException) -> bool:
     if isinstance(error, AccessError):
         return False
     return isinstance(error, GatewayUnavailableError)
+
+
+def _was_unheard(error: BaseException) -> bool:
+    """Whether the server sent a request away before it did anything."""
+    return isinstance(error, GatewayUnavailableError) and error.details.get("status") == 429
 
 
 def _pause(call: tenacity.RetryCallState) -> float:

@@ -7,6 +7,7 @@ memory that a later process would miss.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from rayspace.errors import (
 )
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import read_configuration, readable_configuration
+from rayspace.gateways.kube.jobs import KubeJobs
 from rayspace.gateways.kube.namespace_watch import KUEUE
 from rayspace.gateways.kube.observer import KubeObserver
 from rayspace.gateways.kube.planning import ClusterPlanner
@@ -81,6 +83,11 @@ class KubeRayGateway:
         self._state_dir = state_dir
         self._observer = KubeObserver(client, clock)
         self._planner = ClusterPlanner(client, self._observer, versions)
+
+    @functools.cached_property
+    def jobs(self) -> KubeJobs:
+        """Jobs of the same namespace."""
+        return KubeJobs(self._client, self._observer, self._planner)
 
     @property
     def target(self) -> str:

@@ -72,6 +72,9 @@ class NamespaceWatch:
         self._wakers.add(waker)
         try:
             while True:
+                if self.clusters.refused is not None:
+                    # A token that ran out meanwhile, say: what is here only gets older.
+                    raise self.clusters.refused
                 yield self.snapshot(name)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(waker.wait(), at_least_every_s)

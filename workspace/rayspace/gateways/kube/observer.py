@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.diagnosis.diagnose import diagnose
 from rayspace.core.kube_state import cluster_state
 from rayspace.errors import ClusterNotFoundError, GatewayError, NotFoundError, RefusedError
 from rayspace.gateways.kube.client import object_path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rayspace.gateways.contracts import Clock
     from rayspace.gateways.kube.client import KubeClient
     from rayspace.model.cluster import ClusterState
+    from rayspace.model.problem import Problem
     from rayspace.model.snapshot import ClusterSnapshot, KubeObject
 
 #: Between two looks when nothing changes: probes that stay silent are judged by the clock. [s]
@@ -110,7 +112,10 @@ class KubeObserver:
                     # Made a moment ago, and the watch will hear of it; or deleted by somebody.
                     await self.cluster(name)
                     continue
-                yield await self._state(await self._with_queue(snapshot))
+                state = await self._state(await self._with_queue(snapshot))
+                trouble = watch.clusters.trouble
+                # Who waits learns that what they see may be old.
+                yield replace(state, reason=trouble.message) if trouble else state
 
     async def explained(self, name: str) -> ClusterState:
         """Look at a cluster and at all that may say why it is not as it should be."""
@@ -142,6 +147,17 @@ class KubeObserver:
         )
         return await self._state(await self._with_queue(snapshot))
 
+    async def queue_problem(self, job: KubeObject) -> Problem | None:
+        """Say why a RayJob has no cluster yet; None where nothing is known to be wrong."""
+        name, spec = str(job["metadata"]["name"]), job.get("spec") or {}
+        workloads = await self.readable(KUEUE, "workloads")
+        # What a queue says of a job it says in the words in which it speaks of a cluster.
+        asked = {**(spec.get("rayClusterSpec") or {}), "suspend": bool(spec.get("suspend"))}
+        as_cluster = {"metadata": job["metadata"], "spec": asked, "status": job.get("status")}
+        snapshot = self._assembled(name, as_cluster, (), (), workloads or ())
+        problems = diagnose(await self._with_queue(snapshot))
+        return problems[0] if problems else None
+
     async def readable(
         self, group: str, resource: str, *, namespaced: bool = True
     ) -> tuple[KubeObject, ...] | None:
@@ -159,7 +175,9 @@ class KubeObserver:
         user = await self.user()
         return cluster_state(snapshot, self._client.target, user, await self._client.server())
 
-    def _assembled(self, name: str, cluster: KubeObject, pods: Any, events: Any) -> ClusterSnapshot:
+    def _assembled(
+        self, name: str, cluster: KubeObject, pods: Any, events: Any, workloads: Any = ()
+    ) -> ClusterSnapshot:
         return assembled(
             name,
             self._client.target.namespace,
@@ -167,7 +185,7 @@ class KubeObserver:
             cluster,
             pods,
             events,
-            (),
+            workloads,
         )
 
     async def _with_queue(self, snapshot: ClusterSnapshot) -> ClusterSnapshot:

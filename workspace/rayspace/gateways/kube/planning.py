@@ -13,6 +13,7 @@ from rayspace.core.preflight import PreflightFacts, preflight
 from rayspace.errors import NotFoundError, PreflightError, RefusedError
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import Configuration, read_configuration
+from rayspace.gateways.kube.kuberay import KubeRayCheck
 from rayspace.gateways.kube.namespace_watch import KUEUE
 from rayspace.model.progress import Report, Stage
 from rayspace.model.wire import to_wire
@@ -47,6 +48,7 @@ class ClusterPlanner:
         self._client = client
         self._observer = observer
         self._versions = versions
+        self._kuberay = KubeRayCheck(client)
 
     async def manifest(
         self, spec: ClusterSpec, *, is_of_job: bool = False
@@ -87,11 +89,12 @@ class ClusterPlanner:
         """Raise what would never come up; tell what may have to wait."""
         ray_version, python_version = self._versions()
         queue = (manifest["metadata"]["labels"]).get(manifests.QUEUE)
-        nodes, quotas, queues, account = await asyncio.gather(
+        nodes, quotas, queues, account, _ = await asyncio.gather(
             self._observer.readable("v1", "nodes", namespaced=False),
             self._observer.readable("v1", "resourcequotas"),
             self._observer.readable(KUEUE, "localqueues") if queue else _nothing(),
             self._has_head_account(manifest),
+            self._kuberay.require(),
         )
         facts = PreflightFacts(
             nodes=nodes,

@@ -1,0 +1,198 @@
+"""The RayJob of a notebook, and what KubeRay says of one.
+
+The job is submitted by the operator itself (HTTPMode): a submitter pod would cost seconds, and may
+submit a second time. Which fields exclude each other: validation.go of KubeRay 1.6.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from rayspace.core import manifest as manifests
+from rayspace.core.kube_state import time_ms
+from rayspace.model.job import LivePhase
+from rayspace.model.ray_job import RayJobStage, RayJobState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rayspace.model.ray_job import Launch
+    from rayspace.model.snapshot import KubeObject
+
+RUN_ID = f"{manifests.PREFIX}/run-id"
+#: Finds the runs of a cluster that KubeRay names itself. Source: utils/constant.go of KubeRay 1.6.
+ORIGIN_LABEL = "ray.io/originated-from-cr-name"
+RUNNER_FILE = "runner.zip"
+_RUNNER_VOLUME = "rayspace-runner"
+_RUNNER_DIR = "/opt/rayspace-job"
+RUNNER_PATH = f"{_RUNNER_DIR}/{RUNNER_FILE}"
+#: What the runner may take after its own deadline: to interrupt, to save and to say so. [s]
+_BACKSTOP_S = 300.0
+#: How long the object itself stays, as a record for kubectl: seven days. [s]
+_RECORD_S = 7 * 24 * 3600
+#: An admitted queue counts what stands still; longer than to fetch a log makes no sense. [s]
+_QUEUED_TTL_S = 30
+#: Ray kills what has not ended so long after a stop; its default is 3 s. [s]
+_STOP_WAIT_S = 60
+#: A pod that ends gives the runner time to save. [s]
+_GRACE_S = 60
+
+
+def runner_secret(name: str) -> str:
+    """Return the name of the Secret that holds the runner of a job."""
+    return f"{name}-runner"
+
+
+def ray_job_manifest(
+    launch: Launch, cluster: Mapping[str, Any], *, has_deletion_rules: bool = True
+) -> dict[str, Any]:
+    """Make the RayJob of a notebook.
+
+    Parameters
+    ----------
+    launch
+        What is to be started.
+    cluster
+        The RayCluster that would be made of its spec alone.
+    has_deletion_rules
+        Whether KubeRay knows rules for what it deletes when, and a deadline for the start.
+
+    Returns
+    -------
+    dict
+        The object to apply.
+    """
+    metadata = cluster["metadata"]
+    spec = json.loads(json.dumps(cluster["spec"]))
+    for template in _templates(spec):
+        _mount_runner(template, runner_secret(launch.spec.name), launch.secret)
+    env = {
+        **launch.env,
+        "RAYSPACE_RUNNER_PATH": RUNNER_PATH,
+        "RAY_JOB_STOP_WAIT_TIME_S": str(_STOP_WAIT_S),
+        # Ray would take a driver started by uv for a wish to do so everywhere.
+        "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    }
+    job: dict[str, Any] = {
+        "submissionMode": "HTTPMode",
+        "jobId": launch.spec.name,
+        "entrypoint": f"python {RUNNER_PATH}",
+        # JSON is YAML.
+        "runtimeEnvYAML": json.dumps({"env_vars": env}, sort_keys=True),
+        "metadata": {"rayspace.run_id": launch.run_id},
+        "backoffLimit": launch.retries,
+        "rayClusterSpec": spec,
+    }
+    if launch.driver_cpus:
+        job["entrypointNumCpus"] = launch.driver_cpus
+    if launch.driver_gpus:
+        job["entrypointNumGpus"] = launch.driver_gpus
+    if launch.deadline_s is not None:
+        # Counts from the start of its cluster, and is only for a runner that does not keep its own.
+        start_s = launch.start_deadline_s
+        job["activeDeadlineSeconds"] = math.ceil(start_s + launch.deadline_s + _BACKSTOP_S)
+    if has_deletion_rules:
+        job["preRunningDeadlineSeconds"] = math.ceil(launch.start_deadline_s)
+    keep_s = math.ceil(launch.keep_failed_s)
+    if launch.spec.pods.queue or not has_deletion_rules:
+        # A queue suspends, and what can be suspended may have no rules.
+        job["shutdownAfterJobFinishes"] = True
+        job["ttlSecondsAfterFinished"] = _QUEUED_TTL_S if launch.spec.pods.queue else keep_s
+    else:
+        job["deletionStrategy"] = {"deletionRules": _deletion_rules(keep_s)}
+    labels = {**metadata["labels"], RUN_ID: launch.run_id}
+    return {
+        "apiVersion": manifests.API_VERSION,
+        "kind": "RayJob",
+        "metadata": {
+            "name": launch.spec.name,
+            "namespace": metadata["namespace"],
+            "labels": labels,
+            "annotations": dict(metadata["annotations"]),
+        },
+        "spec": job,
+    }
+
+
+def _deletion_rules(keep_failed_s: int) -> list[dict[str, Any]]:
+    def rule(policy: str, condition: dict[str, str], ttl_s: int) -> dict[str, Any]:
+        return {"policy": policy, "condition": {**condition, "ttlSeconds": ttl_s}}
+
+    succeeded, failed = {"jobStatus": "SUCCEEDED"}, {"jobStatus": "FAILED"}
+    # After a deadline Ray's word is still RUNNING: only KubeRay's own tells.
+    gave_up = {"jobDeploymentStatus": "Failed"}
+    record_s = max(_RECORD_S, 2 * keep_failed_s)
+    return [
+        rule("DeleteCluster", succeeded, 0),
+        rule("DeleteCluster", failed, keep_failed_s),
+        rule("DeleteCluster", gave_up, keep_failed_s),
+        rule("DeleteSelf", succeeded, record_s),
+        rule("DeleteSelf", failed, record_s),
+        rule("DeleteSelf", gave_up, record_s),
+    ]
+
+
+def _templates(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    groups = [spec["headGroupSpec"], *(spec.get("workerGroupSpecs") or [])]
+    return [group["template"] for group in groups]
+
+
+def _mount_runner(template: dict[str, Any], secret: str, tracking_secret: str) -> None:
+    """Give every group the runner: the driver may sit on a worker."""
+    pod = template["spec"]
+    pod.setdefault("volumes", []).append(
+        {"name": _RUNNER_VOLUME, "secret": {"secretName": secret, "defaultMode": 0o444}}
+    )
+    pod["terminationGracePeriodSeconds"] = _GRACE_S
+    container = pod["containers"][0]
+    container.setdefault("volumeMounts", []).append(
+        {"name": _RUNNER_VOLUME, "mountPath": _RUNNER_DIR, "readOnly": True}
+    )
+    if tracking_secret:
+        source = {"secretRef": {"name": tracking_secret, "optional": False}}
+        container.setdefault("envFrom", []).append(source)
+
+
+def ray_job_state(job: KubeObject) -> RayJobState:
+    """Read a RayJob.
+
+    Parameters
+    ----------
+    job
+        The object.
+
+    Returns
+    -------
+    RayJobState
+        What KubeRay says of it.
+    """
+    metadata, status = job["metadata"], job.get("status") or {}
+    return RayJobState(
+        name=str(metadata["name"]),
+        uid=str(metadata.get("uid", "")),
+        stage=_stage(status.get("jobDeploymentStatus")),
+        status=_live_phase(status.get("jobStatus")),
+        why=str(status.get("reason") or ""),
+        message=str(status.get("message") or ""),
+        cluster=str(status.get("rayClusterName") or ""),
+        run_id=str((metadata.get("labels") or {}).get(RUN_ID, "")),
+        is_ending=bool(metadata.get("deletionTimestamp")),
+        created_ms=time_ms(metadata.get("creationTimestamp")),
+    )
+
+
+def _stage(word: object) -> RayJobStage:
+    try:
+        return RayJobStage(word or "")
+    except ValueError:
+        # A later KubeRay's: whatever it means, the job has neither ended nor been forgotten.
+        return RayJobStage.INITIALIZING
+
+
+def _live_phase(word: object) -> LivePhase | None:
+    try:
+        return LivePhase(word)
+    except ValueError:
+        return None

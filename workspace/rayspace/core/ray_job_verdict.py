@@ -1,0 +1,111 @@
+"""Decide where a job with a cluster of its own stands, where its runner has not said so.
+
+The runner's verdict counts more than all of this. Without one KubeRay's word counts, and Ray's in
+it; and what neither tells is found by who has been silent for how long.
+"""
+
+from __future__ import annotations
+
+from rayspace.model.job import Cause, JobPhase, LivePhase, Verdict
+from rayspace.model.ray_job import RayJobStage, RayJobState
+
+#: KubeRay's reasons for giving up.
+_DEADLINE, _START_DEADLINE = "DeadlineExceeded", "PreRunningDeadlineExceeded"
+_SUBMISSION = "SubmissionFailed"
+_STAGE_TEXTS = {
+    RayJobStage.NEW: "KubeRay has not taken notice of it yet.",
+    RayJobStage.INITIALIZING: "Its cluster comes up.",
+    RayJobStage.WAITING: "Its cluster is up; KubeRay has not submitted it yet.",
+    RayJobStage.RUNNING: "Its cluster is up; its runner is starting.",
+    RayJobStage.SUSPENDING: "Its queue takes its place back.",
+    RayJobStage.SUSPENDED: "It waits in its queue.",
+    RayJobStage.RETRYING: "It failed and is tried anew on another cluster.",
+}
+
+
+def ray_job_verdict(
+    job: RayJobState | None, *, began: bool, silent_ms: int, patience_ms: int
+) -> Verdict | None:
+    """Say how a job ended whose run has no verdict, None if it has not.
+
+    Parameters
+    ----------
+    job
+        What KubeRay says; None where there is no such object any more.
+    began
+        Whether a runner has had it.
+    silent_ms
+        Since the last sign of its runner, or of who submitted it. [ms]
+    patience_ms
+        How long such a silence may be. [ms]
+
+    Returns
+    -------
+    Verdict or None
+        The verdict.
+    """
+    if job is None:
+        # Its pods may still end, and its runner save what it has.
+        return _deleted(began) if silent_ms >= patience_ms else None
+    if job.stage is RayJobStage.VALIDATION_FAILED:
+        return _not_started(f"KubeRay refuses it: {_first(job.message)}")
+    if job.stage is RayJobStage.COMPLETE:
+        return _completed(job, began)
+    if job.stage is RayJobStage.FAILED:
+        return _failed(job, began)
+    return None
+
+
+def ray_job_reason(job: RayJobState | None, *, began: bool) -> str:
+    """Say what a job without a verdict waits for; empty for nothing."""
+    if job is None:
+        return "Its RayJob is gone; waiting for its runner's last word."
+    if job.is_ending:
+        return "Its RayJob is being deleted."
+    if job.stage is RayJobStage.RETRYING:
+        return _STAGE_TEXTS[job.stage]
+    if began and job.stage is RayJobStage.RUNNING:
+        return ""
+    return job.waits_for or _STAGE_TEXTS.get(job.stage, "")
+
+
+def _completed(job: RayJobState, began: bool) -> Verdict:
+    if job.status is LivePhase.STOPPED:
+        when = "and ended before its runner could save" if began else "before it began"
+        return Verdict(JobPhase.STOPPED, Cause.STOPPED, f"The job was stopped {when}.")
+    # The runner ends well only after its verdict is stored.
+    text = "Ray says that the runner ended well, but its verdict is nowhere."
+    return Verdict(JobPhase.LOST, Cause.RUNNER_ERROR, text)
+
+
+def _failed(job: RayJobState, began: bool) -> Verdict:
+    if job.why == _DEADLINE:
+        text = "The job was over its deadline, and its runner did not end it."
+        return Verdict(JobPhase.FAILED, Cause.DEADLINE, text)
+    if job.why == _START_DEADLINE:
+        waits = f" {job.waits_for}" if job.waits_for else ""
+        return _not_started(f"Its cluster did not come up in time.{waits}")
+    if job.why == _SUBMISSION:
+        return _not_started(f"KubeRay could not submit it: {_first(job.message)}")
+    text = _first(job.message)
+    if not began:
+        return _not_started(f"Ray could not run it: {text}")
+    said = f"The runner ended without a verdict: {text}"
+    return Verdict(JobPhase.FAILED, Cause.RUNNER_KILLED, said)
+
+
+def _deleted(began: bool) -> Verdict:
+    if began:
+        text = "Its RayJob was deleted while it ran, and its runner could not save any more."
+        return Verdict(JobPhase.LOST, Cause.HEAD_LOST, text)
+    text = "Its RayJob was deleted before it began."
+    return Verdict(JobPhase.LOST, Cause.NOT_STARTED, text)
+
+
+def _not_started(text: str) -> Verdict:
+    return Verdict(JobPhase.FAILED, Cause.NOT_STARTED, text)
+
+
+def _first(message: str) -> str:
+    lines = message.strip().splitlines()
+    return lines[0][:300] if lines else "no reason was given."

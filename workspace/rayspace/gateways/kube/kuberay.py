@@ -1,0 +1,55 @@
+"""Whether a target has a KubeRay that can make what we ask for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rayspace.core.kuberay_release import kuberay_problem, no_kuberay
+from rayspace.errors import GatewayError, NotFoundError, PreflightError, RefusedError
+from rayspace.gateways.kube.namespace_watch import RAY
+from rayspace.model.wire import to_wire
+
+if TYPE_CHECKING:
+    from rayspace.gateways.kube.client import KubeClient
+
+
+class KubeRayCheck:
+    """Asks once in a session; no longer when the answer was good.
+
+    Parameters
+    ----------
+    client
+        The API server.
+    """
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+        self._is_enough = False
+
+    async def require(self) -> None:
+        """Raise `PreflightError` where KubeRay is missing or too old.
+
+        Where nobody may say, nothing is raised: the API server refuses fields that it lacks.
+        """
+        if self._is_enough:
+            return
+        target = self._client.target.name
+        try:
+            # A megabyte; all others that tell it ask for rights that a person need not have.
+            document = await self._client.get(
+                f"/openapi/v3/apis/{RAY}", operation="read what a RayCluster looks like"
+            )
+        except NotFoundError:
+            problem = no_kuberay(target)
+        except (RefusedError, GatewayError):
+            return
+        else:
+            found = kuberay_problem(document, target)
+            if found is None:
+                self._is_enough = True
+                return
+            problem = found
+        # Not by force either: there would be no cluster, or one that is open to all.
+        raise PreflightError(
+            problem.summary, hint=problem.hint, details={"problems": to_wire([problem])}
+        )

@@ -1,0 +1,66 @@
+"""The Ray of this very process: what its environment tells it, and where it is connected to.
+
+Ray reads its address when it connects, but how it authenticates when it is imported; where Ray is
+imported already, what it read is read again. A connection goes on reading its token from there, so
+nothing may be changed while there is one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: A token in RAY_AUTH_TOKEN would count more than the file that RAY_AUTH_TOKEN_PATH names.
+NAMES = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+
+
+def variables() -> dict[str, str | None]:
+    """Return what the environment tells Ray; None for what is not set."""
+    return {name: os.environ.get(name) for name in NAMES}
+
+
+def variables_for(address: str, token_path: str) -> dict[str, str | None]:
+    """Return what tells Ray to go to an address, with a token from a file or with none."""
+    mode = "token" if token_path else "disabled"
+    return dict(zip(NAMES, (address, mode, None, token_path or None), strict=True))
+
+
+def set_variables(values: Mapping[str, str | None]) -> None:
+    """Change the environment, and let Ray read it."""
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    if "ray" in sys.modules:
+        # No public way: these two make Ray read its environment and the token once more. The
+        # file may be the same and the token another one, of a cluster that was started again.
+        import ray._raylet as internals
+
+        internals.Config.initialize("")  # type: ignore[attr-defined]  # compiled
+        internals.AuthenticationTokenLoader.instance().reset_cache()  # type: ignore[attr-defined]
+
+
+def live_address() -> str:
+    """Return where Ray is connected to, empty for nowhere, without asking Ray."""
+    ray = sys.modules.get("ray")
+    if ray is None:
+        return ""
+    client = sys.modules.get("ray.util.client")
+    if client is not None and client.ray.is_connected():
+        # No public way: what Ray offers asks the server, which may be the one that is gone.
+        return f"ray://{client.ray.get_context().client_worker._conn_str}"  # noqa: SLF001
+    return str(ray.get_runtime_context().gcs_address) if ray.is_initialized() else ""
+
+
+def let_go() -> None:
+    """Disconnect Ray if it is connected.
+
+    A process that stays connected to a head that ends is ended by Ray a minute later.
+    """
+    if live_address():
+        sys.modules["ray"].shutdown()

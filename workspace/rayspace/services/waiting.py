@@ -1,0 +1,211 @@
+"""Wait for jobs, and stop them."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rayspace.core.lifecycle import recorded_verdict
+from rayspace.errors import (
+    ClusterStartError,
+    GatewayError,
+    JobNotFoundError,
+    NotFoundError,
+    PhaseError,
+)
+from rayspace.model.job import Cause, JobPhase, JobState, Verdict
+from rayspace.model.progress import Report, Stage
+from rayspace.model.run import Tag
+from rayspace.model.target import LOCAL
+from rayspace.services.observation import JobObserver, stage_of
+from rayspace.services.settlement import settle, store_logs
+
+if TYPE_CHECKING:
+    from rayspace.gateways.contracts import Clock, HeadGateway
+    from rayspace.model.run import RunRecord
+    from rayspace.services.ledgers import Ledger
+    from rayspace.services.live import LiveSide
+
+#: Time between two looks at a job that is waited for, here and across a network. [s]
+_POLL_S, _FAR_POLL_S = 0.5, 1.0
+#: How long Ray may take to see that a runner has ended. [s]
+_LAST_STEPS_S = 10.0
+#: A stopped runner gets 60 s from Ray to save its results; the rest is for saying so. [s]
+_STOP_LIMIT_S = 75.0
+
+
+class JobWaiter:
+    """Follows single jobs to their ends.
+
+    Parameters
+    ----------
+    observer
+        Says where a job stands.
+    live
+        The live side of jobs.
+    head
+        The HTTP face of a head.
+    clock
+        Tells the time.
+    """
+
+    def __init__(
+        self, observer: JobObserver, live: LiveSide, head: HeadGateway, clock: Clock
+    ) -> None:
+        self._observer = observer
+        self._live = live
+        self._head = head
+        self._clock = clock
+
+    async def wait(
+        self, record: RunRecord, ledger: Ledger, timeout_s: float | None, report: Report
+    ) -> JobState:
+        """Wait until a job has ended.
+
+        Parameters
+        ----------
+        record, ledger
+            Its run, and the tracking server that keeps it.
+        timeout_s
+            How long to wait; None for no limit. [s]
+        report
+            Called with each change.
+
+        Returns
+        -------
+        JobState
+            The job as it ended, or as it stood when the time was over.
+
+        Raises
+        ------
+        ClusterStartError
+            If it waits for what can't come by waiting; the job stays as it is.
+        """
+        began_s = self._clock.monotonic_s()
+        last: Stage | None = None
+        while not (state := await self._look(record, ledger)).phase.is_terminal:
+            stage = stage_of(state)
+            if stage != last:
+                report(stage)
+                last = stage
+            if state.is_stuck:
+                raise ClusterStartError(
+                    f"The job {state.name!r} can't begin: {state.reason}",
+                    system="Kubernetes",
+                    operation="start the job",
+                    hint=f"It stays, in case that changes. End it with: rayspace job stop"
+                    f" {state.name}",
+                    details={"name": state.name},
+                )
+            if timeout_s is not None and self._clock.monotonic_s() - began_s > timeout_s:
+                return state
+            await self._pause(record)
+        succeeded = state.phase is JobPhase.SUCCEEDED
+        if state.progress and succeeded:
+            report(dataclasses.replace(stage_of(state), state="done"))
+        text = state.reason or f"{state.name} {state.phase.value}"
+        report(Stage("job", text, "done" if succeeded else "failed"))
+        await self._until_gone(record)
+        return state
+
+    async def stop(self, record: RunRecord, ledger: Ledger, report: Report) -> JobState:
+        """Stop a job, and wait until it has saved what it has.
+
+        Parameters
+        ----------
+        record, ledger
+            Its run, and the tracking server that keeps it.
+        report
+            Called with each stage.
+
+        Returns
+        -------
+        JobState
+            The job as it ended.
+        """
+        state = await self._look(record, ledger)
+        if state.phase.is_terminal:
+            raise PhaseError(
+                f"The job {state.name!r} has ended already: {state.phase.value}.",
+                hint=f"Run it once more with: rayspace job retry {state.name}",
+            )
+        gateway = self._live.gateway(record)
+        if gateway is not None and not await self._is_stopping(record):
+            await self._withdraw(record, ledger, report)
+            return await self._look(record, ledger)
+        if gateway is None:
+            cluster = await self._live.cluster(record)
+            await self._head.stop(cluster.address, state.name)
+        report(Stage("stop", f"Stopping {state.name}; it saves its notebook"))
+        began_s = self._clock.monotonic_s()
+        while not (state := await self._look(record, ledger)).phase.is_terminal:
+            if self._clock.monotonic_s() - began_s > _STOP_LIMIT_S:
+                raise PhaseError(
+                    f"The job {state.name!r} was asked to stop but still runs.",
+                    hint=f"End its cluster with: rayspace cluster down {state.cluster}",
+                )
+            await self._pause(record)
+        if gateway is not None:
+            # KubeRay keeps the cluster of a job that was stopped.
+            await self._store_aftermath(record, ledger)
+            await gateway.delete(state.name)
+        report(Stage("stop", f"{state.name} has ended: {state.phase.value}", "done"))
+        return state
+
+    async def _is_stopping(self, record: RunRecord) -> bool:
+        """Ask the head of a job's own cluster to stop it; False where no head has it."""
+        try:
+            cluster = await self._live.cluster(record)
+            await self._head.stop(cluster.address, record.tags[Tag.JOB])
+        except (PhaseError, GatewayError, NotFoundError):
+            return False
+        return True
+
+    async def _withdraw(self, record: RunRecord, ledger: Ledger, report: Report) -> None:
+        """Delete a job that no head has: it waits, or its head is lost."""
+        name = record.tags[Tag.JOB]
+        report(Stage("stop", f"Deleting {name}, which no head has"))
+        gateway = self._live.gateway(record)
+        if gateway is None:
+            raise JobNotFoundError(
+                f"The target of the job {name!r} is not known here.",
+                hint="See: rayspace cluster targets",
+                details={"name": name},
+            )
+        files = await self._live.aftermath(record)
+        await gateway.delete(name)
+        fresh = await asyncio.to_thread(ledger.runs.get, record.run_id)
+        if recorded_verdict(fresh.tags) is None:
+            began = Tag.ATTEMPT in fresh.tags
+            when = "while its head did not answer" if began else "before it began"
+            verdict = Verdict(JobPhase.STOPPED, Cause.STOPPED, f"The job was stopped {when}.")
+            await asyncio.to_thread(settle, ledger.runs, fresh, verdict, "", files)
+        report(Stage("stop", f"{name} was stopped", "done"))
+
+    async def _store_aftermath(self, record: RunRecord, ledger: Ledger) -> None:
+        files = await self._live.aftermath(record)
+        with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
+            await asyncio.to_thread(store_logs, ledger.runs, record, files, Path(directory))
+
+    async def _until_gone(self, record: RunRecord) -> None:
+        """Wait for the moment in which a runner that gave its verdict ends its processes."""
+        if Tag.RAY_JOB_UID in record.tags:
+            # Nothing else runs there, and its cluster goes by itself.
+            return
+        began_s = self._clock.monotonic_s()
+        while self._clock.monotonic_s() - began_s < _LAST_STEPS_S:
+            seen = await self._live.observe(record)
+            if seen.live is None or seen.live.phase.is_terminal:
+                return
+            await self._pause(record)
+
+    async def _look(self, record: RunRecord, ledger: Ledger) -> JobState:
+        fresh = await asyncio.to_thread(ledger.runs.get, record.run_id)
+        return await self._observer.state(fresh, ledger.runs)
+
+    async def _pause(self, record: RunRecord) -> None:
+        is_here = record.tags.get(Tag.TARGET, LOCAL) == LOCAL
+        await self._clock.sleep(_POLL_S if is_here else _FAR_POLL_S)
