@@ -10,7 +10,7 @@ from rayspace.core.namespace_checks import NamespaceFacts, namespace_checks
 from rayspace.core.rights import not_granted, wanted_rights
 from rayspace.core.tracking_checks import TrackingFacts
 
-_OPEN = TrackingFacts("ok", uri="http://127.0.0.1:9", pod_uri="http://m:5000")
+_OPEN = TrackingFacts("ok", pod_uri="http://m:5000")
 _NAMED = TrackingFacts(
     "ok", uri="https://m", pod_uri="https://m", asks_for_name=True, secret="s",
     secret_keys=("MLFLOW_TRACKING_TOKEN",),

@@ -27,7 +27,8 @@ class TrackingFacts:
     text, hint
         Why it can't be used, and what helps; empty for ``ok``.
     uri, pod_uri
-        Where this machine and pods reach it.
+        Where this machine and pods reach it; that of a relay, which means nothing to people, is
+        empty.
     asks_for_name
         Whether it lets nobody in without a name and a password.
     secret
@@ -76,9 +77,7 @@ def tracking_checks(facts: TrackingFacts, target: str, namespace: str, bring: st
 
 def _server(facts: TrackingFacts, target: str, bring: str) -> Check:
     if facts.state == "ok":
-        # A relay's port means nothing to people.
-        is_relay = facts.uri.startswith("http://127.0.0.1:")
-        here = "MLflow answers" if is_relay else f"MLflow at {facts.uri} answers"
+        here = f"MLflow at {facts.uri} answers" if facts.uri else "MLflow answers"
         there = "" if facts.uri == facts.pod_uri else f"; pods reach it as {facts.pod_uri}"
         return Check("tracking", "ok", here + there)
     if facts.state != "missing":

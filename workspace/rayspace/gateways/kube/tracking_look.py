@@ -76,7 +76,7 @@ async def look_at_tracking(
         found = await _ask_configured(server, environ)
     else:
         asks = server.secret == CLIENT_SECRET
-        found = TrackingFacts("ok", uri=server.uri, pod_uri=server.pod_uri, asks_for_name=asks)
+        found = TrackingFacts("ok", pod_uri=server.pod_uri, asks_for_name=asks)
     return await _with_secret(client, replace(found, secret=server.secret))
 
 

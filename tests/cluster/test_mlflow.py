@@ -1,0 +1,366 @@
+"""MLflow in a namespace of a real Kubernetes: what is missing, bringing it, and who gets in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import urllib.error
+import urllib.request
+from http.cookiejar import CookieJar
+
+import pytest
+
+from rayspace.app import App
+from rayspace.errors import AccessError, TrackingMissingError
+from rayspace.loop import run
+from rayspace.model.tracking import TrackingServer
+from tests.cluster import front
+from tests.cluster.mlflow_image import bring_mlflow_image
+from tests.cluster.store import ROOT
+from tests.cluster.test_product import Person
+
+_NAME = "rayspace-mlflow"
+_USER = "MLFLOW_TRACKING_USERNAME"
+_PASSWORD = "MLFLOW_TRACKING_PASSWORD"
+_WELL = {"api-server", "kuberay", "rights", "head-account", "tracking", "limits"}
+#: Logs by what a notebook would write, and says what came of it.
+_NOTEBOOK = """\
+%load_ext rayspace
+%ray_cluster up tiny --name one --workers 0 --context {context} -n {namespace}
+import json, os, pathlib, mlflow
+mlflow.set_experiment("trial")
+pathlib.Path("data.bin").write_bytes(os.urandom(3 * 2**20))
+with mlflow.start_run() as run:
+    mlflow.log_metric("loss", 0.25)
+    mlflow.log_artifact("data.bin", "in/a b")
+there = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, artifact_path="in/a b/data.bin")
+same = pathlib.Path(there).read_bytes() == pathlib.Path("data.bin").read_bytes()
+pathlib.Path("said.json").write_text(json.dumps([run.info.run_id, same, mlflow.get_tracking_uri()]))
+%ray_cluster disconnect
+"""
+#: What a job's pod does, with what it has as environment.
+_POD = """\
+import sys, urllib.request, urllib.error, mlflow
+try:
+    urllib.request.urlopen(sys.argv[1] + "/api/2.0/mlflow/experiments/search?max_results=1")
+    print("open")
+except urllib.error.HTTPError as exc:
+    print("status", exc.code)
+mlflow.set_tracking_uri(sys.argv[1])
+mlflow.set_experiment("pods")
+with mlflow.start_run():
+    mlflow.log_metric("from_pod", 1)
+    mlflow.log_text("text", "a.txt")
+print("logged")
+"""
+
+
+@pytest.fixture(scope="module")
+def image(cluster) -> str:
+    """Bring the image of MLflow to the node."""
+    return bring_mlflow_image()
+
+
+@pytest.fixture
+def volume(cluster, namespace):
+    """Make a volume for the claim: this cluster has no StorageClass."""
+    path = f"/var/lib/kubelet/rayspace-volumes/{namespace.name}"
+    enter = ["nsenter", "-t", str(front.init_pid(front.DEFAULT_NAME)), "-m"]
+    subprocess.run([*enter, "mkdir", "-p", path], check=True)
+    on_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": ["node-a"]}
+    spec = {
+        "capacity": {"storage": "20Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "persistentVolumeReclaimPolicy": "Retain",
+        # Unlike hostPath, it is given to the group of its pod.
+        "local": {"path": path},
+        "claimRef": {"namespace": namespace.name, "name": _NAME},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [on_node]}]}},
+    }
+    metadata = {"name": namespace.name}
+    item = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec}
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(item))
+    yield path
+    cluster.kubectl("delete", "pv", namespace.name, "--wait=false")
+
+
+class Scientist(Person):
+    """A person who uses the command line as well."""
+
+    def command(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run ``rayspace`` in the project, with more of an environment."""
+        return subprocess.run(
+            [sys.executable, "-m", "rayspace.cli", *words],
+            cwd=self.app.project,
+            env={**self.environ, **more},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=400,
+        )
+
+    def doctor(self, *words: str, **more: str) -> tuple[int, dict[str, dict[str, str]]]:
+        """Ask the doctor for this target, and return the exit code and the checks by name."""
+        done = self.command("doctor", "--on", self.target, "--json", *words, **more)
+        assert done.returncode in {0, 1}, done.stdout + done.stderr
+        return done.returncode, {c["name"]: c for c in json.loads(done.stdout)["checks"]}
+
+    def fix(self, image: str) -> None:
+        """Bring MLflow."""
+        role = ("create", "rolebinding", _NAME, f"--role={_NAME}", "--user=scientist")
+        self.namespace.kubectl(*role, user="admin")
+        code, checks = self.doctor("--fix", "--yes", "--mlflow-image", image)
+        assert (code, checks["tracking"]["state"]) == (0, "ok"), checks
+
+
+@pytest.fixture
+def person(cluster, namespace, tmp_path):
+    """Be a scientist."""
+    return Scientist(cluster, namespace, tmp_path)
+
+
+def test_a_doctor_says_what_is_missing_and_who_brings_it(cluster, person, namespace, tmp_path):
+    """What this person may bring is theirs, and the rest an administrator's."""
+    code, checks = person.doctor()
+    assert (code, set(checks)) == (1, _WELL)
+    assert {name for name, check in checks.items() if check["state"] != "ok"} == {"tracking"}
+    assert checks["tracking"]["owner"] == "admin"
+    assert f"kubectl -n {namespace.name} apply -f" in checks["tracking"]["hint"]
+    refused = person.command("doctor", "--on", person.target, "--fix", "--yes")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "You may not bring MLflow" in refused.stderr
+    with pytest.raises(TrackingMissingError, match=r"--fix"):
+        run(person.app.tracking_of(person.target))
+    role = ("create", "rolebinding", _NAME, f"--role={_NAME}", "--user=scientist")
+    namespace.kubectl(*role, user="admin")
+    namespace.kubectl("delete", "serviceaccount", "rayspace-head", user="admin")
+    _, checks = person.doctor()
+    assert checks["tracking"]["owner"] == "you"
+    assert f"rayspace doctor --on {person.target} --fix" in checks["tracking"]["hint"]
+    assert (checks["head-account"]["state"], checks["head-account"]["owner"]) == (
+        "problem",
+        "admin",
+    )
+    # Nobody is there to be asked, so nothing happens.
+    asked = person.command("doctor", "--on", person.target, "--fix")
+    assert (asked.returncode, "--yes" in asked.stderr) == (2, True)
+    assert namespace.object("deployments", user="admin")["items"] == []
+    # Who may do nothing is told so once.
+    outsider = Scientist(cluster, namespace, tmp_path / "outside", user="outsider")
+    code, checks = outsider.doctor()
+    assert (code, set(checks)) == (1, {"api-server", "kuberay", "rights"})
+    assert f"--user={checks['api-server']['text'].split()[-1]}" in checks["rights"]["hint"]
+
+
+def test_a_notebook_logs_to_the_mlflow_that_was_brought(person, namespace, volume, image):
+    """With nothing set: metrics and artifacts, and they outlive the server's pod."""
+    person.fix(image)
+    script = person.app.project / "trial.ipy"
+    script.write_text(_NOTEBOOK.format(context=person.context, namespace=namespace.name))
+    done = subprocess.run(
+        [sys.executable, "-m", "IPython", "--no-banner", str(script)],
+        cwd=script.parent,
+        env=person.environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert (script.parent / "said.json").exists(), done.stdout + done.stderr
+    run_id, same, uri = json.loads((script.parent / "said.json").read_text())
+    assert same
+    assert uri.startswith("http://127.0.0.1:")
+    assert "logs to the server of" in done.stdout + done.stderr
+    runs = person.app.runs_of(person.target)
+    assert runs.get(run_id).metrics == {"loss": 0.25}
+    # Another process finds the server after its pod was replaced.
+    namespace.kubectl("delete", "pod", "-l", f"app.kubernetes.io/name={_NAME}", user="admin")
+    code = textwrap.dedent("""\
+        import os, mlflow
+        from rayspace import tracking_env
+        from rayspace.app import current_app
+        tracking_env.point_at(current_app(), os.environ["ON"], print)
+        mlflow.log_metric("loss", 0.5, run_id=os.environ["RUN"])
+    """)
+    namespace.until("MLflow is ready", lambda: person.doctor()[0] == 0)
+    environ = {**person.environ, "ON": person.target, "RUN": run_id}
+    subprocess.run([sys.executable, "-c", code], cwd=script.parent, env=environ, check=True)
+    assert runs.get(run_id).metrics == {"loss": 0.5}
+    # A relay that stands says that it passes, and leads to the new pod.
+    namespace.kubectl("delete", "pod", "-l", f"app.kubernetes.io/name={_NAME}", user="admin")
+    server = person.app.tracking_server(person.target)
+    status = _until_not(503, f"{server.uri}/health", server.token)
+    assert status == 200
+    assert runs.get(run_id).metrics == {"loss": 0.5}
+
+
+def _until_not(status: int, uri: str, token: str) -> int:
+    deadline_s = time.monotonic() + 90
+    while (seen := _status(uri, token)) == status and time.monotonic() < deadline_s:
+        time.sleep(0.5)
+    return seen
+
+
+def _status(uri: str, token: str = "", **headers: str) -> int:
+    shown = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(uri, headers={**headers, **shown})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status
+    except urllib.error.HTTPError as exc:
+        return exc.code
+
+
+def test_the_pages_open_in_a_browser_and_nobody_else_gets_in(person, namespace, volume, image):
+    """By a key that counts once; without it or the token there is nothing to see."""
+    # The strictest level that there is.
+    level = "pod-security.kubernetes.io/enforce=restricted"
+    person.namespace.cluster.kubectl("label", "namespace", namespace.name, level)
+    person.fix(image)
+    server = run(person.app.tracking_of(person.target))
+    search = f"{server.uri}/api/2.0/mlflow/experiments/search?max_results=1"
+    assert _status(search, server.token) == 200
+    for shown in ("", "wrong", server.token[:-1]):
+        assert _status(search, shown) == 403
+        assert _status(server.uri, shown) == 403
+    assert _status(search, server.token, Host="rayspace-mlflow:5000") == 403
+    command = [sys.executable, "-m", "rayspace.cli", "mlflow", "open", "--on", person.target]
+    process = subprocess.Popen(
+        [*command, "--json"], cwd=person.app.project, env=person.environ, stdout=subprocess.PIPE
+    )
+    try:
+        lines = "".join(iter(lambda: process.stdout.readline().decode(), "}\n")) + "}"
+        told = json.loads(lines)
+        assert _status(told["tracking_uri"]) == 403
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        with opener.open(told["browser_uri"]) as page:
+            text = page.read().decode()
+        assert "<title>MLflow</title>" in text
+        script = text.partition('src="')[2].partition('"')[0]
+        with opener.open(f"{told['tracking_uri']}/{script.lstrip('/')}") as answer:
+            assert len(answer.read()) > 10_000
+        ajax = "ajax-api/2.0/mlflow/experiments/search?max_results=1"
+        with opener.open(f"{told['tracking_uri']}/{ajax}") as answer:
+            assert json.loads(answer.read())["experiments"][0]["name"] == "Default"
+        # Somebody who read the address over a shoulder.
+        assert _status(told["browser_uri"]) == 403
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+
+
+@contextlib.contextmanager
+def _forwarded(namespace):
+    """Forward a port to MLflow as kubectl does: a server that stands at another address."""
+    words = namespace.cluster.command(
+        "port-forward", f"service/{_NAME}", ":5000", user="scientist", namespace=namespace.name
+    )
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield int(process.stdout.readline().partition("127.0.0.1:")[2].split()[0])
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_where_mlflow_asks_for_a_name_people_and_pods_have_one(person, namespace, volume, image):
+    """People set it, pods get it from a Secret, and without there is nothing but 401."""
+    password = secrets.token_urlsafe(12)
+    make = ("create", "secret", "generic")
+    # What a Secret of this name says counts more than the template.
+    artifacts = "--from-literal=MLFLOW_ARTIFACTS_DESTINATION=/data/elsewhere"
+    namespace.kubectl(*make, _NAME, artifacts, user="admin")
+    person.fix(image)
+    namespace.kubectl(
+        *make,
+        f"{_NAME}-auth",
+        f"--from-literal=MLFLOW_AUTH_ADMIN_PASSWORD={password}",
+        f"--from-literal=MLFLOW_FLASK_SERVER_SECRET_KEY={secrets.token_hex(32)}",
+        user="admin",
+    )
+    patch = ROOT / "templates" / "kubernetes" / "mlflow-auth.yaml"
+    deployment = f"deployment/{_NAME}"
+    namespace.kubectl("patch", deployment, "--patch-file", str(patch), user="admin")
+    namespace.kubectl("rollout", "status", deployment, "--timeout=120s", user="admin")
+    # To a person without a name.
+    code, checks = person.doctor()
+    assert (code, checks["tracking"]["state"]) == (1, "problem")
+    assert _USER in checks["tracking"]["hint"]
+    with pytest.raises(AccessError, match="401"):
+        run(person.app.tracking_of(person.target))
+    # To one with a name, whose pods have none; and who mends nothing that an administrator set.
+    mine = {_USER: "admin", _PASSWORD: password}
+    done = person.command("doctor", "--on", person.target, "--fix", "--yes", **mine)
+    assert "nothing was applied" in done.stderr
+    code, checks = person.doctor(**mine)
+    assert (checks["tracking"]["state"], checks["tracking-secret"]["state"]) == ("ok", "problem")
+    assert code == 1
+    literals = [f"--from-literal={name}={value}" for name, value in mine.items()]
+    namespace.kubectl(*make, f"{_NAME}-client", *literals)
+    code, checks = person.doctor(**mine)
+    assert (code, checks["tracking-secret"]["state"]) == (0, "ok")
+    app = App(person.app.project, {**person.environ, **mine})
+    server = run(app.tracking_of(person.target))
+    assert server.secret == f"{_NAME}-client"
+    assert password not in repr(server)
+    runs = app.runs_of(person.target)
+    assert runs.create(experiment="x", name="n", tags={}, params={"a": "1"}).params == {"a": "1"}
+    assert _status(f"{server.uri}/api/2.0/mlflow/experiments/search?max_results=1") == 403
+    # Pods, with the Secret and without.
+    said = _in_pod(namespace, image, server.pod_uri, server.secret)
+    assert {"status 401", "logged"} <= set(said.split("\n"))
+    said = _in_pod(namespace, image, server.pod_uri, "")
+    assert "status 401" in said
+    assert "logged" not in said.split("\n")
+    lists = ("exec", deployment, "--", "find", "/data/elsewhere", "-name", "a.txt")
+    assert namespace.kubectl(*lists, user="admin").strip().endswith("/artifacts/a.txt")
+    # The same server by settings: one address for this machine, another for pods.
+    with _forwarded(namespace) as port:
+        entry = {"url": f"http://127.0.0.1:{port}", "pod_url": server.pod_uri, "secret": "ours"}
+        target = {"context": person.context, "namespace": namespace.name, "tracking": entry}
+        file = person.app.project / ".rayspace" / "config.json"
+        file.write_text(json.dumps({"Rayspace": {"targets": {"team": target}}}))
+        configured = App(person.app.project, {**person.environ, **mine})
+        expected = TrackingServer(entry["url"], server.pod_uri, "ours")
+        assert run(configured.tracking_of("team")) == expected
+        person.target = "team"
+        _, checks = person.doctor(**mine)
+        assert checks["tracking"]["text"] == (
+            f"MLflow at {entry['url']} answers; pods reach it as {server.pod_uri}"
+        )
+        assert checks["tracking-secret"]["hint"].startswith(
+            f"Make it: kubectl -n {namespace.name} create secret generic ours"
+        )
+        namespace.kubectl(*make, "ours", *literals)
+        assert person.doctor(**mine)[0] == 0
+        assert person.doctor()[1]["tracking"]["state"] == "problem"
+
+
+def _in_pod(namespace, image: str, uri: str, secret: str) -> str:
+    """Log a run in a pod that gets what is in the Secret, as those of jobs do."""
+    name = f"p-{secrets.token_hex(3)}"
+    container = {
+        "name": "p",
+        "image": image,
+        "imagePullPolicy": "Never",
+        "command": ["python", "-c", _POD, uri],
+        "env": [{"name": "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "value": "1"}],
+        "envFrom": [{"secretRef": {"name": secret}}] if secret else [],
+    }
+    item = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name},
+        "spec": {"restartPolicy": "Never", "containers": [container]},
+    }
+    namespace.kubectl("apply", "-f", "-", user="admin", stdin=json.dumps(item))
+    ended = {"Succeeded", "Failed"}
+    namespace.until("it ended", lambda: namespace.object("pod", name)["status"]["phase"] in ended)
+    return namespace.kubectl("logs", name)
