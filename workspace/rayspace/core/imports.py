@@ -27,6 +27,8 @@ _MISSING = {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
 #: Names by which code asks where it runs: an import below such a question is for some places only.
 _PLACES = {"version_info", "platform", "implementation", "hexversion"}
 _IMPORT_CALLS = {"import_module", "__import__"}
+#: Python 3.10, which runs jobs, has no ``except*``.
+_TRIES: tuple[type[ast.Try], ...] = (ast.Try, getattr(ast, "TryStar", ast.Try))
 _RUN_LINE = re.compile(r"""^\s*%run\s+(?:-\w+\s+)*(['"]?)(?P<path>[^\s'"]+)\1""", re.MULTILINE)
 #: As deep as packages are nested; what follows is names of functions. [1]
 _MAX_DEPTH = 6
@@ -227,7 +229,7 @@ def _import_of(node: ast.AST, *, is_optional: bool) -> list[_Found] | None:
 
 def _guarded(node: ast.AST) -> tuple[list[ast.AST], list[ast.AST]]:
     """Split what is below a node: what the code goes on without, and the rest."""
-    if isinstance(node, ast.Try | ast.TryStar):
+    if isinstance(node, _TRIES):
         if any(map(_goes_on, node.handlers)):
             return [*node.body, *node.handlers, *node.orelse], list(node.finalbody)
     elif isinstance(node, ast.With | ast.AsyncWith):

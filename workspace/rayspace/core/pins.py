@@ -7,7 +7,6 @@ for uv.lock, and what ``conda env export`` writes for environment.yml.
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -102,6 +101,9 @@ def _is_conda(name: str) -> bool:
 
 
 def _locked(text: str, versions: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    # Not in Python 3.10, which runs jobs.
+    import tomllib
+
     try:
         packages = tomllib.loads(text).get("package", [])
     except tomllib.TOMLDecodeError:

@@ -239,7 +239,9 @@ def _add(
         return
     try:
         # A pipe that took the file's place would block otherwise.
-        handle = os.open(root / file.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        handle = os.open(
+            root / (file.source or file.path), os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+        )
     except FileNotFoundError as error:
         raise _unpackable(file.path, "vanished", error) from error
     except OSError as error:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
 
 from rayspace.errors import KernelNotFoundError, VersionMismatchError
+from rayspace.gateways.pythons import is_interpreter
 from rayspace.model.kernel import KernelSpec
 from rayspace.names import nearest
 
 #: Kernel that ipykernel brings without a kernel.json. Source: ipykernel/kernelspec.py.
 NATIVE = "python3"
-#: What an interpreter is called; any other program of a kernel is a launcher of its own kind.
-_PYTHON = re.compile(r"python(\d+(\.\d+)*)?(\.exe)?")
 #: An interpreter that only reads metadata answers in a tenth of this. [s]
 _PROBE_TIMEOUT_S = 30
 _PROBE = """
@@ -174,7 +172,7 @@ def check_python(python: str, kernel: KernelSpec, ray_version: str) -> None:
     program = kernel.argv[0]
     if kernel.language != "python":
         return
-    if program != python and not _PYTHON.fullmatch(Path(program).name.lower()):
+    if program != python and not is_interpreter(program):
         # Started by conda, env, a shell or a script: which Python that ends in can't be told.
         return
     theirs = runner if program == python else probe(program)

@@ -50,11 +50,14 @@ class BundleFile:
         Its size when the bundle was planned; 0 for a link. [bytes]
     link_target
         Of a symbolic link its target, relative to its directory; empty for a file.
+    source
+        Where it is on this machine, when not below the root; empty for a file of the project.
     """
 
     path: str
     size_bytes: int
     link_target: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 EXIT_PACKAGES = 3
 #: Longest time for installing; a large package over a slow line takes minutes. [s]
 INSTALL_TIMEOUT_S = 900.0
-#: What a sentence bears. [1]
-_N_TOLD = 12
 
 
 class PackagesMode(enum.Enum):
@@ -203,24 +201,6 @@ class PackagePlan:
     def source_dirs(self) -> tuple[str, ...]:
         """Directories inside the bundle from which editable installs are imported."""
         return tuple(dict.fromkeys(item.path for item in self.editables))
-
-    def summary(self) -> str:
-        """Say in one line what is to be done."""
-        texts = [item.text for item in self.requirements]
-        shown = ", ".join(texts[:_N_TOLD])
-        if len(texts) > _N_TOLD:
-            shown += f" and {len(texts) - _N_TOLD} more"
-        what = {
-            PackagesMode.AUTO: f"installed where the image lacks them: {shown}",
-            PackagesMode.IMAGE: f"must be in the image, nothing is installed: {shown}",
-            PackagesMode.SYNC: f"installed where the image differs: {shown}; versions from"
-            f" {self.pins_from or 'this Python'}",
-        }[self.mode]
-        parts = [what if texts else "the notebook imports none beyond the standard library"]
-        if self.editables:
-            names = ", ".join(dict.fromkeys(item.name for item in self.editables))
-            parts.append(f"editable, in the bundle: {names}")
-        return "; ".join(parts)
 
     def to_json(self) -> str:
         """Return the plan as the runner reads it."""

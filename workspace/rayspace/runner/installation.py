@@ -22,6 +22,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rayspace.gateways.pythons import is_same_python
 from rayspace.model.packages import (
     EXIT_PACKAGES,
     RUNNER_REQUIREMENTS,
@@ -182,7 +183,7 @@ class Installing:
 
     def _lacking(self, versions: Mapping[str, str]) -> list[Lack]:
         kernel = self._plan.kernel_python
-        if kernel and os.path.realpath(kernel) != os.path.realpath(sys.executable):
+        if kernel and not is_same_python(kernel, sys.executable):
             self._tell(
                 f"rayspace: the notebook runs with {kernel}, whose packages stay as they are."
             )
