@@ -27,6 +27,8 @@ from tests.cluster.images import RAY
 from tests.cluster.samples import raycluster
 from tests.cluster.test_ray import apply
 
+#: How long a slow machine may take for one thing. [s]
+_SLOW_S = 180.0
 #: Small enough for this machine.
 PROFILE = f"""\
 description: A head and a worker.
@@ -113,9 +115,11 @@ def test_a_cluster_from_up_to_down(person):
     )
 
 
+#: More than all waits of the test may take together, so that one that fails says what it was for.
+@pytest.mark.timeout(800)
 def test_a_cluster_rests_and_comes_back(person):
     """Its watcher sees it idle, and alone has rights; suspended it has no pods."""
-    person.up("one", workers=0)
+    person.up("one", workers=0, wait_timeout_s=_SLOW_S)
     (head,) = person.namespace.object("pods", "-l", "ray.io/node-type=head")["items"]
     account = "/var/run/secrets/kubernetes.io/serviceaccount"
     words = ("exec", head["metadata"]["name"], "-c", "ray-head", "--", "test", "-e", account)
@@ -123,12 +127,16 @@ def test_a_cluster_rests_and_comes_back(person):
     watched = person.namespace.until(
         "the watcher has seen it idle",
         lambda: (seen := run(person.clusters.status("one")).activity) and seen.acts_at_ms and seen,
+        _SLOW_S,
     )
     assert watched.active == ()
     run(person.clusters.suspend("one"))
-    person.namespace.until("no pods", lambda: person.namespace.object("pods")["items"] == [])
+    person.namespace.until(
+        "no pods", lambda: person.namespace.object("pods")["items"] == [], _SLOW_S
+    )
     assert run(person.clusters.status("one")).phase is ClusterPhase.SUSPENDED
-    assert run(person.clusters.resume("one")).phase is ClusterPhase.READY
+    resumed = run(person.clusters.resume("one", wait_timeout_s=_SLOW_S, report=person.report))
+    assert resumed.phase is ClusterPhase.READY
 
 
 def _lines(app: App, name: str) -> list[str]:

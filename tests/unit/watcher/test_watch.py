@@ -298,6 +298,18 @@ def test_a_cluster_that_changed_hands_between_two_requests_is_not_touched(stage)
     assert "409" in stage.lines[0]
 
 
+def test_what_a_young_head_tells_is_noted_at_once(stage) -> None:
+    """It is silent while it starts; nobody waits minutes to hear that it is idle."""
+    stage.head.status = 503
+    watcher = stage.watcher(RAYSPACE_IDLE_S="3600")
+    stage.run(watcher, 10)
+    assert stage.api.note["active"] == ["its head does not tell, which counts as work"]
+    stage.head.status = 200
+    stage.run(watcher, 30)
+    assert stage.api.note["active"] == []
+    assert stage.api.note["acts_at_ms"] > 0
+
+
 def test_notes_are_rare(stage) -> None:
     """At most one a minute while things change, and one in ten minutes while they do not."""
     watcher = stage.watcher(RAYSPACE_IDLE_S="36000")

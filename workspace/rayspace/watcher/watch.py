@@ -42,6 +42,8 @@ _GOING_MS = 90_000
 #: Each note makes KubeRay look at the cluster, so they are rare. [ms]
 _NOTE_PERIOD_MS = 60_000
 _NOTE_RENEWAL_MS = 600_000
+#: A head that starts is silent, then busy, then idle: who waits for it hears each at once. [ms]
+_YOUNG_MS = 180_000
 #: What belongs to a RayJob or a RayService is ended by that. [s]
 _NOT_MINE_INTERVAL_S = 600.0
 
@@ -216,7 +218,9 @@ class Watcher:
         if before is not None and note.action == before.action:
             age_ms = now_ms - before.seen_ms
             is_news = (note.active, note.acts_at_ms) != (before.active, before.acts_at_ms)
-            if age_ms < (_NOTE_PERIOD_MS if is_news else _NOTE_RENEWAL_MS):
+            is_young = now_ms - self._started_ms < _YOUNG_MS
+            news_period_ms = 0 if is_young else _NOTE_PERIOD_MS
+            if age_ms < (news_period_ms if is_news else _NOTE_RENEWAL_MS):
                 return
         self._cluster.annotate({Annotation.ACTIVITY: note.to_text()})
         self._note = note
