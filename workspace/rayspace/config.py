@@ -59,7 +59,9 @@ class Rayspace(Configurable):
     targets = Dict(
         help='Targets by name: {"team-a": {"context": "prod", "namespace": "team-a"}}; with'
         ' "access", how heads are reached: "auto", "direct", "proxy", "port-forward", or "url" with'
-        ' "url": "https://{cluster}.ray.example.org".'
+        ' "url": "https://{cluster}.ray.example.org"; with "tracking", where its runs are kept:'
+        ' {"url": "https://mlflow.example.org", "pod_url": "http://mlflow.ml.svc:5000", "secret":'
+        ' "mlflow-login"}, the latter two where pods need them.'
     ).tag(config=True)
     state_dir = Unicode(
         "",

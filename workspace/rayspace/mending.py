@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 _PATIENCE_S = 300.0
 #: What seldom passes by itself may still do so: a volume comes after its pod. [s]
 _FAILURE_PATIENCE_S = 45.0
+_UNTOUCHED = {
+    "ok": "MLflow is there already: ",
+    "refused": "MLflow is there already: ",
+    "away": "MLflow does not answer: ",
+    "unknown": "You may not look for MLflow: ",
+}
 
 
 def mend(args: argparse.Namespace) -> Listing:
@@ -64,7 +70,7 @@ def mend(args: argparse.Namespace) -> Listing:
     elif facts.tracking.state == "unready":
         _wait_for_mlflow(app, target, args.mlflow_image or "")
     else:
-        sys.stderr.write("MLflow is there or can't be looked for: nothing was applied\n")
+        sys.stderr.write(f"{_UNTOUCHED.get(facts.tracking.state, '')}nothing was applied\n")
     return Listing("checks", tuple(run(examine_target(app, target))))
 
 

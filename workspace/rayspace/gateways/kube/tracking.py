@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from typing import TYPE_CHECKING
 
 from rayspace.core.tracking import configured_tracking, usual_variables
@@ -18,6 +17,7 @@ from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.relay import TrackingRelay
 from rayspace.gateways.kube.relay_guard import RelayGuard
 from rayspace.gateways.kube.tracking_way import NAME, PORT, ForwardedWay, ProxyWay, TrackingWay
+from rayspace.gateways.tracking_probe import PATIENCE_S, PROBE, login_to, server_status
 from rayspace.loop import on_exit
 from rayspace.model.tracking import RELAY_USER, TrackingServer, TrackingWish
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 #: Secret with what pods need where MLflow asks for a name, unless settings name another.
 CLIENT_SECRET = "rayspace-mlflow-client"  # noqa: S105  the name of an object
-#: Answers in every version, and asks for the name and a right Host where any does.
-PROBE = "/api/2.0/mlflow/experiments/search?max_results=1"
 _WRONG_HOST = "Invalid Host header"
 #: Settings that say nothing.
 NO_WISH = TrackingWish()
@@ -104,6 +102,8 @@ class KubeTracking:
         secret = self._own.secret or ("" if self._common.uri else self._common.secret)
         if not target.context:
             # This program is a pod itself.
+            if await self._status_inside(pod_uri) == 401:
+                secret = secret or CLIENT_SECRET
             return TrackingServer(pod_uri, pod_uri, secret, "service")
         way, asks_for_name = await self._find_way()
         self._relay = TrackingRelay(way, RelayGuard(usual_variables(self._environ)))
@@ -112,6 +112,12 @@ class KubeTracking:
         secret = secret or (CLIENT_SECRET if asks_for_name else "")
         userinfo = f"{RELAY_USER}:{self._relay.guard.token}"
         return TrackingServer(self._relay.uri, pod_uri, secret, "service", userinfo)
+
+    async def _status_inside(self, uri: str) -> int:
+        try:
+            return await server_status(uri, "", self._environ)
+        except GatewayUnavailableError as exc:
+            raise self._unready() from exc
 
     async def _require_service(self) -> None:
         namespace = self._client.target.namespace
@@ -145,7 +151,7 @@ class KubeTracking:
         return await self._find_forward(is_refused=status == 401)
 
     async def _find_forward(self, *, is_refused: bool) -> tuple[TrackingWay, bool]:
-        way = ForwardedWay(self._client, self._authorization())
+        way = ForwardedWay(self._client, login_to("", self._environ))
         try:
             # A connection would wait for a pod.
             await way.find_pod()
@@ -172,14 +178,13 @@ class KubeTracking:
             details={"target": target.name, "namespace": target.namespace, "is_unready": True},
         )
 
-    def _authorization(self) -> str:
-        user, password = usual_variables(self._environ)
-        if user:
-            return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
-        token = self._environ.get("MLFLOW_TRACKING_TOKEN", "")
-        return f"Bearer {token}" if token else ""
-
 
 async def _ask(way: TrackingWay) -> tuple[int, str]:
-    async with way.opened("GET", PROBE, headers={"Accept-Encoding": "identity"}) as response:
-        return response.status, (await response.text(errors="replace"))[:500]
+    headers = {"Accept-Encoding": "identity"}
+    try:
+        async with asyncio.timeout(PATIENCE_S), way.opened("GET", PROBE, headers=headers) as answer:
+            return answer.status, (await answer.text(errors="replace"))[:500]
+    except TimeoutError as exc:
+        raise GatewayUnavailableError(
+            f"MLflow did not answer within {PATIENCE_S:g} s.", system="MLflow", operation="answer"
+        ) from exc

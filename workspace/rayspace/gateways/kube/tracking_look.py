@@ -2,41 +2,32 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from rayspace.core.mlflow_start import start_state
-from rayspace.core.tracking import usual_variables
 from rayspace.core.tracking_checks import TrackingFacts
 from rayspace.errors import (
     AccessError,
-    GatewayUnavailableError,
     NotFoundError,
     RayspaceError,
     RefusedError,
     TrackingMissingError,
 )
 from rayspace.gateways.kube.client import object_path
-from rayspace.gateways.kube.tracking import CLIENT_SECRET, PROBE
+from rayspace.gateways.kube.tracking import CLIENT_SECRET
 from rayspace.gateways.kube.tracking_way import NAME
+from rayspace.gateways.tracking_probe import login_to, server_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import aiohttp
 
     from rayspace.core.mlflow_start import StartState
     from rayspace.gateways.kube.client import KubeClient
     from rayspace.gateways.kube.tracking import KubeTracking
     from rayspace.model.tracking import TrackingServer
 
-#: A server that is there answers in milliseconds, one far away in seconds. [s]
-_PATIENCE_S = 10.0
 _LOGIN = "Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to yours."
-#: Variables that name the certificates which MLflow's client trusts, the first that is set counts.
-_CERTIFICATES = ("MLFLOW_TRACKING_SERVER_CERT_PATH", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 async def look_at_tracking(
@@ -121,10 +112,10 @@ async def _with_secret(client: KubeClient, facts: TrackingFacts) -> TrackingFact
 async def _ask_configured(server: TrackingServer, environ: Mapping[str, str]) -> TrackingFacts:
     facts = TrackingFacts("ok", uri=server.uri, pod_uri=server.pod_uri)
     try:
-        status = await _status(server.uri, None, environ)
+        status = await server_status(server.uri, None, environ)
         if status in {401, 403}:
             facts = replace(facts, asks_for_name=True)
-            status = await _status(server.uri, _login(server, environ), environ)
+            status = await server_status(server.uri, login_to(server.userinfo, environ), environ)
     except RayspaceError as exc:
         return replace(facts, state="away", text=exc.message, hint=exc.hint)
     if status in {401, 403}:
@@ -135,44 +126,3 @@ async def _ask_configured(server: TrackingServer, environ: Mapping[str, str]) ->
         hint = "Check the setting tracking_uri, and what stands before the server."
         return replace(facts, state="away", text=text, hint=hint)
     return facts
-
-
-def _login(server: TrackingServer, environ: Mapping[str, str]) -> str:
-    import aiohttp
-
-    user, _, password = server.userinfo.partition(":")
-    pair = (unquote(user), unquote(password)) if user else usual_variables(environ)
-    if pair[0]:
-        return aiohttp.BasicAuth(*pair).encode()
-    token = environ.get("MLFLOW_TRACKING_TOKEN", "")
-    return f"Bearer {token}" if token else ""
-
-
-async def _status(uri: str, login: str | None, environ: Mapping[str, str]) -> int:
-    import aiohttp
-
-    headers = {"Authorization": login} if login else {}
-    timeout = aiohttp.ClientTimeout(total=_PATIENCE_S)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
-            session.get(
-                uri.rstrip("/") + PROBE, headers=headers, allow_redirects=False, ssl=_tls(environ)
-            ) as response,
-        ):
-            return response.status
-    except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as exc:
-        words = str(exc) or f"no answer within {_PATIENCE_S:g} s"
-        raise GatewayUnavailableError(
-            f"MLflow at {uri} can't be reached: {words}",
-            system="MLflow",
-            operation="answer",
-            hint="Check the setting tracking_uri, and whether this machine reaches it.",
-        ) from exc
-
-
-def _tls(environ: Mapping[str, str]) -> ssl.SSLContext | aiohttp.Fingerprint | bool:
-    if environ.get("MLFLOW_TRACKING_INSECURE_TLS", "").lower() in {"true", "1"}:
-        return False
-    named = next((environ[name] for name in _CERTIFICATES if environ.get(name)), "")
-    return ssl.create_default_context(cafile=named) if named else True
