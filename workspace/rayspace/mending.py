@@ -129,6 +129,7 @@ def _wait_for_mlflow(app: App, target: str, image: str) -> None:
 
 async def _until_ready(app: App, target: str) -> None:
     """Wait, and tell what for."""
+    from rayspace.core.mlflow_start import start_advice
     from rayspace.gateways.kube.tracking_look import mlflow_start
 
     client = app.kube_client(target)
@@ -136,9 +137,9 @@ async def _until_ready(app: App, target: str) -> None:
     failing_since_s, told = 0.0, ""
     while not (state := await mlflow_start(client)).is_ready:
         now_s = time.monotonic()
-        if state.text != told:
-            told = state.text
-            sys.stderr.write(f"Waiting for MLflow: {told}\n")
+        if state.text.partition(" (")[0] != told.partition(" (")[0]:
+            sys.stderr.write(f"Waiting for MLflow: {state.text}\n")
+        told = state.text
         failing_since_s = (failing_since_s or now_s) if state.is_failure else 0.0
         has_failed = failing_since_s and now_s - failing_since_s > _FAILURE_PATIENCE_S
         if has_failed or now_s - begun_s > _PATIENCE_S:
@@ -146,23 +147,6 @@ async def _until_ready(app: App, target: str) -> None:
                 f"MLflow was not ready after {now_s - begun_s:.0f} s: {told}",
                 system="MLflow",
                 operation="start",
-                hint=_advice(app, target, told),
+                hint=start_advice(told, target, client.target.namespace),
             )
         await asyncio.sleep(0.5)
-
-
-def _advice(app: App, target: str, words: str) -> str:
-    namespace = app.kube_client(target).target.namespace
-    if "PersistentVolumeClaim" in words:
-        return (
-            "The cluster makes no volumes by itself. An administrator sets a default StorageClass,"
-            f" or makes a volume for the claim rayspace-mlflow of {namespace}."
-        )
-    if "Image" in words:
-        line = f"rayspace doctor --on {target} --fix --mlflow-image IMAGE"
-        return f"Name an image that the cluster can pull: {line}"
-    selector = "-l app.kubernetes.io/name=rayspace-mlflow"
-    return (
-        f"See why: kubectl -n {namespace} describe pods {selector}\n"
-        f"and: kubectl -n {namespace} logs {selector} --previous"
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rayspace.core.mlflow_start import StartState, start_state
+from rayspace.core.mlflow_start import StartState, start_advice, start_state
 
 
 def pod(name="m", *, conditions=(), status=(), phase="Pending", made="1", deleted=False):
@@ -22,7 +22,11 @@ def pod(name="m", *, conditions=(), status=(), phase="Pending", made="1", delete
 def waiting(reason, message="", ended=None):
     """Make a container that waits."""
     last = {"terminated": ended} if ended else {}
-    return {"state": {"waiting": {"reason": reason, "message": message}}, "lastState": last}
+    return {
+        "image": "i",
+        "state": {"waiting": {"reason": reason, "message": message}},
+        "lastState": last,
+    }
 
 
 _READY = ("Ready", "True", "")
@@ -41,8 +45,12 @@ _REFUSED = {"status": {"conditions": [{"type": "ReplicaFailure", "message": "quo
         (None, [pod(conditions=[_READY], deleted=True)], _NONE),
         (None, [pod(conditions=[("PodScheduled", "False", "no volume")])],
          StartState(False, "m has no node: no volume", True)),
-        (None, [pod(status=[waiting("ImagePullBackOff", "no such image")])],
-         StartState(False, "m: ImagePullBackOff (no such image)", True)),
+        (None, [pod(status=[waiting("ImagePullBackOff", 'Back-off pulling image "i"')])],
+         StartState(False, "m: the image i can't be pulled", True)),
+        (None, [pod(status=[waiting("ErrImagePull", 'failed to resolve "i": i: not found')])],
+         StartState(False, "m: the image i can't be pulled (i: not found)", True)),
+        (None, [pod(status=[waiting("CreateContainerConfigError", "no Secret")])],
+         StartState(False, "m: CreateContainerConfigError (no Secret)", True)),
         (None, [pod(status=[waiting("CrashLoopBackOff", "x", _ENDED)])],
          StartState(False, "m: CrashLoopBackOff (Error, exit code 3)", True)),
         (None, [pod(status=[waiting("ContainerCreating")])],
@@ -56,3 +64,16 @@ _REFUSED = {"status": {"conditions": [{"type": "ReplicaFailure", "message": "quo
 def test_the_reason_is_told(deployment, pods, expected):
     """And whether it seldom passes by itself."""
     assert start_state(deployment, pods) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("m has no node: unbound PersistentVolumeClaims", "StorageClass"),
+        ("m: the image i can't be pulled", "rayspace doctor --on prod --fix --mlflow-image IMAGE"),
+        ("m: CrashLoopBackOff", "kubectl -n team-a logs"),
+    ],
+)
+def test_what_helps_depends_on_the_reason(text, advice):
+    """A command where there is one."""
+    assert advice in start_advice(text, "prod", "team-a")

@@ -10,9 +10,11 @@ if TYPE_CHECKING:
 
     Object = Mapping[str, Any]
 
+#: Kubernetes tells the two in turn, of which the latter is the pause between the former.
+_PULL = {"ErrImagePull", "ImagePullBackOff"}
 #: Reasons of containers that wait for something that seldom comes by itself.
 _FAILURES = {
-    *("ErrImagePull", "ImagePullBackOff", "InvalidImageName", "CrashLoopBackOff"),
+    *("InvalidImageName", "CrashLoopBackOff", *_PULL),
     *("CreateContainerConfigError", "CreateContainerError", "RunContainerError"),
 }
 
@@ -26,7 +28,8 @@ class StartState:
     is_ready
         Whether it serves.
     text
-        What it waits for, as half a sentence; empty if it is ready.
+        What it waits for, as half a sentence, and in brackets what changes while it does; empty if
+        it is ready.
     is_failure
         Whether that seldom passes by itself.
     """
@@ -61,6 +64,28 @@ def start_state(deployment: Object | None, pods: Sequence[Object]) -> StartState
     return _pod(max(living, key=lambda pod: str(pod["metadata"].get("creationTimestamp"))))
 
 
+def start_advice(text: str, target: str, namespace: str) -> str:
+    """Say what helps a start that fails.
+
+    Parameters
+    ----------
+    text
+        What it waits for.
+    target, namespace
+        Where.
+    """
+    if "PersistentVolumeClaim" in text:
+        return (
+            "The cluster makes no volumes by itself. An administrator sets a default StorageClass,"
+            f" or makes a volume for the claim rayspace-mlflow of {namespace}."
+        )
+    if " image " in text:
+        line = f"rayspace doctor --on {target} --fix --mlflow-image IMAGE"
+        return f"Name an image that the cluster can pull: {line}"
+    kubectl, selector = f"kubectl -n {namespace}", "-l app.kubernetes.io/name=rayspace-mlflow"
+    return f"See why: {kubectl} describe pods {selector}\nand: {kubectl} logs {selector} --previous"
+
+
 def _pod(pod: Object) -> StartState:
     name = pod["metadata"]["name"]
     scheduled = _condition(pod, "PodScheduled")
@@ -72,11 +97,14 @@ def _pod(pod: Object) -> StartState:
         reason = waiting.get("reason", "")
         if reason not in _FAILURES:
             continue
+        words = str(waiting.get("message", ""))
         ended = (status.get("lastState") or {}).get("terminated") or {}
-        if reason == "CrashLoopBackOff" and ended:
+        if reason in _PULL:
+            reason = f"the image {status.get('image', '')} can't be pulled"
+            # What failed stands last, after whatever it made fail.
+            words = words.rpartition('": ')[2] if '": ' in words else ""
+        elif reason == "CrashLoopBackOff" and ended:
             words = f"{ended.get('reason', 'ended')}, exit code {ended.get('exitCode')}"
-        else:
-            words = str(waiting.get("message", ""))
         text = f"{name}: {reason}{f' ({words})' if words else ''}"
         return StartState(is_ready=False, text=text, is_failure=True)
     is_running = (pod.get("status") or {}).get("phase") == "Running"

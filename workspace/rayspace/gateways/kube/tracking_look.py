@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rayspace.core.mlflow_start import start_state
+from rayspace.core.mlflow_start import start_advice, start_state
 from rayspace.core.tracking_checks import TrackingFacts
 from rayspace.errors import (
     AccessError,
@@ -56,7 +56,8 @@ async def look_at_tracking(
             return TrackingFacts("missing", exc.message, exc.hint)
         state = await mlflow_start(client)
         text = f"MLflow is not ready: {state.text}" if state.text else exc.message
-        return TrackingFacts("unready", text, _how_to_see(client))
+        advice = start_advice(state.text, client.target.name, client.target.namespace)
+        return TrackingFacts("unready", text, advice)
     except AccessError as exc:
         # Of MLflow, or of the API server.
         is_mlflows = "answer" not in exc.details
@@ -89,11 +90,6 @@ async def deployment(client: KubeClient) -> Mapping[str, object] | None:
     except (NotFoundError, RefusedError):
         return None
     return found
-
-
-def _how_to_see(client: KubeClient) -> str:
-    selector = f"-l app.kubernetes.io/name={NAME}"
-    return f"See more: kubectl -n {client.target.namespace} describe pods,pvc {selector}"
 
 
 async def _with_secret(client: KubeClient, facts: TrackingFacts) -> TrackingFacts:
