@@ -52,7 +52,7 @@ from rayspace.services.submission import Submission
 from rayspace.this_machine import new_suffix, user_name, versions_here
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from rayspace.gateways.contracts import ClusterGateway, RunGateway
     from rayspace.gateways.kube.client_tunnel import ClientTunnel
@@ -200,9 +200,9 @@ class App:
             [target.name for target in self._kube_targets if target.source != "kubeconfig"],
         )
 
-    async def open_tunnel(self, head: HeadAddress) -> ClientTunnel:
-        """Open a way to a head on Kubernetes for the Ray of this process; the caller closes it."""
-        return await self.doors[head.target].tunnel(head, self.state_dir / "connections")
+    async def open_tunnel(self, head: HeadAddress, on_gone: Callable[[], None]) -> ClientTunnel:
+        """Open a way to a head for the Ray of this process; see `KubeHeadDoor.tunnel`."""
+        return await self.doors[head.target].tunnel(head, self.state_dir / "connections", on_gone)
 
     def targets(self) -> list[Target]:
         """List where clusters can be, this machine first."""
@@ -302,7 +302,7 @@ class App:
         server = await self.tracking_of(target)
         is_ours = server.uri == self.tracking_uri
         runs = self.runs if is_ours else self.runs_of(target)
-        return Ledger(runs, server.pod_uri, server.secret)
+        return Ledger(runs, server.pod_uri, server.secret, is_relayed=bool(server.token))
 
     def _targets_of_jobs(self) -> list[str]:
         """Name the targets whose jobs are looked for: those in use, and not every context."""

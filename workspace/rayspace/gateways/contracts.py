@@ -206,7 +206,7 @@ class JobGateway(Protocol):
         """Raise what would never come up; changes nothing."""
         ...
 
-    async def create(self, launch: Launch, archive: Path, report: Report) -> RayJobState:
+    async def create(self, launch: Launch, archive: Path) -> RayJobState:
         """Start a job with the runner in ``archive``; nothing is left of one that was refused."""
         ...
 

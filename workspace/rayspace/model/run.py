@@ -45,6 +45,8 @@ class Tag:
     NAMESPACE = "rayspace.namespace"
     #: Written by the runner.
     ATTEMPT = "rayspace.attempt"
+    #: The last attempt that failed and has a child run, since another one follows.
+    ATTEMPT_STORED = "rayspace.attempt_stored"
     SESSION = "rayspace.session"
     HEARTBEAT_MS = "rayspace.heartbeat_ms"
     PROGRESS = "rayspace.progress"

@@ -317,10 +317,11 @@ def _plan_facts(plan: SubmitPlan) -> list[tuple[str, str]]:
     files = "\n".join(f"{f.path}  {format_bytes(f.size_bytes)}" for f in plan.bundle.files)
     return [
         ("notebook", plan.notebook),
-        ("cluster", plan.cluster),
+        ("cluster", plan.cluster or f"one of its own on {plan.target}"),
         ("experiment", plan.experiment),
         ("parameters", ", ".join(f"{k} = {v!r}" for k, v in plan.parameters.items())),
         ("bundle", plan.bundle.summary()),
         ("files", files),
         ("warnings", "\n".join(plan.warnings)),
+        ("object", manifest_yaml(plan.manifest) if plan.manifest else ""),
     ]

@@ -17,6 +17,13 @@ from rayspace.core.lifecycle import STATUS_OF_PHASE
 from rayspace.errors import GatewayError, JobNotFoundError, RayspaceError
 from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
 from rayspace.model.run import Artifact, RunStatus
+from rayspace.runner.attempts import (
+    create_attempt_run,
+    is_to_retry,
+    note_stored,
+    record_lost,
+    retries_of,
+)
 from rayspace.runner.claim import claim
 from rayspace.runner.dashboard import Dashboard
 from rayspace.runner.exit_codes import exit_code
@@ -29,6 +36,7 @@ from rayspace.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from rayspace.gateways.contracts import RunGateway
     from rayspace.model.run import RunRecord
@@ -109,6 +117,7 @@ class Attempt:
         self._dashboard = Dashboard(settings.dashboard_url, settings.ray_address, inherited)
         self._job: NotebookJob | None = None
         self._last_line = ""
+        self._retries = retries_of(inherited)
 
     def run(self) -> int:
         """Run the attempt and return its exit code. [1]"""
@@ -137,7 +146,7 @@ class Attempt:
     def _verdict(self) -> Verdict:
         run = self._patiently(lambda: self._runs.get(self._run_id))
         session_name = self._dashboard.session_name()
-        claimed = claim(run, session_name)
+        claimed = claim(run, session_name, self._retries)
         if claimed.verdict is not None and claimed.is_recorded:
             # The head submitted a job again that had ended: its verdict stands.
             self._log.line(f"rayspace: the job has ended already: {claimed.verdict.phase.value}.")
@@ -146,9 +155,12 @@ class Attempt:
             self._spool.mark_stored()
             return claimed.verdict
         order = self._patiently(self._fetch_order)
+        if claimed.lost_attempt:
+            self._record_lost(order, run, claimed.lost_attempt)
+        self._spool.write_attempt(claimed.attempt)
         self._patiently(lambda: self._runs.update(self._run_id, tags=claimed.tags(session_name)))
         if claimed.verdict is not None:
-            self._fetch_earlier_results(order)
+            self._fetch_earlier_results(order, self._spool.results_dir)
             return claimed.verdict
         self._patiently(lambda: self._runs.set_status(self._run_id, RunStatus.RUNNING))
         failure = self._spool.installation.failure
@@ -175,7 +187,13 @@ class Attempt:
 
     def _store(self, verdict: Verdict) -> bool:
         budget_s = _BUDGETS_S.get(verdict.cause, BUDGET_S)
-        store = RecordStore(self._runs, self._run_id, self._spool, self._log, budget_s)
+        attempt = self._spool.attempt
+        run_id = self._run_id
+        if is_to_retry(verdict, attempt, self._retries):
+            run_id = self._attempt_run(attempt)
+        store = RecordStore(
+            self._runs, run_id, self._spool, self._log, budget_s, parent_run_id=self._run_id
+        )
         verdict = store.mark_notebook(verdict)
         tags, metrics = self._job.close(verdict.cause) if self._job is not None else ({}, [])
         elapsed = format_duration(time.monotonic() - self._started_s)
@@ -185,7 +203,32 @@ class Attempt:
             how = verdict.phase.value
             self._last_line = f"rayspace: the job {how} in {elapsed}: {verdict.summary}"
         self._log.line(self._last_line)
-        return store.store(verdict, tags=tags, metrics=metrics, drain_log=self._drain_log)
+        is_stored = store.store(verdict, tags=tags, metrics=metrics, drain_log=self._drain_log)
+        if run_id != self._run_id:
+            self._patiently(lambda: note_stored(self._runs, self._run_id, attempt))
+            self._spool.mark_to_retry()
+        return is_stored
+
+    def _attempt_run(self, attempt: int) -> str:
+        """Make the child run of an attempt that another one follows."""
+        try:
+            job = self._patiently(lambda: self._runs.get(self._run_id))
+            return self._patiently(lambda: create_attempt_run(self._runs, job, attempt))
+        except RayspaceError as exc:
+            self._log.line(f"rayspace: no other attempt follows: {exc}")
+            return self._run_id
+
+    def _record_lost(self, order: JobOrder, run: RunRecord, attempt: int) -> None:
+        try:
+            record_lost(
+                self._runs,
+                run,
+                attempt,
+                self._log,
+                lambda directory: self._fetch_earlier_results(order, directory),
+            )
+        except RayspaceError as exc:
+            self._log.line(f"rayspace: attempt {attempt} has no record of its own: {exc}")
 
     def _drain_log(self) -> None:
         """Wait until the supervisor has written our last line to the log that is stored."""
@@ -217,7 +260,7 @@ class Attempt:
         unpack(archive, self._spool.work_dir)
         archive.unlink()
 
-    def _fetch_earlier_results(self, order: JobOrder) -> None:
+    def _fetch_earlier_results(self, order: JobOrder, directory: Path) -> None:
         """Take over the last snapshot of the attempt that was cut off."""
         name = order.notebook.rpartition("/")[2]
         try:
@@ -228,7 +271,7 @@ class Attempt:
             )
         except JobNotFoundError:
             return
-        path.replace(self._spool.results_dir / name)
+        path.replace(directory / name)
 
     def _complete_status(self, run: RunRecord, verdict: Verdict) -> None:
         if not run.status.is_terminal:

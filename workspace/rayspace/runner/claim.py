@@ -29,18 +29,21 @@ class Claim:
         How the job ended already; None when the notebook may run.
     is_recorded
         Whether that verdict is on record, so that nothing is left to do.
+    lost_attempt
+        Number of an earlier attempt that was cut off and has no record; 0 for none. [1]
     """
 
     attempt: int
     verdict: Verdict | None = None
     is_recorded: bool = False
+    lost_attempt: int = 0
 
     def tags(self, session_name: str) -> dict[str, str]:
         """Return the tags that tell of the claim."""
         return {Tag.ATTEMPT: str(self.attempt), Tag.SESSION: session_name}
 
 
-def claim(run: RunRecord, session_name: str) -> Claim:
+def claim(run: RunRecord, session_name: str, retries: int = 0) -> Claim:
     """Decide whether the notebook may run.
 
     Parameters
@@ -49,6 +52,8 @@ def claim(run: RunRecord, session_name: str) -> Claim:
         The run of the job, as it is now.
     session_name
         Session of the head; empty when unknown.
+    retries
+        How often the job may be run anew. [1]
 
     Returns
     -------
@@ -61,6 +66,9 @@ def claim(run: RunRecord, session_name: str) -> Claim:
         return Claim(earlier, recorded, is_recorded=True)
     if earlier == 0:
         return Claim(1)
+    if earlier <= retries:
+        is_stored = int(run.tags.get(Tag.ATTEMPT_STORED) or 0) >= earlier
+        return Claim(earlier + 1, lost_attempt=0 if is_stored else earlier)
     same_head = session_name and session_name == run.tags.get(Tag.SESSION)
     what = "An earlier attempt was cut off" if same_head else "The head was lost"
     verdict = Verdict(JobPhase.FAILED, Cause.HEAD_LOST, f"{what} and no retry is left.")

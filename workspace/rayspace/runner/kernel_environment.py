@@ -103,7 +103,14 @@ def kernel_environment(
             [*(str(Path(bundle_dir, folder)) for folder in source_dirs), shared["PYTHONPATH"]]
         )
     environment[_JOB_CONFIG] = json.dumps(
-        _job_config(inherited.get(_JOB_CONFIG, ""), shared, runner_path, bundle_dir, excludes)
+        _job_config(
+            inherited.get(_JOB_CONFIG, ""),
+            shared,
+            runner_path,
+            bundle_dir,
+            excludes,
+            inherited.get("RAYSPACE_RUNNER_PACKAGE", ""),
+        )
     )
     return environment
 
@@ -153,6 +160,7 @@ def _job_config(
     runner_path: str,
     bundle_dir: str,
     excludes: Sequence[str],
+    package: str,
 ) -> dict[str, Any]:
     config: dict[str, Any] = json.loads(inherited or "{}")
     runtime_env = dict(config.get("runtime_env") or {})
@@ -167,6 +175,9 @@ def _job_config(
     )
     if excludes:
         runtime_env["excludes"] = list(excludes)
+    if package:
+        # Where the path of this package holds on the driver's machine alone.
+        runtime_env["py_modules"] = [package]
     return {**config, "runtime_env": runtime_env}
 
 

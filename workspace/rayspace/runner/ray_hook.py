@@ -80,6 +80,9 @@ def with_our_part(runtime_env: dict[str, Any]) -> dict[str, Any]:
     ours = os.environ.get("RAYSPACE_RUNNER_PATH", "")
     if ours and "PYTHONPATH" in env_vars:
         env_vars["PYTHONPATH"] = os.pathsep.join([ours, env_vars["PYTHONPATH"]])
+    package = os.environ.get("RAYSPACE_RUNNER_PACKAGE", "")
+    if package and runtime_env.get("py_modules"):
+        runtime_env["py_modules"] = [package, *runtime_env["py_modules"]]
     hook = runtime_env.pop("worker_process_setup_hook", None)
     if isinstance(hook, str):
         env_vars["RAYSPACE_NEXT_HOOK"] = hook

@@ -11,7 +11,9 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from rayspace.errors import RayspaceError
 from rayspace.model.run import Tag
+from rayspace.runner.attempts import create_attempt_run, is_to_retry, note_stored, retries_of
 from rayspace.runner.log import RunnerLog
 from rayspace.runner.processes import kill_group
 from rayspace.runner.settings import RunnerSettings
@@ -59,12 +61,29 @@ def recover(
         # Credentials are in the environment of the attempt, not in ours.
         os.environ.update(settings.credentials)
         runs = MlflowRunGateway(settings.tracking_uri, settings.artifact_root)
-    store = RecordStore(runs, settings.run_id, spool, log)
     verdict = spool.verdict
-    if verdict is None:
-        verdict = store.mark_notebook(killed_verdict(returncode, stopped=stopped))
+    is_told = verdict is not None
+    verdict = verdict or killed_verdict(returncode, stopped=stopped)
+    run_id = settings.run_id
+    follows = is_to_retry(verdict, spool.attempt, retries_of(environment))
+    if follows:
+        try:
+            run_id = create_attempt_run(runs, runs.get(settings.run_id), spool.attempt)
+        except RayspaceError as exc:
+            log.line(f"rayspace: no other attempt follows: {exc}")
+            follows = False
+    store = RecordStore(runs, run_id, spool, log, parent_run_id=settings.run_id)
+    if not is_told:
+        verdict = store.mark_notebook(verdict)
         log.line(f"rayspace: {verdict.summary}")
     store.store(verdict, tags={Tag.HEARTBEAT_MS: str(time.time_ns() // 1_000_000)})
+    if follows:
+        spool.mark_to_retry()
+        try:
+            note_stored(runs, settings.run_id, spool.attempt)
+        except RayspaceError as exc:
+            # The next attempt takes it for lost, and records it once more.
+            log.line(f"rayspace: {exc}")
 
 
 def _to_log_and_stdout(spool: Spool) -> Callable[[bytes], None]:

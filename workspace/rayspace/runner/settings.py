@@ -6,6 +6,10 @@ MLFLOW_TRACKING_URI              where that run is, without credentials
 RAYSPACE_CREDENTIALS_FILE        JSON mapping of variables, which count more than the environment;
                                  read once, then deleted
 RAYSPACE_DASHBOARD_URL           dashboard of the head; empty: no samples, and no watch on the head
+RAYSPACE_DASHBOARD_PORT          its port on the machine of the head, where nobody knew the URL
+RAYSPACE_RETRIES                 how often the job may be run anew
+RAYSPACE_RETRIES_HERE            set where the runner itself does so
+RAYSPACE_RUNNER_PACKAGE          URI by which Ray's nodes find this package; empty where a path does
 RAYSPACE_RUNNER_PATH             what brings this package: a zip file or a directory
 RAYSPACE_PACKAGES                what is to be done about packages: see runner/installation.py
 RAYSPACE_ARTIFACT_ROOT           where artifacts go when the tracking URI names a database
@@ -41,6 +45,8 @@ PRIVATE_NAMES = (
     "RAYSPACE_CREDENTIALS_FILE",
     "RAYSPACE_ARTIFACT_ROOT",
     "RAYSPACE_PACKAGES",
+    "RAYSPACE_RETRIES",
+    "RAYSPACE_RETRIES_HERE",
     "PYTHONSAFEPATH",
 )
 
@@ -124,6 +130,16 @@ def package_path() -> str:
     """Return the zip file or directory from which this package was imported."""
     # .../<path>/rayspace/runner/settings.py
     return str(Path(__file__).parents[2])
+
+
+def dashboard_url(environment: Mapping[str, str]) -> str:
+    """Return the dashboard of the head; empty where nothing is said of it."""
+    url = environment.get("RAYSPACE_DASHBOARD_URL", "")
+    host, _, port = environment.get("RAY_ADDRESS", "").rpartition(":")
+    dashboard_port = environment.get("RAYSPACE_DASHBOARD_PORT", "")
+    if url or not dashboard_port or not host or not port.isdigit() or "/" in host:
+        return url
+    return f"http://{host}:{dashboard_port}"
 
 
 def take_credentials(path: str) -> dict[str, str]:

@@ -51,6 +51,8 @@ class Spool:
         self.packages_dir = directory / "packages"
         self._installation = directory / "installation.json"
         self._stored = directory / "stored"
+        self._attempt = directory / "attempt.json"
+        self._to_retry = directory / "retry"
         self._left = directory / "left"
         #: Descriptor of the lock that says that somebody needs the spool; None in other processes.
         self.held: int | None = None
@@ -156,6 +158,25 @@ class Spool:
     def write_installation(self, installation: Installation) -> None:
         """Keep what was installed, and what came of it."""
         self.write(self._installation, json.dumps(to_wire(installation)).encode())
+
+    @property
+    def attempt(self) -> int:
+        """Number of the attempt that has the job, from 1; 0 before one has it [1]."""
+        fields = self._read(self._attempt)
+        return 0 if fields is None else int(fields["attempt"])
+
+    def write_attempt(self, attempt: int) -> None:
+        """Keep that the attempt of this number has the job. [1]"""
+        self.write(self._attempt, json.dumps({"attempt": attempt}).encode())
+
+    @property
+    def is_to_retry(self) -> bool:
+        """Whether another attempt follows."""
+        return self._to_retry.exists()
+
+    def mark_to_retry(self) -> None:
+        """Note that another attempt follows."""
+        self._to_retry.touch()
 
     @property
     def is_stored(self) -> bool:

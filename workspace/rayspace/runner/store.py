@@ -49,6 +49,8 @@ class RecordStore:
         Takes what people should know.
     budget_s
         How long a server that is away is tried, from the first failure. [s]
+    parent_run_id
+        Run whose children end with it; by default the same.
     """
 
     def __init__(
@@ -58,7 +60,10 @@ class RecordStore:
         spool: Spool,
         log: RunnerLog,
         budget_s: float = BUDGET_S,
+        *,
+        parent_run_id: str = "",
     ) -> None:
+        self._parent_run_id = parent_run_id or run_id
         self._runs = runs
         self._run_id = run_id
         self._spool = spool
@@ -190,7 +195,7 @@ class RecordStore:
 
     def _end_children(self, verdict: Verdict) -> None:
         """End runs that user code began and can't end any more: its processes are gone."""
-        pending = [self._runs.get(self._run_id)]
+        pending = [self._runs.get(self._parent_run_id)]
         while pending:
             for child in self._runs.children(pending.pop()):
                 # A job that this one submitted has a runner of its own.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from rayspace.model.packages import EXIT_PACKAGES
 from rayspace.runner.exit_codes import exit_code
-from rayspace.runner.settings import package_path, take_credentials
+from rayspace.runner.settings import dashboard_url, package_path, take_credentials
 from rayspace.runner.spool import Spool
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class _Supervisor:
         self._environment = dict(environment)
         self._child: subprocess.Popen[bytes] | None = None
         self._stop_requested = False
+        self._credentials: dict[str, str] = {}
 
     def run(self) -> int:
         run_id = self._environment.get("RAYSPACE_RUN_ID")
@@ -73,6 +74,18 @@ class _Supervisor:
             return _EXIT_USAGE
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._pass_on)
+        self._take_credentials()
+        given = self._environment
+        while True:
+            self._environment = dict(given)
+            code, goes_on = self._attempt(run_id)
+            # Elsewhere another starts the job anew, on another cluster.
+            if not goes_on or self._stop_requested or not given.get("RAYSPACE_RETRIES_HERE"):
+                return code
+            self._child = None
+
+    def _attempt(self, run_id: str) -> tuple[int, bool]:
+        """Run one attempt; returns its exit code, and whether another one may follow."""
         spool = Spool.create(run_id)
         self._prepare_environment(spool)
         if self._environment.get("RAYSPACE_PACKAGES"):
@@ -83,28 +96,32 @@ class _Supervisor:
             )
             if not can_go_on:
                 spool.remove()
-                return _EXIT_STOPPED if self._stop_requested else EXIT_PACKAGES
+                return (_EXIT_STOPPED if self._stop_requested else EXIT_PACKAGES), False
         with spool.driver_log.open("ab", buffering=0) as log:
             self._run_child(log.fileno(), spool)
         return self._conclude(spool)
 
-    def _conclude(self, spool: Spool) -> int:
+    def _conclude(self, spool: Spool) -> tuple[int, bool]:
         child = self._child
         returncode = 1 if child is None else child.returncode
         if spool.is_left:
-            return returncode
+            return returncode, spool.is_to_retry
         if not spool.is_stored:
             from rayspace.runner.recovery import recover
 
             recover(self._environment, spool, returncode, stopped=self._stop_requested)
         verdict = spool.verdict
+        goes_on = spool.is_to_retry
         if verdict is None or not spool.is_stored:
-            return 1
+            return 1, goes_on
         spool.remove()
-        return exit_code(verdict)
+        return exit_code(verdict), goes_on
+
+    def _take_credentials(self) -> None:
+        self._credentials = take_credentials(self._environment.pop("RAYSPACE_CREDENTIALS_FILE", ""))
 
     def _prepare_environment(self, spool: Spool) -> None:
-        credentials = take_credentials(self._environment.pop("RAYSPACE_CREDENTIALS_FILE", ""))
+        credentials = self._credentials
         if credentials:
             spool.write_credentials(credentials)
         runner_path = self._environment.get("RAYSPACE_RUNNER_PATH") or package_path()
@@ -113,6 +130,7 @@ class _Supervisor:
             RAYSPACE_SPOOL=str(spool.directory),
             RAYSPACE_CREDENTIAL_NAMES=",".join(credentials),
             RAYSPACE_RUNNER_PATH=runner_path,
+            RAYSPACE_DASHBOARD_URL=dashboard_url(self._environment),
         )
 
     def _run_child(self, log_descriptor: int, spool: Spool) -> None:

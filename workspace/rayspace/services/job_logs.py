@@ -67,7 +67,7 @@ class JobLogs:
         n_told, attempt = 0, ""
         while True:
             fresh = await asyncio.to_thread(ledger.runs.get, record.run_id)
-            state = await self._observer.state(fresh, ledger.runs)
+            state = await self._observer.state(fresh, ledger)
             has_ended = state.phase.is_terminal
             if fresh.tags.get(Tag.ATTEMPT, "") != attempt:
                 # Another attempt has a log of its own.

@@ -303,7 +303,7 @@ class JobService:
         return await self._ledgers.of(target)
 
     async def _state(self, run: RunRecord, ledger: Ledger) -> JobState:
-        return await self._observer.state(run, ledger.runs)
+        return await self._observer.state(run, ledger)
 
     async def _followed(
         self, run: RunRecord, ledger: Ledger, report: Report, timeout_s: float | None = None

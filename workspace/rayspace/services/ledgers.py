@@ -36,11 +36,19 @@ class Ledger:
         Where jobs of the target find it, without credentials.
     secret
         Secret whose keys are the credentials that jobs get; empty for none.
+    is_relayed
+        Whether this machine reaches it by an address that ends with this process.
     """
 
     runs: RunGateway
     pod_uri: str
     secret: str = ""
+    is_relayed: bool = False
+
+    @property
+    def shown_uri(self) -> str:
+        """The address that people are shown; blocks where the server was not looked for yet."""
+        return self.pod_uri if self.is_relayed else self.runs.tracking_uri
 
 
 class Ledgers:

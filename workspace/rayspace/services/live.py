@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from rayspace.core.lifecycle import UNSEEN, Observation
@@ -122,13 +123,13 @@ class LiveSide:
         if gateway is None:
             return {}
         name = record.tags[Tag.JOB]
-        try:
-            files = {"events.txt": await gateway.events(name)}
+        files: dict[str, str] = {}
+        # Kubernetes may be away, or forbid one of them: the verdict does not depend on this.
+        with contextlib.suppress(RayspaceError):
+            files["events.txt"] = await gateway.events(name)
+        with contextlib.suppress(RayspaceError):
             logs = await gateway.pod_logs(name)
-        except RayspaceError:
-            # Kubernetes is away, or forbids it: the verdict does not depend on this.
-            return {}
-        files |= {f"pods/{pod}.log": text for pod, text in logs.items()}
+            files |= {f"pods/{pod}.log": text for pod, text in logs.items()}
         return {path: text for path, text in files.items() if text}
 
     async def _ray_job(self, record: RunRecord) -> Observation:

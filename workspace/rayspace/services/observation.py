@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rayspace.model.job import JobState, Progress, Verdict
     from rayspace.model.place import Place
     from rayspace.model.run import RunRecord
+    from rayspace.services.ledgers import Ledger
     from rayspace.services.live import LiveSide
 
 
@@ -58,14 +59,14 @@ class JobObserver:
         self._clock = clock
         self._place = place
 
-    async def state(self, record: RunRecord, runs: RunGateway) -> JobState:
+    async def state(self, record: RunRecord, ledger: Ledger) -> JobState:
         """Describe a job; one that ended without a verdict gets it now.
 
         Parameters
         ----------
         record
             Its run.
-        runs
+        ledger
             The tracking server that keeps it.
 
         Returns
@@ -79,12 +80,12 @@ class JobObserver:
             seen = await self._live.observe(record)
             verdict = missing_verdict(record, seen, self._clock.now_ms())
             if verdict is not None:
-                record, verdict = await self._settled(record, runs, verdict)
+                record, verdict = await self._settled(record, ledger.runs, verdict)
         return job_state(
             record,
             seen,
             verdict,
-            tracking_uri=runs.tracking_uri,
+            tracking_uri=ledger.shown_uri,
             results_dir=results_dir(record, self._place),
         )
 

@@ -253,7 +253,7 @@ class WithOwnCluster:
         env = _runner_env(order, run, ledger, order.name)
         env |= {"RAYSPACE_PYTHON": "python", **_DASHBOARD_PORT}
         launch = self._launch(order, env, run.run_id, ledger.secret)
-        made = await self._gateway.create(launch, archive, report)
+        made = await self._gateway.create(launch, archive)
         return {Tag.RAY_JOB_UID: made.uid}
 
     def _launch(self, order: JobOrder, env: dict[str, str], run_id: str, secret: str) -> Launch:

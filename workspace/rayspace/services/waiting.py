@@ -204,7 +204,7 @@ class JobWaiter:
 
     async def _look(self, record: RunRecord, ledger: Ledger) -> JobState:
         fresh = await asyncio.to_thread(ledger.runs.get, record.run_id)
-        return await self._observer.state(fresh, ledger.runs)
+        return await self._observer.state(fresh, ledger)
 
     async def _pause(self, record: RunRecord) -> None:
         is_here = record.tags.get(Tag.TARGET, LOCAL) == LOCAL

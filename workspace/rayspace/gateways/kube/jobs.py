@@ -13,6 +13,7 @@ from rayspace.core.kube_events import event_lines
 from rayspace.core.ray_job import ORIGIN_LABEL, ray_job_manifest, ray_job_state
 from rayspace.errors import (
     ClusterNotFoundError,
+    GatewayError,
     GatewayUnavailableError,
     JobNotFoundError,
     NotFoundError,
@@ -22,7 +23,6 @@ from rayspace.errors import (
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.job_secret import apply_runner, delete_runner, give_runner_to
 from rayspace.gateways.kube.namespace_watch import CLUSTER_LABEL, RAY
-from rayspace.model.progress import Report, Stage
 from rayspace.model.ray_job import RayJobStage, RayJobState
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rayspace.gateways.kube.observer import KubeObserver
     from rayspace.gateways.kube.planning import ClusterPlanner
     from rayspace.model.cluster import ClusterSpec, ClusterState
+    from rayspace.model.progress import Report
     from rayspace.model.ray_job import Launch
 
 #: While it is there, its cluster may tell why nothing runs.
@@ -74,7 +75,7 @@ class KubeJobs:
         )
         await self._planner.check(manifest, choice, configuration, report, force=force)
 
-    async def create(self, launch: Launch, archive: Path, report: Report) -> RayJobState:
+    async def create(self, launch: Launch, archive: Path) -> RayJobState:
         """Apply a RayJob; from then on this machine is not needed.
 
         Parameters
@@ -83,8 +84,6 @@ class KubeJobs:
             What is to be started.
         archive
             The runner, as one file.
-        report
-            Called with each stage.
 
         Returns
         -------
@@ -104,8 +103,6 @@ class KubeJobs:
                 await delete_runner(self._client, name)
             raise
         await give_runner_to(self._client, made)
-        where = f"{self._client.target.namespace} of {self._client.target.name}"
-        report(Stage("accepted", f"{name} was accepted in {where}", "done"))
         return ray_job_state(made)
 
     async def get(self, name: str, *, explain: bool = True) -> RayJobState:
@@ -178,7 +175,7 @@ class KubeJobs:
         path = object_path("v1", self._client.target.namespace, "pods", name, "log")
         try:
             text = await self._client.text(path, operation=f"read the log of {name}", query=query)
-        except (NotFoundError, RefusedError, GatewayUnavailableError):
+        except (NotFoundError, RefusedError, GatewayError):
             # A pod that never began has none.
             return {}
         return {name: text}
