@@ -9,6 +9,7 @@ starts a Ray here in silence, and versions that do not fit are told before Ray w
 from __future__ import annotations
 
 import atexit
+import functools
 import logging
 import os
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 #: About one connection in ten fails on Ray's side and works when tried again (measured with 2.60).
 _ATTEMPTS = 4
+_logger = logging.getLogger("rayspace")
 
 
 @dataclass
@@ -200,6 +202,13 @@ def connect(
     return state
 
 
+def _gone(state: ClusterState) -> None:
+    """End a connection whose cluster was deleted; called in the thread of our loop."""
+    if is_attached_to(state):
+        _logger.warning("The cluster %s is gone: Ray here is connected no longer.", state.name)
+        this_ray.give_up()
+
+
 def _open_way(app: App, state: ClusterState) -> str:
     """Point at a cluster, and return where its Ray Client server is reached."""
     address = state.address
@@ -213,7 +222,8 @@ def _open_way(app: App, state: ClusterState) -> str:
 
         atexit.register(detach)
         _pointing.is_tidying = True
-    _pointing.tunnel, _pointing.tunnel_to = run(app.open_tunnel(address)), state
+    opening = app.open_tunnel(address, functools.partial(_gone, state))
+    _pointing.tunnel, _pointing.tunnel_to = run(opening), state
     # The address stays our own: ``ray.init()`` again finds that it is connected.
     _point_at(state, address.client_url, _pointing.tunnel.token_path)
     return f"ray://{_pointing.tunnel.host}"
@@ -281,7 +291,8 @@ def _addresses(cluster: ClusterState) -> set[str]:
 
 def _point_at(cluster: ClusterState, address: str, token_path: str) -> None:
     _note(cluster)
-    this_ray.set_variables(this_ray.variables_for(address, token_path))
+    is_far = bool(cluster.address.cluster)
+    this_ray.set_variables(this_ray.variables_for(address, token_path, is_far=is_far))
 
 
 def _note(cluster: ClusterState) -> None:

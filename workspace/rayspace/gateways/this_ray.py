@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: A token in RAY_AUTH_TOKEN would count more than the file that RAY_AUTH_TOKEN_PATH names.
-NAMES = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+_WHERE = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+#: How long both sides of Ray Client keep what a broken connection was about. [s]
+_PATIENCE = "RAY_CLIENT_RECONNECT_GRACE_PERIOD"
+#: Ray's own 30 s are less than an API server needs to start again. A head keeps as long what a
+#: killed notebook has left, so it is no more than that and a slow start take.
+_PATIENCE_S = 180
+NAMES = (*_WHERE, _PATIENCE)
 
 
 def variables() -> dict[str, str | None]:
@@ -23,10 +29,25 @@ def variables() -> dict[str, str | None]:
     return {name: os.environ.get(name) for name in NAMES}
 
 
-def variables_for(address: str, token_path: str) -> dict[str, str | None]:
-    """Return what tells Ray to go to an address, with a token from a file or with none."""
+def variables_for(address: str, token_path: str, *, is_far: bool = False) -> dict[str, str | None]:
+    """Return what tells Ray to go to an address.
+
+    Parameters
+    ----------
+    address
+        The address.
+    token_path
+        The file of its token; empty for none.
+    is_far
+        Whether the way may break for a while; what a person set for that counts more.
+    """
     mode = "token" if token_path else "disabled"
-    return dict(zip(NAMES, (address, mode, None, token_path or None), strict=True))
+    values: dict[str, str | None] = dict(
+        zip(_WHERE, (address, mode, None, token_path or None), strict=True)
+    )
+    if is_far and not os.environ.get(_PATIENCE):
+        values[_PATIENCE] = str(_PATIENCE_S)
+    return values
 
 
 def set_variables(values: Mapping[str, str | None]) -> None:
@@ -55,6 +76,17 @@ def live_address() -> str:
         # No public way: what Ray offers asks the server, which may be the one that is gone.
         return f"ray://{client.ray.get_context().client_worker._conn_str}"  # noqa: SLF001
     return str(ray.get_runtime_context().gcs_address) if ray.is_initialized() else ""
+
+
+def give_up() -> None:
+    """Let Ray Client try no longer to come back to a head that is gone for good.
+
+    Whoever waits for an answer gets Ray's `ConnectionError`, instead of minutes of silence.
+    """
+    client = sys.modules.get("ray.util.client")
+    if client is not None and client.ray.is_connected():
+        # No public way: `ray.shutdown` belongs to the thread that connected, which may wait.
+        client.ray.get_context().client_worker._in_shutdown = True  # noqa: SLF001
 
 
 def let_go() -> None:

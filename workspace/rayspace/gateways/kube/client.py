@@ -15,9 +15,10 @@ from urllib.parse import quote, urlencode
 
 import tenacity
 
-from rayspace.errors import AccessError, GatewayUnavailableError
+from rayspace.errors import GatewayUnavailableError
 from rayspace.gateways.kube.answers import PASSING, status_error, translated, understood
 from rayspace.gateways.kube.credentials import Credentials, load_credentials
+from rayspace.gateways.kube.retries import may_pass, pause, retry_after_s, was_unheard
 from rayspace.loop import on_exit
 
 if TYPE_CHECKING:
@@ -36,8 +37,6 @@ _CONNECT_S = 6.0
 _ATTEMPTS = 4
 #: How long the end of a WebSocket may take. [s]
 _FAREWELL_S = 1.0
-#: Longest wait between two attempts, also where the server asks for a longer one. [s]
-_LONGEST_PAUSE_S = 8.0
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _JSON_PATCH = "application/json-patch+json"
@@ -217,21 +216,36 @@ class KubeClient:
         """Open a WebSocket through the API server; without a heartbeat, pings are the caller's."""
         import aiohttp
 
+        async def connect(credentials: Credentials) -> aiohttp.ClientWebSocketResponse:
+            self.n_requests += 1
+            session = self._open_session(credentials)
+            opened: aiohttp.ClientWebSocketResponse = await session.ws_connect(
+                self.url(credentials, path, query),
+                headers={**_authorization(credentials), **(headers or {})},
+                protocols=protocols,
+                heartbeat=heartbeat_s,
+                autoping=heartbeat_s is not None,
+                # One that is gone says no farewell.
+                timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL_S),
+                max_msg_size=0,
+                **_tls(credentials),
+            )
+            return opened
+
         credentials = await self._read_credentials()
-        session = self._open_session(credentials)
-        self.n_requests += 1
-        async with session.ws_connect(
-            self.url(credentials, path, query),
-            headers={**_authorization(credentials), **(headers or {})},
-            protocols=protocols,
-            heartbeat=heartbeat_s,
-            autoping=heartbeat_s is not None,
-            # One that is gone says no farewell.
-            timeout=aiohttp.ClientWSTimeout(ws_close=_FAREWELL_S),
-            max_msg_size=0,
-            **_tls(credentials),
-        ) as socket:
+        try:
+            socket = await connect(credentials)
+        except aiohttp.WSServerHandshakeError as exc:
+            # Its body is lost; Ray's own refusals, which are only passed on, are plain text.
+            kind = exc.headers.get("Content-Type", "") if exc.headers else ""
+            if exc.status != 401 or "json" not in kind:
+                raise
+            await self._forget(credentials)
+            socket = await connect(await self._read_credentials())
+        try:
             yield socket
+        finally:
+            await socket.close()
 
     async def server(self) -> str:
         """Return the base URL of the API server."""
@@ -263,8 +277,8 @@ class KubeClient:
         # A POST that got lost may have been heard; all others may be sent twice.
         retrying = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            retry=tenacity.retry_if_exception(_was_unheard if method == "POST" else _may_pass),
-            wait=_pause,
+            retry=tenacity.retry_if_exception(was_unheard if method == "POST" else may_pass),
+            wait=pause,
             reraise=True,
         )
         return await retrying(self._once, method, path, operation, query, data, content_type)
@@ -298,7 +312,7 @@ class KubeClient:
                     return text
                 error = status_error(self.target, response.status, text, operation)
                 if response.status in PASSING:
-                    error.details["retry_after_s"] = _retry_after_s(response)
+                    error.details["retry_after_s"] = retry_after_s(response)
                 raise error
 
     async def _read_credentials(self) -> Credentials:
@@ -341,28 +355,6 @@ def _tls(credentials: Credentials) -> dict[str, Any]:
 async def _is_servers(response: aiohttp.ClientResponse) -> bool:
     """Whether the API server refuses, and not what stands behind it."""
     return '"kind":"Status"' in (await response.text(errors="replace")).replace(" ", "")
-
-
-def _may_pass(error: BaseException) -> bool:
-    if isinstance(error, AccessError):
-        return False
-    return isinstance(error, GatewayUnavailableError)
-
-
-def _was_unheard(error: BaseException) -> bool:
-    """Whether the server sent a request away before it did anything."""
-    return isinstance(error, GatewayUnavailableError) and error.details.get("status") == 429
-
-
-def _pause(call: tenacity.RetryCallState) -> float:
-    error = call.outcome.exception() if call.outcome else None
-    asked = getattr(error, "details", {}).get("retry_after_s") or 0.0
-    return float(min(_LONGEST_PAUSE_S, max(asked, 0.25 * 2 ** (call.attempt_number - 1))))
-
-
-def _retry_after_s(response: aiohttp.ClientResponse) -> float:
-    text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdigit() else 0.0
 
 
 def object_path(group: str, namespace: str, resource: str, name: str = "", part: str = "") -> str:

@@ -31,12 +31,12 @@ from rayspace.gateways.head_doors import HEARTBEAT_S, payload
 from rayspace.gateways.kube.answers import status_error, why_not_trusted
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.client_tunnel import ClientTunnel
-from rayspace.gateways.kube.port_forward import PortForward
+from rayspace.gateways.kube.head_forwards import HeadForwards
 from rayspace.gateways.token_file import TokenFile
 from rayspace.model.target import AUTO, DIRECT, PORT_FORWARD, PROXY, URL
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     import aiohttp
@@ -64,7 +64,7 @@ class KubeHeadDoor:
         self._client = client
         self._way = client.target.access
         self._tokens: dict[tuple[str, str], str] = {}
-        self._forwards: dict[tuple[str, str, int], PortForward] = {}
+        self._forwards = HeadForwards(client)
 
     @contextlib.asynccontextmanager
     async def request(
@@ -147,7 +147,9 @@ class KubeHeadDoor:
             ):
                 yield socket
 
-    async def tunnel(self, head: HeadAddress, directory: Path) -> ClientTunnel:
+    async def tunnel(
+        self, head: HeadAddress, directory: Path, on_gone: Callable[[], None]
+    ) -> ClientTunnel:
         """Open a way to a head for Ray Client, which speaks no HTTP that a proxy passes on.
 
         Parameters
@@ -156,12 +158,16 @@ class KubeHeadDoor:
             The head.
         directory
             Where the token is kept as long as the way is open.
+        on_gone
+            Called when a connection finds that the cluster was deleted.
         """
         await self._is_proxied(head)
         token = await self._token_or_none(head)
         token_file = await asyncio.to_thread(TokenFile.write, directory, token) if token else None
         host = f"{service_name(head)}.{head.namespace}.svc:{CLIENT_PORT}"
-        forward = None if self._way == DIRECT else self._new_forward(head, CLIENT_PORT)
+        forward = None
+        if self._way != DIRECT:
+            forward = self._forwards.new(head, CLIENT_PORT, on_gone)
         tunnel = ClientTunnel(host, forward, token_file)
         try:
             if forward is not None:
@@ -190,26 +196,14 @@ class KubeHeadDoor:
                 ) from exc
         return self._tokens[key]
 
-    async def forward(self, head: HeadAddress, port: int) -> int:
-        """Return a port of this machine that leads to a port of a head, as long as we live. [1]"""
-        key = (head.namespace, head.cluster, port)
-        if key not in self._forwards:
-            forward = self._new_forward(head, port)
-            await forward.start()
-            self._forwards[key] = forward
-        return self._forwards[key].local_port
-
-    def _new_forward(self, head: HeadAddress, port: int) -> PortForward:
-        async def find_pod() -> str:
-            return await self._head_pod(head)
-
-        return PortForward(self._client, head.namespace, find_pod, port)
+    @property
+    def way(self) -> str:
+        """The way that is gone: one of `WAYS`, ``auto`` as long as none is found."""
+        return self._way
 
     async def close(self) -> None:
         """End all forwarded ports."""
-        forwards, self._forwards = list(self._forwards.values()), {}
-        for forward in forwards:
-            await forward.close()
+        await self._forwards.close()
 
     async def _is_proxied(self, head: HeadAddress) -> bool:
         if self._way != AUTO:
@@ -239,26 +233,7 @@ class KubeHeadDoor:
             return head_url(self._client.target.url, head.cluster, head.namespace)
         if self._way == DIRECT:
             return f"http://{service_name(head)}.{head.namespace}.svc:{DASHBOARD_PORT}"
-        return f"http://127.0.0.1:{await self.forward(head, DASHBOARD_PORT)}"
-
-    async def _head_pod(self, head: HeadAddress) -> str:
-        selector = f"ray.io/cluster={head.cluster},ray.io/node-type=head"
-        answer = await self._client.get(
-            object_path("v1", head.namespace, "pods"),
-            operation=f"find the head of {head.cluster}",
-            query={"labelSelector": selector},
-        )
-        for pod in answer.get("items") or []:
-            conditions = (pod.get("status") or {}).get("conditions") or []
-            is_ready = any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
-            if is_ready and not pod["metadata"].get("deletionTimestamp"):
-                return str(pod["metadata"]["name"])
-        raise GatewayUnavailableError(
-            f"The cluster {head.cluster!r} has no head that is ready.",
-            system="Ray",
-            operation="reach its head",
-            hint=f"See why with: rayspace cluster why {head.cluster}",
-        )
+        return f"http://127.0.0.1:{await self._forwards.port(head, DASHBOARD_PORT)}"
 
     async def _token_header(self, head: HeadAddress, name: str) -> dict[str, str]:
         token = await self._token_or_none(head)

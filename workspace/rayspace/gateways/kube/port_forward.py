@@ -14,6 +14,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from rayspace.errors import (
+    ClusterNotFoundError,
     GatewayError,
     RayspaceError,
     RefusedError,
@@ -190,7 +191,7 @@ class PortForward:
 
 def _may_pass(error: RayspaceError, *, may_be_starting: bool) -> bool:
     """Whether a later try may succeed: a pod that is not there may come, a right will not."""
-    if isinstance(error, TargetNotFoundError | SpecError):
+    if isinstance(error, TargetNotFoundError | ClusterNotFoundError | SpecError):
         return False
     if isinstance(error, RefusedError):
         # An API server that has just started knows nobody's rights for a second. Credentials that
