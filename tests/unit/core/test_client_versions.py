@@ -12,6 +12,7 @@ from rayspace.model.cluster import ClusterPhase
 from tests.factories import a_cluster
 
 FAR = a_cluster(name="far", namespace="team-a", python_version="3.11.2")
+THEIRS = "Ray 2.60.0 on Python 3.11.2"
 NEAR = dataclasses.replace(FAR, name="near", namespace="")
 
 
@@ -21,8 +22,9 @@ NEAR = dataclasses.replace(FAR, name="near", namespace="")
         ("2.59.0", "3.11.9", "Here is Ray 2.59.0, the cluster 'far' has Ray 2.60.0.",
          "Install the same here: pip install 'ray[client]==2.60.0', or start one that fits:"),
         ("", "3.11.2", "Here is no Ray, the cluster 'far' has Ray 2.60.0.", "pip install"),
-        ("2.60.0", "3.12.1", "Here is Ray 2.60.0 on Python 3.12.1, the cluster 'far' has Ray 2.60.0"
-         " on Python 3.11.2.", "submit works across versions"),
+        ("2.60.0", "3.12.1",
+         f"Here is {THEIRS.replace('3.11.2', '3.12.1')}, the cluster 'far' has {THEIRS}.",
+         "submit works across versions"),
     ],
 )  # fmt: skip
 def test_both_sides_are_named_with_a_way_out(ray_version, python_version, message, hint) -> None:
