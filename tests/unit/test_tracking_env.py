@@ -12,6 +12,7 @@ from rayspace.errors import AccessError, TrackingMissingError
 from rayspace.model.progress import silent
 from rayspace.model.tracking import TrackingServer
 from rayspace.persons_environment import MARK, TOKEN, URI, PersonsEnvironment
+from tests.factories import a_cluster
 
 _RELAY = TrackingServer("http://127.0.0.1:1", "http://m", "", "service", "rayspace:secret")
 
@@ -88,3 +89,30 @@ def test_the_view_is_a_mapping():
     assert dict(view) == {"A": "1"}
     assert len(view) == 1
     assert dict(PersonsEnvironment({URI: "x", TOKEN: "t"})) == {URI: "x", TOKEN: "t"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "target", "expected"),
+    [
+        ("use", "team-a", _RELAY.uri),
+        ("up", "team-a", _RELAY.uri),
+        ("use", "local", None),
+        ("connect", "", None),
+        ("disconnect", "team-a", None),
+        # Looking at a cluster chooses none.
+        ("status", "team-b", "before"),
+    ],
+)
+def test_it_follows_the_target_that_was_chosen(verb, target, expected):
+    """And leaves it with the last."""
+    os.environ[URI] = os.environ[MARK] = "before"
+    tracking_env.follow(app_with(_RELAY), verb, a_cluster(target=target), silent)
+    assert os.environ.get(URI) == expected
+
+
+def test_in_a_job_its_own_run_counts():
+    """The runner has set where it is."""
+    app = app_with(_RELAY)
+    app.is_inside_job = True
+    tracking_env.follow(app, "use", a_cluster(target="team-a"), silent)
+    assert URI not in os.environ

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 #: A new database is filled with tables first. [s]
-_START_S = 60.0
+_START_S = 120.0
 
 
 def open_pages(args: argparse.Namespace) -> int:
@@ -92,6 +92,7 @@ def _server(uri: str) -> Iterator[str]:
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri,
                "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]  # fmt: skip
     env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    sys.stderr.write("MLflow's server starts, which may take half a minute\n")
     # In a session of its own: Ctrl-C is ours, and then it is told to end.
     process = subprocess.Popen(
         command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
