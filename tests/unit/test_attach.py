@@ -10,16 +10,17 @@ import types
 import pytest
 
 from rayspace import attach
-from rayspace.core.client_versions import check_versions
-from rayspace.errors import GatewayError, PhaseError, VersionMismatchError
+from rayspace.errors import AccessError, GatewayError, PhaseError
 from rayspace.gateways.memory import MemoryClusterGateway, MemoryWorld
 from rayspace.loop import run
-from rayspace.model.cluster import ClusterSpec
+from rayspace.model.cluster import ClusterSpec, HeadAddress
 from rayspace.model.progress import silent
+from tests.factories import a_cluster
 
 #: Clusters of this machine are reached without it.
 APP = None
-NAMES = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+PATIENCE = "RAY_CLIENT_RECONNECT_GRACE_PERIOD"
+NAMES = ("RAY_ADDRESS", "RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", PATIENCE)
 
 
 class FakeRay(types.ModuleType):
@@ -208,16 +209,169 @@ def test_a_session_that_is_connected_elsewhere_is_left_alone(ray, state, monkeyp
     assert (ray.calls, ray.readings, variables()) == ([], [], earlier)
 
 
-@pytest.mark.parametrize(
-    ("ray_version", "python_version", "word"),
-    [("", "3.11.7", "no Ray"), ("2.59.0", "3.11.7", "2.59.0"), ("2.60.0", "3.12.1", "3.12.1")],
-)
-def test_versions_that_do_not_fit_are_told_before(state, ray_version, python_version, word) -> None:
-    """Ray would hang for half a minute, or crash at the first task."""
-    with pytest.raises(VersionMismatchError, match=word):
-        check_versions(state, "2.60.0", ray_version, python_version)
+class FakeClient(types.ModuleType):
+    """Ray Client as `ray.util.client` shows it: connected, broken, or not there."""
+
+    def __init__(self) -> None:
+        super().__init__("ray.util.client")
+        self.ray = self
+        self.client_worker: types.SimpleNamespace | None = None
+
+    def connect(self, url: str) -> None:
+        assert self.client_worker is None, "Ray refuses to connect twice"
+        host = url.removeprefix("ray://")
+        self.client_worker = types.SimpleNamespace(_conn_str=host, _in_shutdown=False)
+
+    def is_connected(self) -> bool:
+        return self.client_worker is not None and not self.client_worker._in_shutdown
+
+    def get_context(self) -> FakeClient:
+        return self
 
 
-def test_versions_that_fit_pass(state) -> None:
-    """A patch release of Python may differ."""
-    check_versions(state, "2.60.0", "2.60.0", "3.11.2")
+class FakeTunnel:
+    """A way to a head that tells whether it is open."""
+
+    def __init__(self, number: int) -> None:
+        self.host = f"127.0.0.1:{5000 + number}"
+        self.token_path = f"/connections/{number}"
+        self.failure: Exception | None = None
+        self.is_open = True
+
+    async def close(self) -> None:
+        self.is_open = False
+
+
+class FakeApp:
+    """Opens ways, and remembers them."""
+
+    def __init__(self) -> None:
+        self.tunnels: list[FakeTunnel] = []
+        self.on_gone = lambda: None
+
+    async def open_tunnel(self, address, on_gone) -> FakeTunnel:
+        assert address.cluster
+        self.on_gone = on_gone
+        self.tunnels.append(FakeTunnel(len(self.tunnels)))
+        return self.tunnels[-1]
+
+
+@pytest.fixture
+def client(ray, monkeypatch):
+    """Let Ray be connected by Ray Client."""
+    fake = FakeClient()
+    monkeypatch.setitem(sys.modules, "ray.util.client", fake)
+
+    def init(address: str, **options: object) -> None:
+        ray.calls.append(address)
+        if len(ray.calls) <= ray.failures:
+            raise ConnectionAbortedError("Initialization failure from server: failed. Sorry.")
+        fake.connect(address)
+
+    def shutdown() -> None:
+        fake.client_worker = None
+
+    monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "shutdown", shutdown)
+    # What the end of this process would close is closed by the tests.
+    monkeypatch.setattr(attach.atexit, "register", lambda call: call)
+    return fake
+
+
+def far_cluster(name: str):
+    """Return a ready cluster on Kubernetes."""
+    address = HeadAddress("https://api", "", f"rayspace://{name}@prod", "", "prod", "team-a", name)
+    return a_cluster(name=name, target="prod", namespace="team-a", address=address)
+
+
+def goes_by(tunnel: FakeTunnel, name: str) -> dict[str, str]:
+    """Return the variables of a connection to a cluster on Kubernetes."""
+    return {
+        "RAY_ADDRESS": f"rayspace://{name}@prod",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": tunnel.token_path,
+        PATIENCE: "180",
+    }
+
+
+def test_a_cluster_on_kubernetes_is_joined_by_its_own_address(ray, client, monkeypatch) -> None:
+    """Choosing it opens nothing, and leaves alone how Ray authenticates."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    assert attach.activate(far_cluster("far")) == ""
+    assert variables() == {"RAY_ADDRESS": "rayspace://far@prod", "RAY_AUTH_MODE": "disabled"}
+    attach.deactivate()
+    assert variables() == {"RAY_AUTH_MODE": "disabled"}
+
+
+def test_a_way_is_open_as_long_as_it_is_used(ray, client) -> None:
+    """Connecting twice opens one; disconnecting closes it, and the choice counts again."""
+    app, far, said = FakeApp(), far_cluster("far"), []
+    attach.activate(far)
+    attach.connect(app, far, said.append)
+    (tunnel,) = app.tunnels
+    assert ray.calls == ["ray://127.0.0.1:5000"]
+    assert (attach.is_attached_to(far), attach.attached_name()) == (True, "far")
+    assert variables() == goes_by(tunnel, "far")
+    attach.connect(app, far, said.append)
+    assert (len(app.tunnels), said[-1].text) == (1, "Attached to far already")
+    with pytest.raises(PhaseError, match="connected to far already"):
+        attach.connect(app, far_cluster("other"), silent)
+    attach.disconnect(said.append)
+    assert (tunnel.is_open, client.is_connected()) == (False, False)
+    assert said[-1].text == "Detached from far; ray.init() joins far"
+    assert variables() == {"RAY_ADDRESS": "rayspace://far@prod"}
+
+
+def test_a_persons_own_patience_counts_more(client, monkeypatch) -> None:
+    """Who wants a head to forget at once says so."""
+    monkeypatch.setenv(PATIENCE, "5")
+    attach.connect(FakeApp(), far_cluster("far"), silent)
+    assert variables()[PATIENCE] == "5"
+    attach.disconnect(silent)
+    assert variables() == {PATIENCE: "5"}
+
+
+def test_a_way_that_did_not_lead_there_is_closed_and_told(ray, client) -> None:
+    """With its own reason where it has one: Ray knows of none."""
+    app, far = FakeApp(), far_cluster("far")
+    ray.failures = 9
+
+    def fail(url: str) -> None:
+        app.tunnels[-1].failure = AccessError("You may not forward ports.")
+        raise ConnectionError("ray client connection timeout")
+
+    with pytest.raises(GatewayError, match=r"'far': You may not forward ports\.") as caught:
+        attach.connect(app, far, silent, fail)
+    assert "rayspace cluster logs far" in caught.value.hint
+    assert not app.tunnels[-1].is_open
+    assert variables() == {}
+
+
+def test_a_connection_whose_cluster_is_gone_is_given_up(client, caplog) -> None:
+    """Who waits gets an error, and the next connect finds a Ray that is free."""
+    app, far = FakeApp(), far_cluster("far")
+    attach.connect(app, far, silent)
+    app.on_gone()
+    assert client.client_worker._in_shutdown
+    assert "The cluster far is gone" in caplog.text
+    assert not attach.is_attached_to(far)
+    attach.connect(app, far, silent)
+    assert attach.is_attached_to(far)
+    assert [tunnel.is_open for tunnel in app.tunnels] == [False, True]
+    # What an old way finds out late is nothing to the new one.
+    attach.disconnect(silent)
+    app.on_gone()
+    assert client.client_worker is None
+
+
+def test_forgetting_a_cluster_closes_its_way(client) -> None:
+    """After down; what was chosen is chosen no longer."""
+    app, far = FakeApp(), far_cluster("far")
+    attach.activate(far)
+    attach.connect(app, far, silent)
+    client.client_worker._in_shutdown = True
+    attach.forget(far)
+    assert not app.tunnels[-1].is_open
+    assert variables() == {}
+    assert attach.activate(dataclasses.replace(far, address=HeadAddress("", "", ""))) == ""
+    assert variables() == {}

@@ -188,6 +188,7 @@ def connect(
             f"Ray in this session is connected to {attached_name()} already.",
             hint="Disconnect it first: %ray_cluster disconnect",
         )
+    this_ray.clear_broken()
     report(Stage("connect", f"Connecting to {state.name} by Ray Client"))
     before = this_ray.variables()
     try:

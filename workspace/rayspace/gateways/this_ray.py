@@ -89,10 +89,23 @@ def give_up() -> None:
         client.ray.get_context().client_worker._in_shutdown = True  # noqa: SLF001
 
 
+def clear_broken() -> None:
+    """Clear away a Ray Client that has lost its head: Ray takes it for connected at `init`."""
+    if _is_broken():
+        sys.modules["ray"].shutdown()
+
+
+def _is_broken() -> bool:
+    client = sys.modules.get("ray.util.client")
+    if client is None or client.ray.is_connected():
+        return False
+    return client.ray.get_context().client_worker is not None
+
+
 def let_go() -> None:
     """Disconnect Ray if it is connected.
 
     A process that stays connected to a head that ends is ended by Ray a minute later.
     """
-    if live_address():
+    if live_address() or _is_broken():
         sys.modules["ray"].shutdown()
