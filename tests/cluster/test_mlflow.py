@@ -25,6 +25,9 @@ from tests.cluster.mlflow_image import bring_mlflow_image
 from tests.cluster.store import ROOT
 from tests.cluster.test_product import Person
 
+pytestmark = pytest.mark.timeout(800)
+#: How long a slow machine may take for one thing. [s]
+_SLOW_S = 180.0
 _NAME = "rayspace-mlflow"
 _USER = "MLFLOW_TRACKING_USERNAME"
 _PASSWORD = "MLFLOW_TRACKING_PASSWORD"
@@ -189,7 +192,7 @@ def test_a_notebook_logs_to_the_mlflow_that_was_brought(person, namespace, volum
         tracking_env.point_at(current_app(), os.environ["ON"], print)
         mlflow.log_metric("loss", 0.5, run_id=os.environ["RUN"])
     """)
-    namespace.until("MLflow is ready", lambda: person.doctor()[0] == 0)
+    namespace.until("MLflow is ready", lambda: person.doctor()[0] == 0, _SLOW_S)
     environ = {**person.environ, "ON": person.target, "RUN": run_id}
     subprocess.run([sys.executable, "-c", code], cwd=script.parent, env=environ, check=True)
     assert runs.get(run_id).metrics == {"loss": 0.5}
@@ -202,7 +205,7 @@ def test_a_notebook_logs_to_the_mlflow_that_was_brought(person, namespace, volum
 
 
 def _until_not(status: int, uri: str, token: str) -> int:
-    deadline_s = time.monotonic() + 90
+    deadline_s = time.monotonic() + _SLOW_S
     while (seen := _status(uri, token)) == status and time.monotonic() < deadline_s:
         time.sleep(0.5)
     return seen
@@ -288,7 +291,7 @@ def test_where_mlflow_asks_for_a_name_people_and_pods_have_one(person, namespace
     patch = ROOT / "templates" / "kubernetes" / "mlflow-auth.yaml"
     deployment = f"deployment/{_NAME}"
     namespace.kubectl("patch", deployment, "--patch-file", str(patch), user="admin")
-    namespace.kubectl("rollout", "status", deployment, "--timeout=120s", user="admin")
+    namespace.kubectl("rollout", "status", deployment, "--timeout=180s", user="admin")
     # To a person without a name.
     code, checks = person.doctor()
     assert (code, checks["tracking"]["state"]) == (1, "problem")
@@ -362,5 +365,7 @@ def _in_pod(namespace, image: str, uri: str, secret: str) -> str:
     }
     namespace.kubectl("apply", "-f", "-", user="admin", stdin=json.dumps(item))
     ended = {"Succeeded", "Failed"}
-    namespace.until("it ended", lambda: namespace.object("pod", name)["status"]["phase"] in ended)
+    namespace.until(
+        "it ended", lambda: namespace.object("pod", name)["status"]["phase"] in ended, _SLOW_S
+    )
     return namespace.kubectl("logs", name)
