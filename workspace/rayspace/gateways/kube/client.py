@@ -277,7 +277,7 @@ class KubeClient:
         # A POST that got lost may have been heard; all others may be sent twice.
         retrying = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            retry=tenacity.retry_if_exception(was_unheard if method == "POST" else may_pass),
+            retry=was_unheard if method == "POST" else may_pass,
             wait=pause,
             reraise=True,
         )
