@@ -209,21 +209,29 @@ def test_a_session_that_is_connected_elsewhere_is_left_alone(ray, state, monkeyp
     assert (ray.calls, ray.readings, variables()) == ([], [], earlier)
 
 
+class FakeWorker:
+    """What speaks for Ray Client; says that it is connected also when its session is lost."""
+
+    def __init__(self, host: str) -> None:
+        self._conn_str = host
+        self._in_shutdown = False
+        self.data_client = types.SimpleNamespace(_in_shutdown=False)
+
+    def is_connected(self) -> bool:
+        return not self._in_shutdown
+
+
 class FakeClient(types.ModuleType):
     """Ray Client as `ray.util.client` shows it: connected, broken, or not there."""
 
     def __init__(self) -> None:
         super().__init__("ray.util.client")
         self.ray = self
-        self.client_worker: types.SimpleNamespace | None = None
+        self.client_worker: FakeWorker | None = None
 
     def connect(self, url: str) -> None:
         assert self.client_worker is None, "Ray refuses to connect twice"
-        host = url.removeprefix("ray://")
-        self.client_worker = types.SimpleNamespace(_conn_str=host, _in_shutdown=False)
-
-    def is_connected(self) -> bool:
-        return self.client_worker is not None and not self.client_worker._in_shutdown
+        self.client_worker = FakeWorker(url.removeprefix("ray://"))
 
     def get_context(self) -> FakeClient:
         return self
@@ -317,7 +325,7 @@ def test_a_way_is_open_as_long_as_it_is_used(ray, client) -> None:
     with pytest.raises(PhaseError, match="connected to far already"):
         attach.connect(app, far_cluster("other"), silent)
     attach.disconnect(said.append)
-    assert (tunnel.is_open, client.is_connected()) == (False, False)
+    assert (tunnel.is_open, client.client_worker) == (False, None)
     assert said[-1].text == "Detached from far; ray.init() joins far"
     assert variables() == {"RAY_ADDRESS": "rayspace://far@prod"}
 
@@ -362,6 +370,19 @@ def test_a_connection_whose_cluster_is_gone_is_given_up(client, caplog) -> None:
     attach.disconnect(silent)
     app.on_gone()
     assert client.client_worker is None
+
+
+def test_a_session_that_a_new_head_does_not_know_is_none(client) -> None:
+    """Ray calls it connected; the next connect begins anew, and disconnect says how it is."""
+    app, far, said = FakeApp(), far_cluster("far"), []
+    attach.connect(app, far, silent)
+    client.client_worker.data_client._in_shutdown = True
+    assert not attach.is_attached_to(far)
+    attach.connect(app, far, silent)
+    assert attach.is_attached_to(far)
+    client.client_worker.data_client._in_shutdown = True
+    attach.disconnect(said.append)
+    assert (client.client_worker, said[-1].text) == (None, "Ray is not connected here")
 
 
 def test_forgetting_a_cluster_closes_its_way(client) -> None:

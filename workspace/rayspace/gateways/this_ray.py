@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,10 +71,9 @@ def live_address() -> str:
     ray = sys.modules.get("ray")
     if ray is None:
         return ""
-    client = sys.modules.get("ray.util.client")
-    if client is not None and client.ray.is_connected():
-        # No public way: what Ray offers asks the server, which may be the one that is gone.
-        return f"ray://{client.ray.get_context().client_worker._conn_str}"  # noqa: SLF001
+    worker = _client_worker()
+    if worker is not None:
+        return f"ray://{worker._conn_str}" if _is_up(worker) else ""  # noqa: SLF001
     return str(ray.get_runtime_context().gcs_address) if ray.is_initialized() else ""
 
 
@@ -83,10 +82,10 @@ def give_up() -> None:
 
     Whoever waits for an answer gets Ray's `ConnectionError`, instead of minutes of silence.
     """
-    client = sys.modules.get("ray.util.client")
-    if client is not None and client.ray.is_connected():
+    worker = _client_worker()
+    if worker is not None:
         # No public way: `ray.shutdown` belongs to the thread that connected, which may wait.
-        client.ray.get_context().client_worker._in_shutdown = True  # noqa: SLF001
+        worker._in_shutdown = True  # noqa: SLF001
 
 
 def clear_broken() -> None:
@@ -96,10 +95,20 @@ def clear_broken() -> None:
 
 
 def _is_broken() -> bool:
+    worker = _client_worker()
+    return worker is not None and not _is_up(worker)
+
+
+def _client_worker() -> Any:
+    """Return what speaks for Ray Client here; None where Ray is not connected by it."""
     client = sys.modules.get("ray.util.client")
-    if client is None or client.ray.is_connected():
-        return False
-    return client.ray.get_context().client_worker is not None
+    return None if client is None else client.ray.get_context().client_worker
+
+
+def _is_up(worker: Any) -> bool:
+    # No public way: what Ray offers asks the server, which may be the one that is gone, or calls
+    # a client connected whose session a new head does not know.
+    return worker.is_connected() and not worker.data_client._in_shutdown  # noqa: SLF001
 
 
 def let_go() -> None:
