@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +17,7 @@ import pytest
 from rayspace.errors import JobNotFoundError
 from rayspace.gateways.memory_runs import MemoryRunGateway
 from rayspace.gateways.mlflow import MlflowRunGateway
-from tests.runner.workshop import Workshop, runner_environment
+from tests.runner.workshop import Workshop, runner_environment, wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,3 +54,38 @@ def real_workshop(tmp_path: Path, empty_database: Path):
     yield Workshop(tmp_path, gateway, environment)
     gateway.close()
     shutil.rmtree(environment["TMPDIR"], ignore_errors=True)
+
+
+@pytest.fixture
+def server(tmp_path, empty_database):
+    """Start a tracking server, and return its port."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    database = tmp_path / "server.db"
+    shutil.copy(empty_database, database)
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+        *("--host", "127.0.0.1", "--port", str(port)),
+        *("--backend-store-uri", f"sqlite:///{database}"),
+        *("--artifacts-destination", str(tmp_path / "server-artifacts")),
+    ]
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        stdout=(tmp_path / "server.log").open("wb"),
+        stderr=subprocess.STDOUT,
+        cwd=tmp_path,
+    )
+
+    def is_up() -> bool:
+        with (
+            contextlib.suppress(OSError),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1),
+        ):
+            return True
+        return False
+
+    wait_for(is_up, "the tracking server answers")
+    yield port
+    process.terminate()
+    process.wait(20)

@@ -43,7 +43,10 @@ def write_wheel(
 
 
 def write_index(root: Path) -> None:
-    """Write an index: ``rs-alpha`` needs ``rs-beta``, ``rs-ray`` another Ray."""
+    """Write an index: ``rs-alpha`` needs ``rs-beta``, ``rs-ray`` another Ray.
+
+    ``rs-large`` has half a MiB, and of ``rs-false`` the index tells a wrong hash.
+    """
     for name, version, requires in (
         ("rs-alpha", "1.0", ("rs-beta>=1",)),
         ("rs-alpha", "2.0", ("rs-beta>=1",)),
@@ -53,6 +56,8 @@ def write_index(root: Path) -> None:
         ("ray", "2.0.0", ()),
     ):
         write_wheel(root / "simple" / name, name, version, requires=requires)
+    body = "".join(f"V{i} = {i * 7919 % 100003}\n" for i in range(40_000))
+    write_wheel(root / "simple" / "rs-large", "rs-large", "1.0", body=body)
     # What a directory server lists is what an index is.
     (root / "simple" / "rs-false").mkdir()
     wheel = write_wheel(root / "files", "rs-false", "1.0")

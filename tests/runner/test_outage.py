@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import selectors
 import shutil
 import socket
-import subprocess
-import sys
 import threading
-import urllib.request
-
-import pytest
 
 from rayspace.gateways.mlflow import MlflowRunGateway
 from rayspace.model.run import Artifact, RunStatus, Tag
@@ -64,41 +58,6 @@ class Wire:
                             return
                         key.data.sendall(content)
             self._open -= ends
-
-
-@pytest.fixture
-def server(tmp_path, empty_database):
-    """Start a tracking server, and return its port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    database = tmp_path / "server.db"
-    shutil.copy(empty_database, database)
-    command = [
-        *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-        *("--host", "127.0.0.1", "--port", str(port)),
-        *("--backend-store-uri", f"sqlite:///{database}"),
-        *("--artifacts-destination", str(tmp_path / "server-artifacts")),
-    ]
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        stdout=(tmp_path / "server.log").open("wb"),
-        stderr=subprocess.STDOUT,
-        cwd=tmp_path,
-    )
-
-    def is_up() -> bool:
-        with (
-            contextlib.suppress(OSError),
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1),
-        ):
-            return True
-        return False
-
-    wait_for(is_up, "the tracking server answers")
-    yield port
-    process.terminate()
-    process.wait(20)
 
 
 def test_a_job_outlives_its_tracking_server(server, tmp_path):

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
-import venv
-from pathlib import Path
 
 import pytest
 
-from rayspace.gateways.runner_archive import runner_archive
 from rayspace.model.job import Cause
-from rayspace.model.packages import EXIT_PACKAGES, PackagePlan, PackagesMode, Requirement
+from rayspace.model.packages import PackagePlan, PackagesMode, Requirement
 from rayspace.model.run import Artifact, RunStatus, Tag
 from rayspace.runner import installation
 from tests.runner.package_index import served, write_index
@@ -33,16 +29,10 @@ def index(tmp_path_factory):
         yield url
 
 
-@pytest.fixture(params=["pip", "uv"])
-def source(request, index):
-    """Return the variables that lead one of the tools to the index."""
-    if request.param == "pip":
-        return {"PIP_INDEX_URL": index, "PIP_FIND_LINKS": ""}
-    found = shutil.which("uv") or os.environ.get("RAYSPACE_TEST_UV", "")
-    if not found:
-        pytest.skip("there is no uv")
-    path = os.pathsep.join([str(Path(found).parent), os.environ["PATH"]])
-    return {"PATH": path, "UV_DEFAULT_INDEX": index, "UV_NO_CACHE": "1"}
+@pytest.fixture
+def source(index):
+    """Return the variables that lead to the index."""
+    return {"PIP_INDEX_URL": index, "PIP_FIND_LINKS": ""}
 
 
 def _variables(workshop, source):
@@ -60,7 +50,6 @@ def _run(workshop, source, plan, *cells, **environment):
 
 
 def test_what_the_image_lacks_is_installed_for_the_notebook(real_workshop, source):
-    tool = "uv" if "UV_DEFAULT_INDEX" in source else "pip"
     result = _run(
         real_workshop,
         source,
@@ -72,37 +61,12 @@ def test_what_the_image_lacks_is_installed_for_the_notebook(real_workshop, sourc
     assert result.text("rs_alpha") == "have 1.0 1.5\n"
     assert result.text("RAYSPACE_PACKAGES") == "False\n"
     assert "rayspace: the image lacks, for the notebook: rs-alpha==1.0." in result.log
-    assert f"installed rs-alpha==1.0, rs-beta==1.5 with {tool}: 2 packages, " in result.log
+    assert "installed rs-alpha==1.0, rs-beta==1.5 with pip: 2 packages, " in result.log
     # On record beside the list of all packages, which has them as well.
     assert result.files[Artifact.INSTALLED].read_text() == "rs-alpha==1.0\nrs-beta==1.5\n"
     assert "rs-alpha==1.0\n" in result.files[Artifact.PACKAGES].read_text()
     assert result.tag(Tag.N_INSTALLED) == "2"
     assert result.spools == []
-
-
-def test_auto_takes_any_version_where_the_wanted_one_is_not_to_be_had(real_workshop, source):
-    wanted = Requirement("rs_alpha", "rs-alpha==7.0", source="cell 1")
-    result = _run(real_workshop, source, PackagePlan(requirements=(wanted,)), USE)
-    assert result.exit_code == 0, result.log
-    assert result.text("rs_alpha") == "have 2.0 1.5\n"
-    assert "trying any versions" in result.log
-
-
-def test_sync_pins_what_packages_need_in_turn(real_workshop, source):
-    plan = PackagePlan(
-        PackagesMode.SYNC, (ALPHA,), constraints=("rs-beta==1.0",), pins_from="uv.lock"
-    )
-    result = _run(real_workshop, source, plan, USE)
-    assert result.exit_code == 0, result.log
-    assert result.text("rs_alpha") == "have 1.0 1.0\n"
-
-
-def test_sync_never_takes_another_version(real_workshop, source):
-    plan = PackagePlan(PackagesMode.SYNC, (Requirement("rs_alpha", "rs-alpha==7.0"),))
-    result = _run(real_workshop, source, plan, USE)
-    assert result.exit_code == 1
-    assert result.tag(Tag.CAUSE) == Cause.PACKAGES.value
-    assert "7.0" in result.tag(Tag.SUMMARY)
 
 
 def test_image_lists_what_is_missing_and_installs_nothing(real_workshop, source):
@@ -117,48 +81,6 @@ def test_image_lists_what_is_missing_and_installs_nothing(real_workshop, source)
     )
     assert Artifact.INSTALLED not in result.files
     assert "results/train.ipynb" not in result.files
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("rs-nothing", "rs-nothing"),
-        ("rs-false", "A package is not the one that its hash promises"),
-        # Ray is never changed for the sake of a package.
-        ("rs-ray", "ray"),
-    ],
-)
-def test_what_can_not_be_installed_is_said_in_one_sentence(real_workshop, source, text, words):
-    plan = PackagePlan(requirements=(Requirement(text.replace("-", "_"), text, source="cell 1"),))
-    result = _run(real_workshop, source, plan, USE)
-    assert result.exit_code == 1, result.log
-    assert result.tag(Tag.CAUSE) == Cause.PACKAGES.value
-    assert words in result.tag(Tag.SUMMARY)
-    assert "\n" not in result.tag(Tag.SUMMARY)
-
-
-def test_no_index_is_told_apart_from_no_package(real_workshop):
-    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple/", "PIP_RETRIES": "0"}
-    result = _run(real_workshop, nowhere, PackagePlan(requirements=(ALPHA,)), USE)
-    assert result.tag(Tag.SUMMARY).startswith("No package index could be reached"), result.log
-
-
-def test_a_time_limit_holds(real_workshop, index):
-    plan = PackagePlan(requirements=(ALPHA,), timeout_s=0.2)
-    result = _run(real_workshop, {"PIP_INDEX_URL": index}, plan, USE)
-    assert result.tag(Tag.SUMMARY) == "Packages could not be installed within 0.2 s."
-
-
-def test_tasks_of_ray_have_them_too(real_workshop, index):
-    task = (
-        "import ray\nray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)\n"
-        "@ray.remote\ndef task():\n    import rs_alpha\n    return rs_alpha.VERSION\n"
-        "print('task', ray.get(task.remote()))"
-    )
-    plan = PackagePlan(requirements=(ALPHA,))
-    result = _run(real_workshop, {"PIP_INDEX_URL": index}, plan, task)
-    assert result.exit_code == 0, result.log
-    assert result.text("task") == "task 1.0\n"
 
 
 def test_workers_on_other_machines_install_the_same_once(real_workshop, index):
@@ -186,31 +108,6 @@ def test_workers_on_other_machines_install_the_same_once(real_workshop, index):
     outputs = [worker.communicate(timeout=60) for worker in workers]
     assert [out for out, _ in outputs] == ["1.0\n", "1.0\n"], outputs
     assert sum("installing rs-alpha" in err for _, err in outputs) == 1
-
-
-def test_a_bare_python_says_by_its_exit_code_what_it_lacks(real_workshop, index, tmp_path):
-    """Not even the verdict can be written: whoever watches the job reads the code and the log."""
-    workshop = real_workshop
-    venv.create(tmp_path / "bare", with_pip=True)
-    record = workshop.submit(notebook(USE))
-    done = subprocess.run(
-        [tmp_path / "bare/bin/python", runner_archive(tmp_path / "archive")],
-        env={
-            **workshop.environment,
-            **_variables(workshop, {"PIP_INDEX_URL": index}),
-            "PYTHONPATH": "",
-            "RAYSPACE_RUN_ID": record.run_id,
-            "RAYSPACE_PACKAGES": PackagePlan(requirements=(ALPHA,)).to_json(),
-        },
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == EXIT_PACKAGES, done.stdout + done.stderr
-    assert "the image lacks, for the runner: papermill>=2.7, nbclient, ipykernel," in done.stdout
-    assert "rayspace: the job can't run: pip failed: No matching distribution" in done.stdout
-    assert workshop.spools() == []
 
 
 def test_nothing_missing_costs_next_to_nothing(tmp_path):

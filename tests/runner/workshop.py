@@ -68,6 +68,7 @@ class Workshop:
     directory: Path
     runs: RunGateway
     environment: dict[str, str]
+    program: tuple[str, ...] = (sys.executable, "-m", "rayspace.runner")
 
     def submit(
         self, document: Any, files: dict[str, str] | None = None, **changes: Any
@@ -107,7 +108,7 @@ class Workshop:
     def start(self, record: RunRecord, **environment: str) -> subprocess.Popen[bytes]:
         """Start the runner of a job."""
         return subprocess.Popen(
-            [sys.executable, "-m", "rayspace.runner"],
+            self.program,
             env={**self.environment, "RAYSPACE_RUN_ID": record.run_id, **environment},
             stdout=(self.directory / "ray.log").open("ab"),
             stderr=subprocess.STDOUT,
@@ -153,10 +154,12 @@ class Workshop:
         spool.remove()
         return result
 
-    def finish(self, record: RunRecord, process: subprocess.Popen[bytes]) -> Result:
+    def finish(
+        self, record: RunRecord, process: subprocess.Popen[bytes], patience_s: float = PATIENCE_S
+    ) -> Result:
         """Wait for a job's end and read what it left."""
         try:
-            exit_code = process.wait(PATIENCE_S)
+            exit_code = process.wait(patience_s)
         finally:
             if process.poll() is None:
                 process.kill()

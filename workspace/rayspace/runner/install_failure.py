@@ -1,12 +1,14 @@
 """Say why packages could not be installed, in one sentence: values in, values out.
 
 Standard library only, any Python from 3.10. Sources: what pip 26 and uv 0.13 print, with a package
-that no index has, with no index, and with a wrong hash.
+that no index has, with packages that exclude each other, with no index, with a wrong hash, and on a
+full disk.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import re
 import urllib.parse
 from typing import TYPE_CHECKING
@@ -21,7 +23,15 @@ _AWAY = re.compile(
     r"|Network is unreachable|Read timed out|operation timed out|client error \(Connect\)",
     re.IGNORECASE,
 )
+_FULL = re.compile(r"No space left on device|Disk quota exceeded|Errno (?:28|122)\b", re.IGNORECASE)
 _HASHES = re.compile(r"DO NOT MATCH THE HASHES|[Hh]ash mismatch|--require-hashes")
+#: Which package that is, as pip and as uv tell.
+_FALSE = re.compile(
+    r"DO NOT MATCH THE HASHES[^\n]*\n\s*(\S+)|Hash mismatch for `([^`]+)`", re.IGNORECASE
+)
+#: How uv tells what an error comes from; how pip tells which packages exclude each other.
+_CAUSE = re.compile(r"╰─▶|^\s*cause(?:d by)?:", re.IGNORECASE | re.MULTILINE)
+_CONFLICT = re.compile(r"^The conflict is caused by:\n((?:    .+\n)+)", re.MULTILINE)
 #: As much of a tool's output as a log bears [1], and of a line as a sentence does. [1]
 _N_TAIL = 15
 _SENTENCE_LENGTH = 300
@@ -64,6 +74,8 @@ def failure_of(tool: str, output: str) -> InstallError:
     """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     tail = "\n".join(lines[-_N_TAIL:])
+    if _FULL.search(output):
+        return InstallError(f"The disk is full where packages are installed ({tool}).", tail)
     if _AWAY.search(output):
         return InstallError(
             "No package index could be reached from where the job runs"
@@ -71,15 +83,24 @@ def failure_of(tool: str, output: str) -> InstallError:
             tail,
         )
     if _HASHES.search(output):
+        named = _FALSE.search(output)
+        which = next(filter(None, named.groups())) if named else _last(lines, output)
         return InstallError(
-            f"A package is not the one that its hash promises ({tool}: {_last(lines, output)}).",
-            tail,
+            f"A package is not the one that its hash promises ({tool}: {which}).", tail
         )
     is_unmet = any(
         words in output
         for words in ("No matching distribution", "ResolutionImpossible", "No solution found")
     )
     return InstallError(f"{tool} failed: {_last(lines, output)}.", tail, is_unmet=is_unmet)
+
+
+def disk_failure(error: OSError) -> InstallError:
+    """Say why files of an installation could not be written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return InstallError("The disk is full where packages are installed.")
+    where = f" {error.filename}" if error.filename else ""
+    return InstallError(f"Packages can't be written{where}: {error.strerror or error}.")
 
 
 def secret_values(environment: Mapping[str, str]) -> list[str]:
@@ -99,13 +120,17 @@ def secret_values(environment: Mapping[str, str]) -> list[str]:
 
 def _last(lines: Sequence[str], output: str) -> str:
     """Choose the line that says why."""
-    _, found, reason = output.partition("╰─▶")
-    if found:
-        # uv draws its reason as a tree, in several lines.
+    conflict = _CONFLICT.search(output)
+    _, found, reason = _CAUSE.sub("\0", output).rpartition("\0")
+    if conflict:
+        held = conflict[1].replace("The user requested (constraint)", "the image holds")
+        text = "; ".join(line.strip() for line in held.strip().splitlines())
+    elif found:
+        # The last is the deepest; it may have several lines.
         text = " ".join(reason.split())
     else:
-        errors = [line for line in lines if line.lower().startswith(("error:", "caused by:"))]
+        errors = [line for line in lines if line.lower().startswith("error:")]
         text = (errors or list(lines) or ["it did not say why"])[-1]
-    text = re.sub(r"^(error|caused by):\s*", "", text, flags=re.IGNORECASE)
+    text = re.sub(r"^error:\s*", "", text, flags=re.IGNORECASE)
     text = re.sub(r"(?<=://)[^/@\s]+@", "", text).rstrip(". ")
     return text if len(text) <= _SENTENCE_LENGTH else f"{text[: _SENTENCE_LENGTH - 1]}…"

@@ -17,6 +17,7 @@ import dataclasses
 import importlib
 import json
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -159,7 +160,7 @@ class Installing:
         self._environment = environment
         self._tell = tell
         self._is_stopped = is_stopped
-        self._told_s = 0.0
+        self._begun_s = self._told_s = time.monotonic()
 
     def run(self) -> Installation:
         """Install what is missing; costs a few milliseconds when nothing is."""
@@ -225,7 +226,7 @@ class Installing:
     def _install(
         self, own: Sequence[Lack], theirs: Sequence[Lack], protected: Mapping[str, str]
     ) -> Installation:
-        begun_s = time.monotonic()
+        self._begun_s = self._told_s = time.monotonic()
         try:
             installer = Installer(
                 self._environment, self._plan.timeout_s, self._is_stopped, self._tick
@@ -239,7 +240,7 @@ class Installing:
             tuple(exact),
             tuple(needed_of(str(self._directory), names)) if names else (),
         )
-        seconds = time.monotonic() - begun_s
+        seconds = time.monotonic() - self._begun_s
         plural = "" if len(exact) == 1 else "s"
         self._tell(
             f"rayspace: installed {listed(exact)} with {installer.name}: {len(exact)}"
@@ -282,6 +283,8 @@ class Installing:
     ) -> Installation:
         """Give the runner at least what it needs to put the failure on record."""
         self._tell_output(error)
+        # Half of them are of no use, and a full disk has to take the record of the job.
+        shutil.rmtree(self._directory, ignore_errors=True)
         if not own:
             return Installation(failure=error.sentence)
         if alone or self._is_stopped():
@@ -301,12 +304,11 @@ class Installing:
             self._tell(error.output)
         self._tell(f"rayspace: {error.sentence}")
 
-    def _tick(self, elapsed_s: float) -> None:
+    def _tick(self) -> None:
         now_s = time.monotonic()
-        self._told_s = self._told_s or now_s - elapsed_s
         if now_s - self._told_s >= _TELL_S:
             self._told_s = now_s
-            self._tell(f"rayspace: still installing packages, {elapsed_s:.0f} s")
+            self._tell(f"rayspace: still installing packages, {now_s - self._begun_s:.0f} s")
 
     def _warn_of_wrong_guesses(self, theirs: Sequence[Lack]) -> None:
         paths = [str(self._directory), *sys.path]

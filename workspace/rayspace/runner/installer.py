@@ -21,11 +21,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.runner.install_failure import InstallError, failure_of
+from rayspace.runner.install_failure import InstallError, disk_failure, failure_of
 from rayspace.runner.presence import has_module, installed_versions, plain_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 #: Variables that would send pip elsewhere than into the directory.
 _LEADING_AWAY = {"PIP_TARGET", "PIP_USER", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV"}
@@ -60,7 +60,7 @@ class Installer:
     is_stopped
         Says whether the job was stopped meanwhile.
     tick
-        Called now and then while a tool works, with the time since it began. [s]
+        Called now and then while a tool works.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Installer:
         environment: Mapping[str, str],
         timeout_s: float,
         is_stopped: Callable[[], bool] = lambda: False,
-        tick: Callable[[float], None] = lambda _: None,
+        tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._environment = _tool_environment(environment)
         self._give_up_s = time.monotonic() + timeout_s
@@ -102,7 +102,7 @@ class Installer:
         InstallError
             If there is no such set, or no index to ask.
         """
-        with tempfile.TemporaryDirectory(prefix="rayspace-resolve-") as name:
+        with _folder() as name:
             limits, report = Path(name, "constraints.txt"), Path(name, "report.json")
             limits.write_text("".join(f"{text}\n" for text in constraints), "utf-8")
             words = ["--dry-run", "--constraint", str(limits)]
@@ -134,7 +134,7 @@ class Installer:
             words.append("--no-compile")
         else:
             words = ["pip", *words, "--python", sys.executable]
-        with tempfile.TemporaryDirectory(prefix="rayspace-install-") as name:
+        with _folder() as name:
             self._run([*words, *exact], name)
 
     def _run(self, words: list[str], folder: str) -> str:
@@ -160,7 +160,6 @@ class Installer:
         return output
 
     def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        begun_s = time.monotonic()
         while True:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL_S)
@@ -171,7 +170,17 @@ class Installer:
             if time.monotonic() > self._give_up_s:
                 _end(process)
                 raise InstallError(f"Packages could not be installed within {self._timeout_s:g} s.")
-            self._tick(time.monotonic() - begun_s)
+            self._tick()
+
+
+@contextlib.contextmanager
+def _folder() -> Iterator[str]:
+    """Make a directory for one call; a disk that is full while we write there is told as such."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="rayspace-install-") as name:
+            yield name
+    except OSError as exc:
+        raise disk_failure(exc) from exc
 
 
 def find_tool(environment: Mapping[str, str]) -> list[str]:
@@ -211,23 +220,33 @@ def _tool_environment(environment: Mapping[str, str]) -> dict[str, str]:
     # An index that is away is told within seconds, not minutes.
     defaults = {"PIP_RETRIES": "2", "PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     defaults |= {"PIP_ROOT_USER_ACTION": "ignore", "PIP_NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
+    if kept.get("PIP_RETRIES") == "0":
+        # pip that tries once does not say that an index is away.
+        kept["PIP_RETRIES"] = "1"
     return {**defaults, "UV_LINK_MODE": "copy", **kept}
 
 
 def _is_set_up(environment: Mapping[str, str]) -> bool:
     """Tell whether somebody set pip up. Source: pip's documentation, "Configuration"."""
-    if any(_PIP_SETTINGS.fullmatch(name) and value for name, value in environment.items()):
-        return True
+    settings = {name for name, value in environment.items() if value}
+    files = _pip_files(environment)
+    if environment.get("PIP_CONFIG_FILE") == os.devnull:
+        # By this pip reads no files.
+        settings.remove("PIP_CONFIG_FILE")
+        files = ()
+    return any(map(_PIP_SETTINGS.fullmatch, settings)) or any(path.exists() for path in files)
+
+
+def _pip_files(environment: Mapping[str, str]) -> tuple[Path, ...]:
     home = Path(environment.get("HOME") or "/nonexistent")
     config = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
-    files = (
+    return (
         Path("/etc/pip.conf"),
         Path("/etc/xdg/pip/pip.conf"),
         home / ".pip/pip.conf",
         config / "pip/pip.conf",
         Path(sys.prefix, "pip.conf"),
     )
-    return any(path.exists() for path in files)
 
 
 def _sees_other_packages() -> bool:
