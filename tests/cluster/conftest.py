@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import secrets
@@ -110,7 +111,14 @@ class Namespace:
 @pytest.fixture
 def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Namespace]:
     """Make a namespace with the product's Roles, bound to a scientist and a viewer."""
-    stem = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower()).strip("-")[:40].strip("-")
+    with made_namespace(cluster, request.node.name) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def made_namespace(cluster: Cluster, title: str) -> Iterator[Namespace]:
+    """Make such a namespace, named after what it is for, and take it away again."""
+    stem = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:40].strip("-")
     name = f"{stem}-{secrets.token_hex(3)}"
     cluster.kubectl("create", "namespace", name)
     made = Namespace(cluster, name)

@@ -322,6 +322,7 @@ class App:
     def jobs(self) -> JobService:
         """Jobs of all targets."""
         from rayspace.gateways.kernels import Kernels
+        from rayspace.gateways.package_survey import ProjectPackages
         from rayspace.gateways.runner_archive import runner_archive
         from rayspace.gateways.workfiles import Workfiles
 
@@ -332,7 +333,9 @@ class App:
             lambda: runner_archive(self.state_dir / "runner"),
             self._credentials,
         )
-        submission = Submission(Workfiles(), Kernels(), self.clock, new_suffix, self._place)
+        submission = Submission(
+            Workfiles(), Kernels(), ProjectPackages(), self.clock, new_suffix, self._place
+        )
         return JobService(
             self.clusters,
             self.head,

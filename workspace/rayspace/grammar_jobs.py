@@ -48,6 +48,20 @@ def job_parser(prog: str) -> Parser:
         metavar=("NAME", "VALUE"),
         help="a value for a parameter of the notebook; may be given again",
     )
+    submit.add_argument(
+        "--sweep",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "V1,V2,..."),
+        help="run it with each of these values, all in one job; may be given again",
+    )
+    submit.add_argument(
+        "--parallel", type=int, default=0, metavar="N", help="trials of a sweep at a time"
+    )
+    submit.add_argument(
+        "--again", action="store_true", help="run also trials that succeeded before"
+    )
     naming(
         submit.add_argument("--params-file", metavar="FILE", help="YAML or JSON with more of them"),
         FILE,

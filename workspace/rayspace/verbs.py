@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.cluster_spec import Wishes
+from rayspace.core.sweep import sweep_values
 from rayspace.errors import MissingExtraError, PhaseError, UsageError
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.parameter import Text
@@ -259,6 +260,10 @@ async def _submit(app: App, args: argparse.Namespace, report: Report) -> Any:
         "driver_cpus": args.driver_cpus,
         "driver_gpus": args.driver_gpus,
         "retries": args.retries,
+        "sweep": _sweep(args.sweep),
+        "parallel": args.parallel,
+        "again": args.again,
+        "packages": args.packages,
         "keep_failed_s": args.keep_failed,
         "start_deadline_s": args.start_deadline,
         "include": args.include,
@@ -269,6 +274,14 @@ async def _submit(app: App, args: argparse.Namespace, report: Report) -> Any:
     if args.dry_run:
         return await app.jobs.plan(args.notebook, params, **options)
     return await app.jobs.submit(args.notebook, params, wait=args.wait, report=report, **options)
+
+
+def _sweep(pairs: list[list[str]]) -> dict[str, list[object]]:
+    """Read what is swept over; a parameter that is named twice has all of the values."""
+    found: dict[str, list[object]] = {}
+    for name, text in pairs:
+        found.setdefault(name, []).extend(sweep_values(text))
+    return found
 
 
 async def _job_status(app: App, args: argparse.Namespace, report: Report) -> Any:

@@ -19,6 +19,7 @@ from rayspace.errors import (
     UsageError,
 )
 from rayspace.gateways.memory import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
+from rayspace.gateways.memory_packages import MemoryPackages
 from rayspace.gateways.memory_runs import MemoryRunGateway
 from rayspace.gateways.selection_file import SelectionFile
 from rayspace.gateways.workfiles import Workfiles
@@ -109,7 +110,7 @@ class World:
         )  # fmt: skip
         suffixes = iter("bcdfg")
         submission = Submission(
-            Workfiles(), Kernels(), self.clock, lambda: next(suffixes) * 5, place
+            Workfiles(), Kernels(), MemoryPackages(), self.clock, lambda: next(suffixes) * 5, place
         )
         starters = Starters(self.head, {}, lambda: Path("/runner.zip"), lambda _: "")
         live = LiveSide(self.clusters, self.head, {}, place)

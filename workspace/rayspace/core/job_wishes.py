@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from rayspace.core.cluster_spec import Wishes
 from rayspace.errors import UsageError
@@ -83,6 +83,15 @@ class SubmitOptions(TypedDict, total=False):
         much. [1]
     retries
         How often it is run anew after a failure, each time as a child run. [1]
+    sweep
+        Values by parameter: each combination is a trial, a child run of one job.
+    parallel
+        How many trials run at a time; 0 for as many as the driver has CPUs, at most 4. [1]
+    again
+        Whether trials run that succeeded in an earlier submission of the same.
+    packages
+        What is done about packages that the image lacks: ``auto`` installs them, ``image`` makes
+        them an error, ``sync`` installs what the notebook imports in the versions of this machine.
     keep_failed_s
         How long the job's own cluster stays after a failure, to look inside. [s]
     start_deadline_s
@@ -113,6 +122,10 @@ class SubmitOptions(TypedDict, total=False):
     driver_cpus: float
     driver_gpus: float
     retries: int
+    sweep: Mapping[str, Sequence[object]]
+    parallel: int
+    again: bool
+    packages: Literal["auto", "image", "sync"]
     keep_failed_s: float
     start_deadline_s: float
     include: Sequence[str]

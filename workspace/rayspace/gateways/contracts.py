@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from rayspace.model.job import LiveJob
     from rayspace.model.kernel import KernelSpec
     from rayspace.model.limits import NamespaceLimits
+    from rayspace.model.notebook import Notebook
+    from rayspace.model.package_survey import PackageSurvey
+    from rayspace.model.packages import PackagesMode
     from rayspace.model.profile import Profile
     from rayspace.model.profile_entry import ProfileFile
     from rayspace.model.progress import Report
@@ -344,6 +347,23 @@ class WorkfileGateway(Protocol):
 
     def git_state(self, root: Path) -> GitState:
         """Say which commit the files are of."""
+        ...
+
+
+class PackageGateway(Protocol):
+    """What notebooks need of packages, as this machine knows it. Its calls block."""
+
+    def survey(
+        self,
+        mode: PackagesMode,
+        notebook: Notebook,
+        bundle: BundlePlan,
+        runner_python: str = "",
+    ) -> PackageSurvey:
+        """Plan the packages of a job; `VersionMismatchError`, `BundleError`.
+
+        ``runner_python`` is the Python of this machine that runs the job; empty elsewhere.
+        """
         ...
 
 

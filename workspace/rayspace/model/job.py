@@ -40,6 +40,8 @@ class Cause(enum.Enum):
     RUNNER_KILLED = "runner_killed"
     RUNNER_ERROR = "runner_error"
     NOT_STARTED = "not_started"
+    #: Some trials of a sweep failed.
+    TRIALS_FAILED = "trials_failed"
     #: The image lacks packages, and they could not or must not be installed.
     PACKAGES = "packages"
 
@@ -87,6 +89,8 @@ class Progress:
         Since the runner began. [s]
     cell_elapsed_s
         Since that cell began. [s]
+    unit
+        What is counted: ``cell``, or ``trial`` of a sweep, whose preview says which run.
     """
 
     n_done: int
@@ -95,6 +99,7 @@ class Progress:
     cell_preview: str
     elapsed_s: float
     cell_elapsed_s: float
+    unit: str = "cell"
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,10 @@ class JobOrder:
         What is to be done about packages, as `PackagePlan` on the wire; empty for nothing.
     retries
         How often it is run anew after a failure. [1]
+    trials
+        Parameters of each trial of a sweep; none for one run of the notebook.
+    parallel
+        How many trials run at a time; 0 leaves it to the runner. [1]
     """
 
     name: str
@@ -144,6 +153,8 @@ class JobOrder:
     depth: int = 0
     packages: dict[str, Any] = field(default_factory=dict)
     retries: int = 0
+    trials: tuple[dict[str, Any], ...] = ()
+    parallel: int = 0
 
 
 class LivePhase(enum.Enum):

@@ -43,6 +43,10 @@ class Tag:
     #: Kubernetes' id of the RayJob, for a job with a cluster of its own.
     RAY_JOB_UID = "rayspace.ray_job_uid"
     NAMESPACE = "rayspace.namespace"
+    #: Of a child run: which trial of a sweep it is.
+    TRIAL = "rayspace.trial"
+    #: Equal for sweeps whose trials count together.
+    SWEEP = "rayspace.sweep"
     #: Written by the runner.
     ATTEMPT = "rayspace.attempt"
     #: The last attempt that failed and has a child run, since another one follows.

@@ -44,6 +44,12 @@ class SubmitRequest:
         What is done about packages that the image lacks.
     retries
         How often the job is run anew after a failure. [1]
+    sweep
+        Values by parameter, each combination of which is a trial.
+    parallel
+        How many trials run at a time; 0 leaves it to the runner. [1]
+    again
+        Whether trials run that succeeded in an earlier submission.
     """
 
     notebook_path: Path
@@ -58,6 +64,9 @@ class SubmitRequest:
     depth: int = 0
     packages: PackagesMode = PackagesMode.AUTO
     retries: int = 0
+    sweep: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    parallel: int = 0
+    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +85,8 @@ class Draft:
         Effective values by name: those given, and the notebook's own.
     bundle
         The files that would travel.
+    trials
+        Parameters of each trial of a sweep.
     """
 
     request: SubmitRequest
@@ -83,6 +94,7 @@ class Draft:
     given: dict[str, Any]
     parameters: dict[str, Any]
     bundle: BundlePlan
+    trials: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +150,8 @@ class SubmitPlan:
         What the runner would be told.
     manifest
         The object that would be applied; None where there is none.
+    packages
+        What would be installed for the job, a line each.
     """
 
     notebook: str
@@ -149,6 +163,7 @@ class SubmitPlan:
     warnings: tuple[str, ...]
     order: JobOrder
     manifest: dict[str, Any] | None = None
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -290,7 +290,7 @@ def _job_facts(job: JobState, *, in_notebook: bool) -> list[tuple[str, str]]:
     running = job.phase is JobPhase.RUNNING
     cells = elapsed = ""
     if progress:
-        cells = f"{progress.n_done} of {progress.n_cells} cells"
+        cells = f"{progress.n_done} of {progress.n_cells} {progress.unit}s"
         elapsed = f", {format_duration(progress.elapsed_s)}"
     return [
         ("job", job.name),
@@ -322,6 +322,7 @@ def _plan_facts(plan: SubmitPlan) -> list[tuple[str, str]]:
         ("parameters", ", ".join(f"{k} = {v!r}" for k, v in plan.parameters.items())),
         ("bundle", plan.bundle.summary()),
         ("files", files),
+        ("packages", "\n".join(plan.packages)),
         ("warnings", "\n".join(plan.warnings)),
         ("object", manifest_yaml(plan.manifest) if plan.manifest else ""),
     ]

@@ -10,7 +10,7 @@ import json
 import os
 import time
 import traceback
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from rayspace.core.lifecycle import STATUS_OF_PHASE
@@ -41,12 +41,15 @@ if TYPE_CHECKING:
     from rayspace.gateways.contracts import RunGateway
     from rayspace.model.run import RunRecord
     from rayspace.runner.notebook_job import NotebookJob
+    from rayspace.runner.sweep_job import SweepJob
 
 T = TypeVar("T")
 
 #: How long a tracking server that is away is waited for before the notebook. [s]
 _PATIENCE_S = 120.0
 _PAUSE_S = 2.0
+#: Each trial of a sweep samples the nodes less often: its sweep does so anyway. [s]
+_TRIAL_SAMPLE_INTERVAL_S = 30.0
 #: Ray kills what has not ended 60 s after a stop, and a driver without its head after 46 s. [s]
 _BUDGETS_S = {Cause.STOPPED: 30.0, Cause.HEAD_LOST: 15.0}
 #: The supervisor copies a line within milliseconds. [s]
@@ -115,9 +118,11 @@ class Attempt:
         self._run_id = settings.run_id
         self._spool = Spool(settings.spool_dir)
         self._dashboard = Dashboard(settings.dashboard_url, settings.ray_address, inherited)
-        self._job: NotebookJob | None = None
+        self._job: NotebookJob | SweepJob | None = None
         self._last_line = ""
         self._retries = retries_of(inherited)
+        self._order_run_id = inherited.get("RAYSPACE_ORDER_RUN_ID") or self._run_id
+        self._trial = int(inherited.get("RAYSPACE_TRIAL") or 0)
 
     def run(self) -> int:
         """Run the attempt and return its exit code. [1]"""
@@ -166,13 +171,16 @@ class Attempt:
         failure = self._spool.installation.failure
         if failure:
             return Verdict(JobPhase.FAILED, Cause.PACKAGES, failure)
-        self._fetch_bundle(order)
+        if not order.trials:
+            self._fetch_bundle(order)
         return self._execute(order, run)
 
     def _execute(self, order: JobOrder, run: RunRecord) -> Verdict:
         from rayspace.runner.notebook_job import NotebookJob
+        from rayspace.runner.sweep_job import SweepJob
 
-        self._job = NotebookJob(
+        kind = SweepJob if order.trials else NotebookJob
+        self._job = kind(
             order=order,
             run=run,
             settings=self._settings,
@@ -243,18 +251,28 @@ class Attempt:
             time.sleep(0.01)
 
     def _fetch_order(self) -> JobOrder:
-        path = self._runs.download(self._run_id, Artifact.ORDER, self._spool.directory / "order")
+        path = self._runs.download(
+            self._order_run_id, Artifact.ORDER, self._spool.directory / "order"
+        )
         content = json.loads(path.read_bytes())
         # A newer submitter may say more than this runner understands.
         known = {field.name for field in fields(JobOrder)}
-        return JobOrder(**{key: value for key, value in content.items() if key in known})
+        order = JobOrder(**{key: value for key, value in content.items() if key in known})
+        if not self._trial:
+            return order
+        values = {**order.parameters, **order.trials[self._trial - 1]}
+        # The sweep keeps the deadline, and tells of the nodes.
+        interval_s = max(order.sample_interval_s, _TRIAL_SAMPLE_INTERVAL_S)
+        return replace(
+            order, parameters=values, trials=(), deadline_s=None, sample_interval_s=interval_s
+        )
 
     def _fetch_bundle(self, order: JobOrder) -> None:
         from rayspace.gateways.archive import unpack
 
         archive = self._patiently(
             lambda: self._runs.download(
-                self._run_id, order.bundle, self._spool.directory / "bundle"
+                self._order_run_id, order.bundle, self._spool.directory / "bundle"
             )
         )
         unpack(archive, self._spool.work_dir)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rayspace.runner.log import RunnerLog
 
 #: What a child run has of its job's.
-_KEPT = (
+KEPT_TAGS = (
     *(Tag.NOTEBOOK, Tag.SOURCE_DIR, Tag.CLUSTER, Tag.TARGET, Tag.PROFILE, Tag.HOST, Tag.USER),
     *(Tag.SOURCE_NAME, Tag.SOURCE_TYPE, Tag.RAYSPACE_VERSION),
 )
@@ -57,7 +57,7 @@ def create_attempt_run(runs: RunGateway, job: RunRecord, attempt: int) -> str:
     attempt
         Number of the attempt, from 1. [1]
     """
-    tags = {key: job.tags[key] for key in _KEPT if key in job.tags}
+    tags = {key: job.tags[key] for key in KEPT_TAGS if key in job.tags}
     tags |= {Tag.PARENT_RUN_ID: job.run_id, Tag.ATTEMPT: str(attempt)}
     name = f"{job.tags.get(Tag.JOB, job.name)}-attempt-{attempt}"
     return runs.create(experiment=job.experiment, name=name, tags=tags, params=job.params).run_id

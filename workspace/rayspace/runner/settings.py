@@ -7,6 +7,9 @@ RAYSPACE_CREDENTIALS_FILE        JSON mapping of variables, which count more tha
                                  read once, then deleted
 RAYSPACE_DASHBOARD_URL           dashboard of the head; empty: no samples, and no watch on the head
 RAYSPACE_DASHBOARD_PORT          its port on the machine of the head, where nobody knew the URL
+RAYSPACE_ORDER_RUN_ID            the run that holds order and bundle; by default that of the job
+RAYSPACE_TRIAL                   number of the trial of a sweep, from 1
+RAYSPACE_SWEEP_SPOOL             spool of its sweep
 RAYSPACE_RETRIES                 how often the job may be run anew
 RAYSPACE_RETRIES_HERE            set where the runner itself does so
 RAYSPACE_RUNNER_PACKAGE          URI by which Ray's nodes find this package; empty where a path does
@@ -46,6 +49,9 @@ PRIVATE_NAMES = (
     "RAYSPACE_ARTIFACT_ROOT",
     "RAYSPACE_PACKAGES",
     "RAYSPACE_RETRIES",
+    "RAYSPACE_ORDER_RUN_ID",
+    "RAYSPACE_TRIAL",
+    "RAYSPACE_SWEEP_SPOOL",
     "RAYSPACE_RETRIES_HERE",
     "PYTHONSAFEPATH",
 )

@@ -7,14 +7,20 @@ cut off; afterwards nothing is left to stop, and the record is completed.
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rayspace.model.job import Cause
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from rayspace.runner.execution import Execution
+
+class Interruptible(Protocol):
+    """What a stop can cut off."""
+
+    def interrupt(self, cause: Cause) -> None:
+        """Cut it off; returns at once."""
+        ...
 
 
 class StopRequested(BaseException):
@@ -28,7 +34,7 @@ class StopSignals:
     """Receives SIGTERM and SIGINT."""
 
     def __init__(self) -> None:
-        self._execution: Execution | None = None
+        self._execution: Interruptible | None = None
         self._raises = True
         #: Whether a stop was asked for.
         self.is_requested = False
@@ -38,7 +44,7 @@ class StopSignals:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._receive)
 
-    def hand_to(self, execution: Execution) -> None:
+    def hand_to(self, execution: Interruptible) -> None:
         """From now on a stop cuts this execution off."""
         self._raises = False
         self._execution = execution

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.model.packages import EXIT_PACKAGES
@@ -97,6 +98,9 @@ class _Supervisor:
             if not can_go_on:
                 spool.remove()
                 return (_EXIT_STOPPED if self._stop_requested else EXIT_PACKAGES), False
+        sweep_spool = self._environment.get("RAYSPACE_SWEEP_SPOOL")
+        if sweep_spool:
+            spool.write_installation(Spool(Path(sweep_spool)).installation)
         with spool.driver_log.open("ab", buffering=0) as log:
             self._run_child(log.fileno(), spool)
         return self._conclude(spool)
@@ -118,7 +122,11 @@ class _Supervisor:
         return exit_code(verdict), goes_on
 
     def _take_credentials(self) -> None:
-        self._credentials = take_credentials(self._environment.pop("RAYSPACE_CREDENTIALS_FILE", ""))
+        path = self._environment.pop("RAYSPACE_CREDENTIALS_FILE", "")
+        names = self._environment.get("RAYSPACE_CREDENTIAL_NAMES", "").split(",")
+        # The runner of a trial has those of its sweep.
+        known = {name: self._environment[name] for name in names if name in self._environment}
+        self._credentials = take_credentials(path) or known
 
     def _prepare_environment(self, spool: Spool) -> None:
         credentials = self._credentials

@@ -6,7 +6,12 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rayspace.errors import JobNotFoundError, RayspaceError
+from rayspace.errors import (
+    GatewayUnavailableError,
+    JobNotFoundError,
+    RayspaceError,
+    TrackingMissingError,
+)
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.run import RunRecord, Tag
 from rayspace.model.target import LOCAL
@@ -108,6 +113,8 @@ class Ledgers:
         ------
         JobNotFoundError
             If there is no such job.
+        GatewayUnavailableError
+            If it may be at a tracking server that does not answer.
         """
         troubles: list[str] = []
         found = await self._everywhere(
@@ -119,16 +126,24 @@ class Ledgers:
         if found:
             return (own or found)[0]
         where = self.home.tracking_uri
-        silent_ones = f" ({'; '.join(troubles)})" if troubles else ""
+        if troubles:
+            raise GatewayUnavailableError(
+                f"Where the job{f' {name!r}' if name else ''} may be is not known:"
+                f" {'; '.join(troubles)}",
+                system="MLflow",
+                operation="find a job",
+                hint="Try again; rayspace doctor --on TARGET looks for causes.",
+                details={"name": name or ""},
+            )
         if name is None:
             raise JobNotFoundError(
-                f"There is no job yet{silent_ones}.",
+                "There is no job yet.",
                 hint="Submit one with: rayspace job submit NOTEBOOK.ipynb",
             )
         known = await asyncio.to_thread(self.names)
         like = nearest(name, known) or known[:3]
         raise JobNotFoundError(
-            f"There is no job {name!r} at {where}{silent_ones}.",
+            f"There is no job {name!r} at {where}.",
             hint=f"Did you mean {', '.join(like)}?" if like else "List jobs: rayspace job list",
             details={"name": name, "tracking_uri": where},
         )
@@ -156,6 +171,9 @@ class Ledgers:
                 return await self.of(target)
         except TimeoutError:
             report(Stage(f"target-{target}", f"{target} does not answer", "note"))
+        except TrackingMissingError:
+            # Then there are no jobs either.
+            return None
         except RayspaceError as exc:
             report(Stage(f"target-{target}", f"{target}: {exc.message}", "note"))
         return None

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 from rayspace.core.cluster_spec import UpPlan, Wishes
 from rayspace.core.job_wishes import DEFAULT_PROFILE
 from rayspace.core.parameters import parse_parameters_file
+from rayspace.core.sweep import MAX_TRIALS
 from rayspace.errors import PhaseError, UsageError
 from rayspace.model.cluster import ClusterPhase
+from rayspace.model.packages import PackagesMode
 from rayspace.model.submission import Destination, SubmitRequest
 from rayspace.model.target import LOCAL
 
@@ -78,6 +80,11 @@ class Orders:
         for label, value in (("deadline", deadline_s), ("cell timeout", cell_timeout_s)):
             if value is not None and not value > 0:
                 raise UsageError(f"The {label} can't be {value:g} s.", hint="Give more than 0 s.")
+        parallel = options.get("parallel", 0)
+        if not 0 <= parallel <= MAX_TRIALS:
+            raise UsageError(
+                f"{parallel} trials can't run at a time.", hint=f"Give 1 to {MAX_TRIALS}."
+            )
         params_file = options.get("params_file")
         given: dict[str, object] = {}
         if params_file is not None:
@@ -95,6 +102,10 @@ class Orders:
             parent_run_id=self._defaults.parent_run_id,
             depth=self._defaults.depth,
             retries=options.get("retries", 0),
+            sweep=dict(options.get("sweep", {})),
+            parallel=options.get("parallel", 0),
+            again=options.get("again", False),
+            packages=PackagesMode(options.get("packages", "auto")),
         )
         return await asyncio.to_thread(self._submission.draft, request)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -294,4 +295,8 @@ def _runner_env(order: JobOrder, run: RunRecord, ledger: Ledger, cluster: str) -
     }
     if order.retries:
         env["RAYSPACE_RETRIES"] = str(order.retries)
+    if order.packages:
+        env["RAYSPACE_PACKAGES"] = json.dumps(order.packages, separators=(",", ":"))
+        # Where packages come from may be said for the job alone.
+        env |= {k: v for k, v in order.env.items() if k.startswith(("PIP_", "UV_"))}
     return env

@@ -6,19 +6,23 @@ created before the job is started: from then on the record says what was tried, 
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import contextlib
 import dataclasses
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rayspace.core.bundle import path_warnings
 from rayspace.core.lifecycle import STATUS_OF_PHASE, verdict_tags
 from rayspace.core.notebook import literal_experiment, mentioned_paths, read_notebook
-from rayspace.core.parameters import convert_parameters, read_parameters
+from rayspace.core.submitted_parameters import (
+    converted_parameters,
+    default_values,
+    known_parameters,
+)
+from rayspace.core.sweep import sweep_key
 from rayspace.errors import NotebookFormatError, RayspaceError
 from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
 from rayspace.model.progress import Report, Stage
@@ -27,15 +31,21 @@ from rayspace.model.submission import Draft, SubmitPlan, SubmitRequest
 from rayspace.model.target import LOCAL
 from rayspace.model.wire import to_wire
 from rayspace.names import safe_name
+from rayspace.services.resuming import only_failed, without_done
 from rayspace.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable
 
-    from rayspace.gateways.contracts import Clock, KernelGateway, RunGateway, WorkfileGateway
+    from rayspace.gateways.contracts import (
+        Clock,
+        KernelGateway,
+        PackageGateway,
+        RunGateway,
+        WorkfileGateway,
+    )
     from rayspace.model.bundle import GitState
     from rayspace.model.notebook import Notebook
-    from rayspace.model.parameter import Parameter
     from rayspace.model.place import Place
     from rayspace.model.run import RunRecord
     from rayspace.model.submission import Destination
@@ -48,8 +58,8 @@ class Submission:
 
     Parameters
     ----------
-    workfiles, kernels
-        Files and kernels of this machine.
+    workfiles, kernels, packages
+        Files, kernels and packages of this machine.
     clock
         Tells the time.
     new_suffix
@@ -62,12 +72,14 @@ class Submission:
         self,
         workfiles: WorkfileGateway,
         kernels: KernelGateway,
+        packages: PackageGateway,
         clock: Clock,
         new_suffix: Callable[[], str],
         place: Place,
     ) -> None:
         self._workfiles = workfiles
         self._kernels = kernels
+        self._packages = packages
         self._clock = clock
         self._new_suffix = new_suffix
         self._place = place
@@ -85,10 +97,12 @@ class Submission:
                 details={"path": str(path)},
             )
         notebook = read_notebook(self._workfiles.read(path), name=path.name)
-        known = _known_parameters(notebook)
-        given = convert_parameters(known, dict(request.parameters))
+        known = known_parameters(notebook)
+        given, trials = converted_parameters(known, request)
         bundle = self._workfiles.plan(path, self._workfiles.root_of(path), request.include)
-        return Draft(request, notebook, given, {**_defaults(known), **given}, bundle)
+        parameters = {**default_values(known), **given}
+        effective = {name: v for name, v in parameters.items() if name not in request.sweep}
+        return Draft(request, notebook, given, effective, bundle, trials)
 
     def plan(self, draft: Draft, destination: Destination) -> SubmitPlan:
         """Check an order against where it shall run; changes nothing.
@@ -114,6 +128,8 @@ class Submission:
             self._workfiles.exists,
             same_machine=destination.target == LOCAL,
         )
+        survey = self._packages.survey(request.packages, notebook, bundle, destination.python)
+        warnings += survey.warnings
         name = f"{safe_name(path.stem)[:34].rstrip('-')}-{self._new_suffix()}"
         order = JobOrder(
             name=name,
@@ -128,6 +144,9 @@ class Submission:
             sample_interval_s=request.sample_interval_s,
             depth=request.depth,
             retries=request.retries,
+            packages=to_wire(survey.plan),
+            trials=draft.trials,
+            parallel=request.parallel,
         )
         return SubmitPlan(
             notebook=str(request.notebook_path),
@@ -135,9 +154,11 @@ class Submission:
             cluster=destination.cluster,
             experiment=literal_experiment(notebook) or request.experiment,
             parameters=draft.parameters,
-            bundle=bundle,
+            bundle=survey.bundle,
             warnings=tuple(warnings),
             order=order,
+            # On this machine an environment is known and rarely lacks anything; the log tells of it.
+            packages=() if destination.python else survey.lines,
         )
 
     def _kernel(self, notebook: Notebook, destination: Destination) -> tuple[str, str]:
@@ -180,29 +201,37 @@ class Submission:
             The job's run.
         """
         report(Stage("bundle", plan.bundle.summary(), "done"))
+        for line in plan.packages:
+            report(Stage("packages", line, "done"))
         for warning in plan.warnings:
             report(Stage("warning", warning, "note"))
         runs = ledger.runs
         path = request.notebook_path.absolute()
         git = await asyncio.to_thread(self._workfiles.git_state, Path(plan.bundle.root))
-        tags = self._tags(plan.order, starter, path, git)
-        if request.parent_run_id:
-            tags[Tag.PARENT_RUN_ID] = request.parent_run_id
-        run = await asyncio.to_thread(
-            lambda: runs.create(
-                experiment=plan.experiment,
-                name=plan.order.name,
-                tags=tags,
-                params={key: str(value) for key, value in plan.parameters.items()},
+        with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
+            destination = Path(directory) / Path(Artifact.BUNDLE).name
+            packed = await asyncio.to_thread(self._workfiles.pack, plan.bundle, destination)
+            order = plan.order
+            tags = self._tags(order, starter, path, git)
+            if request.parent_run_id:
+                tags[Tag.PARENT_RUN_ID] = request.parent_run_id
+            if order.trials:
+                key = sweep_key(packed.sha256, order.notebook, order.parameters, request.sweep)
+                tags[Tag.SWEEP] = key
+                if not request.again:
+                    order = await asyncio.to_thread(without_done, runs, order, key, report)
+            run = await asyncio.to_thread(
+                lambda: runs.create(
+                    experiment=plan.experiment,
+                    name=order.name,
+                    tags=tags,
+                    params={key: str(value) for key, value in plan.parameters.items()},
+                )
             )
-        )
-        async with _recorded_failure(runs, run):
-            with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
-                packed = Path(directory) / Path(Artifact.BUNDLE).name
-                await asyncio.to_thread(self._workfiles.pack, plan.bundle, packed)
+            async with _recorded_failure(runs, run):
                 report(Stage("upload", "Uploading the bundle to the run"))
-                await asyncio.to_thread(_upload, runs, run, plan.order, packed, path)
-            await self._start(plan.order, run, starter, ledger, report)
+                await asyncio.to_thread(_upload, runs, run, order, packed.path, path)
+                await self._start(order, run, starter, ledger, report)
         return run
 
     async def _start(
@@ -250,6 +279,8 @@ class Submission:
             order = JobOrder(**json.loads(order_path.read_text("utf-8")))
             stem = order.name.rpartition("-")[0] or order.name
             order = dataclasses.replace(order, name=f"{stem}-{self._new_suffix()}")
+            if order.trials:
+                order = await asyncio.to_thread(only_failed, earlier.runs, old, order)
             packed = await asyncio.to_thread(
                 earlier.runs.download, old.run_id, order.bundle, directory
             )
@@ -267,6 +298,7 @@ class Submission:
                 Tag.PARENT_RUN_ID,
                 Tag.SOURCE_NAME,
                 Tag.MLFLOW_GIT_COMMIT,
+                Tag.SWEEP,
             )
             tags = {
                 **self._tags(order, starter, source, None),
@@ -307,22 +339,6 @@ class Submission:
             tags[Tag.GIT_COMMIT] = tags[Tag.MLFLOW_GIT_COMMIT] = git.commit
             tags[Tag.GIT_DIRTY] = "true" if git.is_dirty else "false"
         return tags
-
-
-def _known_parameters(notebook: Notebook) -> tuple[Parameter, ...] | None:
-    source = notebook.parameters_source
-    return None if source is None else read_parameters(source)
-
-
-def _defaults(known: Sequence[Parameter] | None) -> dict[str, Any]:
-    """Read the defaults as values; one that is no literal stays the text it is."""
-    values: dict[str, Any] = {}
-    for parameter in known or ():
-        try:
-            values[parameter.name] = ast.literal_eval(parameter.default_repr)
-        except (ValueError, SyntaxError):
-            values[parameter.name] = parameter.default_repr
-    return values
 
 
 def _upload(

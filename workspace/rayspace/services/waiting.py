@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 #: Time between two looks at a job that is waited for, here and across a network. [s]
 _POLL_S, _FAR_POLL_S = 0.5, 1.0
+#: How long a tracking server that does not answer is waited for. [s]
+_PATIENCE_S = 120.0
 #: How long Ray may take to see that a runner has ended. [s]
 _LAST_STEPS_S = 10.0
 #: A stopped runner gets 60 s from Ray to save its results; the rest is for saying so. [s]
@@ -203,8 +205,16 @@ class JobWaiter:
             await self._pause(record)
 
     async def _look(self, record: RunRecord, ledger: Ledger) -> JobState:
-        fresh = await asyncio.to_thread(ledger.runs.get, record.run_id)
-        return await self._observer.state(fresh, ledger)
+        """Look at a job; a tracking server that is away for a while is waited for."""
+        began_s = self._clock.monotonic_s()
+        while True:
+            try:
+                fresh = await asyncio.to_thread(ledger.runs.get, record.run_id)
+                return await self._observer.state(fresh, ledger)
+            except GatewayError:
+                if self._clock.monotonic_s() - began_s > _PATIENCE_S:
+                    raise
+                await self._pause(record)
 
     async def _pause(self, record: RunRecord) -> None:
         is_here = record.tags.get(Tag.TARGET, LOCAL) == LOCAL
