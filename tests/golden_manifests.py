@@ -1,4 +1,4 @@
-"""The RayClusters that are kept as files: what a change of the code changes in them is read.
+"""RayClusters and RayJobs that are kept as files: what a change of the code changes in them is read.
 
 Write them anew with ``python -m tests.golden_manifests``, and look at what git says.
 """
@@ -15,6 +15,8 @@ from rayspace.core.image import ImageChoice
 from rayspace.core.manifest import ManifestFacts, ray_cluster_manifest
 from rayspace.core.manifest_diff import manifest_yaml
 from rayspace.core.profiles import parse_profile
+from rayspace.core.ray_job import ray_job_manifest
+from rayspace.model.ray_job import Launch
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "manifests"
@@ -86,6 +88,24 @@ class Case:
         return ray_cluster_manifest(spec, facts)
 
 
+@dataclass(frozen=True)
+class JobCase(Case):
+    """One RayJob, with what is asked of the job."""
+
+    launch: dict[str, Any] = field(default_factory=dict)
+    has_deletion_rules: bool = True
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what would be applied."""
+        profile = parse_profile(self.text, name=self.name)
+        spec, _ = cluster_spec(profile, Wishes(**self.wishes, name="train-x7k2p"), "/home/ada/p")
+        facts = ManifestFacts("team-a", "ada@example.org", IMAGE, "2.60.0", self.overlay)
+        env = {"MLFLOW_TRACKING_URI": "http://mlflow:5000", "RAYSPACE_RUN_ID": "0a1b2c"}
+        launch = Launch(spec, "0a1b2c", env, **self.launch)
+        cluster = ray_cluster_manifest(spec, facts)
+        return ray_job_manifest(launch, cluster, has_deletion_rules=self.has_deletion_rules)
+
+
 CASES = [
     *(Case(name, path.read_text("utf-8")) for name, path in PROFILES.items()),
     Case("wish-none", "", {"workers": 0}),
@@ -98,6 +118,22 @@ CASES = [
     Case("wish-set", "workers: 1", {"settings": {"spec.headGroupSpec.serviceType": "NodePort"}}),
     Case("pods", PODS),
     Case("overlays", OVERLAY, overlay=ADMINISTRATORS),
+    JobCase("job", "workers: 1"),
+    JobCase("job-queued", "workers: 1", {"queue": "research"}),
+    JobCase(
+        "job-all",
+        "workers: 1\ngpus: 1",
+        launch={
+            "secret": "team-mlflow",
+            "driver_cpus": 2,
+            "driver_gpus": 0.5,
+            "retries": 3,
+            "deadline_s": 7200.5,
+            "start_deadline_s": 600.0,
+            "keep_failed_s": 0.0,
+        },
+    ),
+    JobCase("job-older", "", {"workers": 0}, has_deletion_rules=False),
 ]
 
 

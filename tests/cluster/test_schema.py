@@ -1,4 +1,4 @@
-"""What is applied fits KubeRay's own description of a RayCluster; only the last needs a cluster."""
+"""What is applied fits KubeRay's own description of its kind; only the last needs a cluster."""
 
 from __future__ import annotations
 
@@ -63,9 +63,19 @@ Validator = jsonschema.validators.extend(
 
 
 @pytest.fixture(scope="module")
-def validator():
-    """Read the description that comes with the operator."""
-    path = build(KUBERAY) / "config" / "crd" / "bases" / "ray.io_rayclusters.yaml"
+def validators():
+    """Read the descriptions that come with the operator, by kind."""
+    return {kind: _validator(kind) for kind in ("RayCluster", "RayJob")}
+
+
+@pytest.fixture(scope="module")
+def validator(validators):
+    """Return that of clusters."""
+    return validators["RayCluster"]
+
+
+def _validator(kind: str):
+    path = build(KUBERAY) / "config" / "crd" / "bases" / f"ray.io_{kind.lower()}s.yaml"
     definition = yaml.load(path.read_text("utf-8"), Loader=_LOADER)
     (version,) = [v for v in definition["spec"]["versions"] if v["name"] == "v1"]
     schema = _closed(version["schema"]["openAPIV3Schema"])
@@ -80,9 +90,10 @@ def _faults(validator, manifest: dict) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_manifest_fits_the_description(validator, case: Case) -> None:
+def test_a_manifest_fits_the_description(validators, case: Case) -> None:
     """Every field is known, of its type, and there once."""
-    assert _faults(validator, yaml.load(case.path.read_text("utf-8"), Loader=_LOADER)) == []
+    manifest = yaml.load(case.path.read_text("utf-8"), Loader=_LOADER)
+    assert _faults(validators[manifest["kind"]], manifest) == []
 
 
 def test_what_does_not_fit_is_found(validator) -> None:
@@ -110,4 +121,4 @@ def test_kubernetes_takes_them_all(namespace) -> None:
     words = ("create", "--dry-run=server", "--validate=strict", "-f", "-")
     told = namespace.kubectl(*words, stdin=text)
     assert told.count("created (server dry run)") == len(CASES)
-    assert namespace.kubectl("get", "rayclusters", "-o", "name") == ""
+    assert namespace.kubectl("get", "rayclusters,rayjobs", "-o", "name") == ""

@@ -56,25 +56,26 @@ def real_workshop(tmp_path: Path, empty_database: Path):
     shutil.rmtree(environment["TMPDIR"], ignore_errors=True)
 
 
-@pytest.fixture
-def server(tmp_path, empty_database):
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path):
     """Start a tracking server, and return its port."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    database = tmp_path / "server.db"
+    directory = tmp_path_factory.mktemp("server")
+    database = directory / "server.db"
     shutil.copy(empty_database, database)
     command = [
         *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
         *("--host", "127.0.0.1", "--port", str(port)),
         *("--backend-store-uri", f"sqlite:///{database}"),
-        *("--artifacts-destination", str(tmp_path / "server-artifacts")),
+        *("--artifacts-destination", str(directory / "artifacts")),
     ]
     process = subprocess.Popen(
         command,
         env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-        stdout=(tmp_path / "server.log").open("wb"),
+        stdout=(directory / "server.log").open("wb"),
         stderr=subprocess.STDOUT,
-        cwd=tmp_path,
+        cwd=directory,
     )
 
     def is_up() -> bool:

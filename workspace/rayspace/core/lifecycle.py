@@ -11,9 +11,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rayspace.core.exit_verdict import exit_verdict, first_line
 from rayspace.core.ray_job_verdict import ray_job_reason, ray_job_verdict
 from rayspace.model.job import Cause, JobPhase, JobState, LiveJob, LivePhase, Progress, Verdict
-from rayspace.model.packages import EXIT_PACKAGES
 from rayspace.model.run import RunRecord, RunStatus, Tag
 
 if TYPE_CHECKING:
@@ -147,30 +147,10 @@ def _verdict_from_ray(live: LiveJob, *, began: bool) -> Verdict:
     if live.phase is LivePhase.STOPPED:
         when = "and ended before its runner could save" if began else "before it began"
         return Verdict(JobPhase.STOPPED, Cause.STOPPED, f"The job was stopped {when}.")
-    code = live.exit_code
-    if code is not None and (code < 0 or code > 128):
-        signal = -code if code < 0 else code - 128
-        return Verdict(
-            JobPhase.FAILED,
-            Cause.RUNNER_KILLED,
-            f"The job's processes were killed by signal {signal}"
-            + (", as the system does when memory runs out." if signal == 9 else "."),
-        )
-    if code == EXIT_PACKAGES:
-        return Verdict(
-            JobPhase.FAILED,
-            Cause.PACKAGES,
-            "The image lacks packages that the runner needs, and they could not be installed; the"
-            " job's log says why.",
-        )
-    first = live.message.strip().splitlines()[0][:300] if live.message.strip() else ""
-    if code is None:
-        return Verdict(
-            JobPhase.FAILED, Cause.NOT_STARTED, f"Ray could not run the job: {first or 'no reason'}"
-        )
-    return Verdict(
-        JobPhase.FAILED, Cause.RUNNER_ERROR, f"The runner ended with code {code} and no verdict."
-    )
+    if live.exit_code is None:
+        message = first_line(live.message)
+        return Verdict(JobPhase.FAILED, Cause.NOT_STARTED, f"Ray could not run the job: {message}")
+    return exit_verdict(live.exit_code)
 
 
 def job_state(

@@ -6,12 +6,17 @@ it; and what neither tells is found by who has been silent for how long.
 
 from __future__ import annotations
 
+import re
+
+from rayspace.core.exit_verdict import exit_verdict, first_line
 from rayspace.model.job import Cause, JobPhase, LivePhase, Verdict
 from rayspace.model.ray_job import RayJobStage, RayJobState
 
 #: KubeRay's reasons for giving up.
 _DEADLINE, _START_DEADLINE = "DeadlineExceeded", "PreRunningDeadlineExceeded"
 _SUBMISSION = "SubmissionFailed"
+#: Source: ray/dashboard/modules/job/job_supervisor.py of Ray 2.60.
+_EXIT = re.compile(r"failed with exit code (-?\d+)")
 _STAGE_TEXTS = {
     RayJobStage.NEW: "KubeRay has not taken notice of it yet.",
     RayJobStage.INITIALIZING: "Its cluster comes up.",
@@ -48,7 +53,7 @@ def ray_job_verdict(
         # Its pods may still end, and its runner save what it has.
         return _deleted(began) if silent_ms >= patience_ms else None
     if job.stage is RayJobStage.VALIDATION_FAILED:
-        return _not_started(f"KubeRay refuses it: {_first(job.message)}")
+        return _not_started(f"KubeRay refuses it: {first_line(job.message)}")
     if job.stage is RayJobStage.COMPLETE:
         return _completed(job, began)
     if job.stage is RayJobStage.FAILED:
@@ -86,8 +91,11 @@ def _failed(job: RayJobState, began: bool) -> Verdict:
         waits = f" {job.waits_for}" if job.waits_for else ""
         return _not_started(f"Its cluster did not come up in time.{waits}")
     if job.why == _SUBMISSION:
-        return _not_started(f"KubeRay could not submit it: {_first(job.message)}")
-    text = _first(job.message)
+        return _not_started(f"KubeRay could not submit it: {first_line(job.message)}")
+    told = _EXIT.search(job.message)
+    if told:
+        return exit_verdict(int(told[1]))
+    text = first_line(job.message)
     if not began:
         return _not_started(f"Ray could not run it: {text}")
     said = f"The runner ended without a verdict: {text}"
@@ -104,8 +112,3 @@ def _deleted(began: bool) -> Verdict:
 
 def _not_started(text: str) -> Verdict:
     return Verdict(JobPhase.FAILED, Cause.NOT_STARTED, text)
-
-
-def _first(message: str) -> str:
-    lines = message.strip().splitlines()
-    return lines[0][:300] if lines else "no reason was given."

@@ -36,13 +36,27 @@ def stem(path):
             return path[: -len(suffix)]
     return ""
 
-def requires(item):
-    found = []
-    for text in item.requires or ():
-        name = re.match(r"[A-Za-z0-9._-]+", text.strip())
-        if name and not re.search(r"\bextra\s*==", text):
-            found.append(plain(name[0]))
-    return sorted(set(found))
+def headers(item):
+    # What an e-mail parser would say, in a hundredth of its time.
+    text = item.read_text("METADATA")
+    if text is None:
+        # An older form, which keeps what is required elsewhere.
+        said = [("Name", item.metadata["Name"] or ""), ("Version", item.version)]
+        said += [("Requires-Dist", line) for line in item.requires or ()]
+        return "\n".join("%s: %s" % pair for pair in said)
+    return re.split(r"\n\r?\n", text, maxsplit=1)[0]
+
+def header(text, name):
+    match = re.search(r"^%s:[ \t]*(\S+)" % name, text, re.MULTILINE)
+    return match[1] if match else ""
+
+def requires(text):
+    found = set()
+    for line in re.findall(r"^Requires-Dist:[ \t]*(.+)", text, re.MULTILINE):
+        name = re.match(r"[A-Za-z0-9._-]+", line)
+        if name and not re.search(r"\bextra\s*==", line):
+            found.add(plain(name[0]))
+    return sorted(found)
 
 def origin(item):
     try:
@@ -57,17 +71,26 @@ def origin(item):
         return "%s+%s@%s" % (vcs.get("vcs", "git"), url, vcs.get("commit_id", "")), ""
     return url, ""
 
+def files(item):
+    # Lists of files are long: only lines that begin with a wanted module are looked at.
+    text = item.read_text("RECORD")
+    if text is None:
+        return map(str, item.files or ())
+    return (line.partition(",")[0].strip('"') for line in begins.findall(text))
+
+begins = re.compile(r'^"?(?:%s)[./].*' % ("|".join(map(re.escape, tops)) or "(?!)"), re.MULTILINE)
 found, held = {}, {}
 for item in importlib.metadata.distributions():
-    name = item.metadata["Name"]
+    text = headers(item)
+    name = header(text, "Name")
     if not name or plain(name) in found:
         continue
     url, editable = origin(item)
     found[plain(name)] = {
-        "name": name, "version": item.version, "requires": requires(item), "url": url,
+        "name": name, "version": header(text, "Version"), "requires": requires(text), "url": url,
         "editable": editable,
     }
-    for path in map(str, item.files or ()):
+    for path in files(item):
         top = path.partition("/")[0]
         if path.partition(".")[0] not in tops and top not in tops:
             continue

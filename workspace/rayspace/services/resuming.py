@@ -52,7 +52,7 @@ def without_done(runs: RunGateway, order: JobOrder, key: str, report: Report) ->
     where = ", ".join(sorted({run.tags[Tag.JOB] for run in done.values()}))
     if not left:
         raise PhaseError(
-            f"All {len(order.trials)} trials of this sweep have succeeded already, in {where}.",
+            f"Nothing is left of this sweep: its trials succeeded already, in {where}.",
             hint="Run them once more with: --again",
         )
     text = (

@@ -157,7 +157,7 @@ class Submission:
             bundle=survey.bundle,
             warnings=tuple(warnings),
             order=order,
-            # On this machine an environment is known and rarely lacks anything; the log tells of it.
+            # This machine rarely lacks anything, and if it does the log tells of it.
             packages=() if destination.python else survey.lines,
         )
 

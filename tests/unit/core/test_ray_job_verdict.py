@@ -1,0 +1,133 @@
+"""Where a job with a cluster of its own stands: every combination of what the three parties say."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from rayspace.core.lifecycle import UNSEEN, Observation, job_state, missing_verdict, verdict_tags
+from rayspace.core.ray_job_verdict import ray_job_reason, ray_job_verdict
+from rayspace.model.job import Cause, JobPhase, LivePhase, Verdict
+from rayspace.model.packages import EXIT_PACKAGES
+from rayspace.model.ray_job import RayJobStage, RayJobState
+from rayspace.model.run import RunRecord, RunStatus, Tag
+
+NOW_MS = 1_000_000_000
+LIMIT_MS = 75_000
+WORDS = (None, *LivePhase)
+REASONS = ("", "AppFailed", "DeadlineExceeded", "PreRunningDeadlineExceeded", "SubmissionFailed")
+MESSAGES = (
+    "",
+    "Job entrypoint command failed with exit code 1, last available logs",
+    "Job entrypoint command failed with exit code 137, last available logs",
+    f"Job entrypoint command failed with exit code {EXIT_PACKAGES}, last available logs",
+    "Unexpected error occurred: no worker",
+)
+EVERY = list(itertools.product(RayJobStage, WORDS, REASONS, MESSAGES, (False, True)))
+
+
+def state(stage, word=None, why="", message="") -> RayJobState:
+    return RayJobState("train-x", "uid", stage, word, why, message)
+
+
+def record(*, began: bool, silent_ms: int = 0, status=RunStatus.RUNNING, **tags) -> RunRecord:
+    base = {
+        Tag.JOB: "train-x",
+        Tag.RAY_JOB_UID: "uid",
+        Tag.SUBMITTED_MS: str(NOW_MS - 900_000),
+        Tag.ACCEPTED_MS: str(NOW_MS - silent_ms),
+    }
+    if began:
+        base |= {Tag.ATTEMPT: "1", Tag.HEARTBEAT_MS: str(NOW_MS - silent_ms)}
+    return RunRecord("r", "train-x", "1", "exp", status, 0, 0, tags={**base, **tags})
+
+
+def seen(job: RayJobState | None) -> Observation:
+    return Observation(None, cluster_answers=True, cluster_gone=False, ray_job=job)
+
+
+def expected(stage, word, why, message, began) -> tuple[JobPhase, Cause] | None:
+    """Say the same again, as a table."""
+    if stage is RayJobStage.VALIDATION_FAILED:
+        return JobPhase.FAILED, Cause.NOT_STARTED
+    if stage is RayJobStage.COMPLETE:
+        stopped = (JobPhase.STOPPED, Cause.STOPPED)
+        return stopped if word is LivePhase.STOPPED else (JobPhase.LOST, Cause.RUNNER_ERROR)
+    if stage is not RayJobStage.FAILED:
+        return None
+    by_reason = {
+        "DeadlineExceeded": Cause.DEADLINE,
+        "PreRunningDeadlineExceeded": Cause.NOT_STARTED,
+        "SubmissionFailed": Cause.NOT_STARTED,
+    }
+    by_message = (Cause.RUNNER_ERROR, Cause.RUNNER_KILLED, Cause.PACKAGES)
+    if why in by_reason:
+        return JobPhase.FAILED, by_reason[why]
+    if "exit code" in message:
+        return JobPhase.FAILED, by_message[MESSAGES.index(message) - 1]
+    return JobPhase.FAILED, Cause.RUNNER_KILLED if began else Cause.NOT_STARTED
+
+
+def test_every_combination_has_the_verdict_of_the_table() -> None:
+    """KubeRay's stage, Ray's word, reason, message, and whether a runner had it."""
+    for stage, word, why, message, began in EVERY:
+        verdict = ray_job_verdict(
+            state(stage, word, why, message), began=began, silent_ms=0, patience_ms=LIMIT_MS
+        )
+        want = expected(stage, word, why, message, began)
+        assert (verdict and (verdict.phase, verdict.cause)) == want, (stage, word, why, message)
+        assert verdict is None or (
+            verdict.summary.endswith(".") or "logs" in verdict.summary or message
+        )
+
+
+def test_the_runners_word_stands_against_all_of_them() -> None:
+    """Runner says done but RayJob failed, and so on: what is recorded is final."""
+    for phase in (p for p in JobPhase if p.is_terminal):
+        tags = verdict_tags(Verdict(phase, Cause.NONE, "as the runner said"))
+        for stage, word, why, message, began in EVERY:
+            run = record(began=began, **tags)
+            assert missing_verdict(run, seen(state(stage, word, why, message)), NOW_MS) is None
+        assert missing_verdict(record(began=True, **tags), seen(None), NOW_MS) is None
+
+
+@pytest.mark.parametrize(("began", "phase", "cause"), [
+    (False, JobPhase.LOST, Cause.NOT_STARTED),
+    (True, JobPhase.LOST, Cause.HEAD_LOST),
+])  # fmt: skip
+def test_a_job_that_is_gone_gets_a_minute_for_its_last_word(began, phase, cause) -> None:
+    """Its pods may still end, and its runner save what it has."""
+    silent_ms = 200_000
+    assert missing_verdict(record(began=began, silent_ms=1_000), seen(None), NOW_MS) is None
+    verdict = missing_verdict(record(began=began, silent_ms=silent_ms), seen(None), NOW_MS)
+    assert verdict is not None
+    assert (verdict.phase, verdict.cause) == (phase, cause)
+
+
+def test_who_can_not_look_decides_nothing() -> None:
+    """However long the silence: a laptop without a network gives no verdict."""
+    run = record(began=True, silent_ms=10**9)
+    assert missing_verdict(run, UNSEEN, NOW_MS) is None
+    assert job_state(run, UNSEEN, None, tracking_uri="", results_dir="").phase is JobPhase.RUNNING
+
+
+@pytest.mark.parametrize("stage", [s for s in RayJobStage if not s.is_terminal])
+def test_what_it_waits_for_is_said(stage) -> None:
+    """In KubeRay's own stages, or by what is known to be wrong; a running one waits for nothing."""
+    if stage is RayJobStage.RUNNING:
+        assert ray_job_reason(state(stage), began=True) == ""
+    assert ray_job_reason(state(stage), began=False).endswith(".")
+    stuck = RayJobState("x", "u", stage, waits_for="No node has a GPU.", is_hopeless=True)
+    told = job_state(record(began=False), seen(stuck), None, tracking_uri="", results_dir="")
+    assert (told.phase, told.is_stuck) == (JobPhase.PENDING, True)
+    if stage is not RayJobStage.RETRYING:
+        assert told.reason == "No node has a GPU."
+
+
+def test_a_run_that_somebody_else_ended_is_lost() -> None:
+    """In MLflow's pages, say."""
+    run = record(began=True, status=RunStatus.KILLED)
+    verdict = missing_verdict(run, seen(state(RayJobStage.RUNNING)), NOW_MS)
+    assert verdict is not None
+    assert verdict.phase is JobPhase.LOST
