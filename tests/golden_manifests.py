@@ -1,4 +1,4 @@
-"""RayClusters and RayJobs that are kept as files: what a change of the code changes in them is read.
+"""RayClusters and RayJobs kept as files: what a change of the code changes in them is read.
 
 Write them anew with ``python -m tests.golden_manifests``, and look at what git says.
 """

@@ -25,6 +25,7 @@ _BROUGHT = (
 _NEEDED = ("authOptions", "mode")
 LEAST_RELEASE, TESTED_RELEASE = "1.5.1", "1.6.2"
 _SCHEMA = "io.ray.v1.RayCluster"
+_JOB_SCHEMA = "io.ray.v1.RayJob"
 
 
 def kuberay_release(document: Mapping[str, Any]) -> str:
@@ -73,6 +74,20 @@ def kuberay_problem(document: Mapping[str, Any], target: str) -> Problem | None:
     )
 
 
+def has_job_rules(document: Mapping[str, Any]) -> bool:
+    """Tell whether a RayJob may say what is deleted when, and how long its start may take.
+
+    KubeRay 1.5 describes such rules too, but refuses them unless a feature gate is set; the
+    deadline came with the release that set it by default.
+
+    Parameters
+    ----------
+    document
+        The OpenAPI description of ``ray.io/v1``.
+    """
+    return _has(_spec(document, _JOB_SCHEMA), ("preRunningDeadlineSeconds",))
+
+
 def no_kuberay(target: str) -> Problem:
     """Say that there is no KubeRay at all.
 
@@ -93,9 +108,9 @@ def no_kuberay(target: str) -> Problem:
     )
 
 
-def _spec(document: Mapping[str, Any]) -> Any:
+def _spec(document: Mapping[str, Any], schema: str = _SCHEMA) -> Any:
     schemas = (document.get("components") or {}).get("schemas") or {}
-    return ((schemas.get(_SCHEMA) or {}).get("properties") or {}).get("spec") or {}
+    return ((schemas.get(schema) or {}).get("properties") or {}).get("spec") or {}
 
 
 def _has(schema: Any, path: tuple[str, ...]) -> bool:

@@ -66,7 +66,8 @@ class KubeJobs:
     async def preview(self, launch: Launch) -> dict[str, Any]:
         """Return the object that `create` would apply."""
         cluster, _, _ = await self._planner.manifest(_unwatched(launch.spec), is_of_job=True)
-        return ray_job_manifest(launch, cluster)
+        has_rules = await self._planner.kuberay.has_job_rules()
+        return ray_job_manifest(launch, cluster, has_deletion_rules=has_rules)
 
     async def check(self, launch: Launch, report: Report, *, force: bool = False) -> None:
         """Raise what would never come up; tell what may have to wait. Changes nothing."""

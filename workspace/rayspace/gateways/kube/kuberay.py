@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from rayspace.core.kuberay_release import kuberay_problem, no_kuberay
+from rayspace.core.kuberay_release import has_job_rules, kuberay_problem, no_kuberay
 from rayspace.errors import GatewayError, NotFoundError, PreflightError, RefusedError
 from rayspace.gateways.kube.namespace_watch import RAY
 from rayspace.model.wire import to_wire
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rayspace.gateways.kube.client import KubeClient
 
 
@@ -25,6 +27,7 @@ class KubeRayCheck:
     def __init__(self, client: KubeClient) -> None:
         self._client = client
         self._is_enough = False
+        self._has_job_rules: bool | None = None
 
     async def require(self) -> None:
         """Raise `PreflightError` where KubeRay is missing or too old.
@@ -35,10 +38,7 @@ class KubeRayCheck:
             return
         target = self._client.target.name
         try:
-            # A megabyte; all others that tell it ask for rights that a person need not have.
-            document = await self._client.get(
-                f"/openapi/v3/apis/{RAY}", operation="read what a RayCluster looks like"
-            )
+            document = await self._description()
         except NotFoundError:
             problem = no_kuberay(target)
         except (RefusedError, GatewayError):
@@ -53,3 +53,20 @@ class KubeRayCheck:
         raise PreflightError(
             problem.summary, hint=problem.hint, details={"problems": to_wire([problem])}
         )
+
+    async def has_job_rules(self) -> bool:
+        """Tell whether a RayJob may say what is deleted when; False where nobody may say."""
+        if self._has_job_rules is None:
+            try:
+                await self._description()
+            except (NotFoundError, RefusedError, GatewayError):
+                return False
+        return bool(self._has_job_rules)
+
+    async def _description(self) -> Mapping[str, Any]:
+        # A megabyte; all others that tell it ask for rights that a person need not have.
+        document: Mapping[str, Any] = await self._client.get(
+            f"/openapi/v3/apis/{RAY}", operation="read what a RayCluster looks like"
+        )
+        self._has_job_rules = has_job_rules(document)
+        return document

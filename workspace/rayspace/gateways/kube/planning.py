@@ -48,7 +48,7 @@ class ClusterPlanner:
         self._client = client
         self._observer = observer
         self._versions = versions
-        self._kuberay = KubeRayCheck(client)
+        self.kuberay = KubeRayCheck(client)
 
     async def manifest(
         self, spec: ClusterSpec, *, is_of_job: bool = False
@@ -94,7 +94,7 @@ class ClusterPlanner:
             self._observer.readable("v1", "resourcequotas"),
             self._observer.readable(KUEUE, "localqueues") if queue else _nothing(),
             self._has_head_account(manifest),
-            self._kuberay.require(),
+            self.kuberay.require(),
         )
         facts = PreflightFacts(
             nodes=nodes,
