@@ -244,6 +244,7 @@ class FakeTunnel:
         self.host = f"127.0.0.1:{5000 + number}"
         self.token_path = f"/connections/{number}"
         self.failure: Exception | None = None
+        self.is_forwarded = True
         self.is_open = True
 
     async def close(self) -> None:

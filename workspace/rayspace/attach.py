@@ -226,8 +226,9 @@ def _open_way(app: App, state: ClusterState) -> str:
     opening = app.open_tunnel(address, functools.partial(_gone, state))
     _pointing.tunnel, _pointing.tunnel_to = run(opening), state
     # The address stays our own: ``ray.init()`` again finds that it is connected.
-    _point_at(state, address.client_url, _pointing.tunnel.token_path)
-    return f"ray://{_pointing.tunnel.host}"
+    tunnel = _pointing.tunnel
+    _point_at(state, address.client_url, tunnel.token_path, may_break=tunnel.is_forwarded)
+    return f"ray://{tunnel.host}"
 
 
 def _close_tunnel() -> None:
@@ -290,10 +291,11 @@ def _addresses(cluster: ClusterState) -> set[str]:
     return {cluster.address.gcs_address, cluster.address.client_url} - {""}
 
 
-def _point_at(cluster: ClusterState, address: str, token_path: str) -> None:
+def _point_at(
+    cluster: ClusterState, address: str, token_path: str, *, may_break: bool = False
+) -> None:
     _note(cluster)
-    is_far = bool(cluster.address.cluster)
-    this_ray.set_variables(this_ray.variables_for(address, token_path, is_far=is_far))
+    this_ray.set_variables(this_ray.variables_for(address, token_path, may_break=may_break))
 
 
 def _note(cluster: ClusterState) -> None:

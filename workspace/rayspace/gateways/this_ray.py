@@ -29,7 +29,9 @@ def variables() -> dict[str, str | None]:
     return {name: os.environ.get(name) for name in NAMES}
 
 
-def variables_for(address: str, token_path: str, *, is_far: bool = False) -> dict[str, str | None]:
+def variables_for(
+    address: str, token_path: str, *, may_break: bool = False
+) -> dict[str, str | None]:
     """Return what tells Ray to go to an address.
 
     Parameters
@@ -38,14 +40,14 @@ def variables_for(address: str, token_path: str, *, is_far: bool = False) -> dic
         The address.
     token_path
         The file of its token; empty for none.
-    is_far
+    may_break
         Whether the way may break for a while; what a person set for that counts more.
     """
     mode = "token" if token_path else "disabled"
     values: dict[str, str | None] = dict(
         zip(_WHERE, (address, mode, None, token_path or None), strict=True)
     )
-    if is_far and not os.environ.get(_PATIENCE):
+    if may_break and not os.environ.get(_PATIENCE):
         values[_PATIENCE] = str(_PATIENCE_S)
     return values
 
@@ -86,6 +88,12 @@ def give_up() -> None:
     if worker is not None:
         # No public way: `ray.shutdown` belongs to the thread that connected, which may wait.
         worker._in_shutdown = True  # noqa: SLF001
+
+
+def is_closing() -> bool:
+    """Whether Ray Client is about to end its connection, or has given it up."""
+    worker = _client_worker()
+    return worker is not None and bool(worker._in_shutdown)  # noqa: SLF001  no public way
 
 
 def clear_broken() -> None:

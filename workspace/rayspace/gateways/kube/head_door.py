@@ -27,6 +27,7 @@ from rayspace.errors import (
     RayspaceError,
     RefusedError,
 )
+from rayspace.gateways import this_ray
 from rayspace.gateways.head_doors import HEARTBEAT_S, payload
 from rayspace.gateways.kube.answers import status_error, why_not_trusted
 from rayspace.gateways.kube.client import object_path
@@ -168,10 +169,9 @@ class KubeHeadDoor:
         forward = None
         if self._way != DIRECT:
             forward = self._forwards.new(head, CLIENT_PORT, on_gone)
-        tunnel = ClientTunnel(host, forward, token_file)
+        tunnel = ClientTunnel(host, forward, token_file, this_ray.is_closing)
         try:
-            if forward is not None:
-                await forward.start()
+            await tunnel.open()
         except BaseException:
             await tunnel.close()
             raise

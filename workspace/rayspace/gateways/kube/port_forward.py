@@ -110,11 +110,15 @@ class PortForward:
         if server is None:
             return
         server.close()
+        await self.hang_up()
+        await server.wait_closed()
+
+    async def hang_up(self) -> None:
+        """End all connections; new ones are served."""
         tasks = list(self._connections)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await server.wait_closed()
 
     async def __aenter__(self) -> Self:
         await self.start()
