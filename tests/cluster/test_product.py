@@ -28,7 +28,7 @@ from tests.cluster.samples import raycluster
 from tests.cluster.test_ray import apply
 
 #: How long a slow machine may take for one thing. [s]
-_SLOW_S = 180.0
+SLOW_S = 180.0
 #: Small enough for this machine.
 PROFILE = f"""\
 description: A head and a worker.
@@ -119,7 +119,7 @@ def test_a_cluster_from_up_to_down(person):
 @pytest.mark.timeout(800)
 def test_a_cluster_rests_and_comes_back(person):
     """Its watcher sees it idle, and alone has rights; suspended it has no pods."""
-    person.up("one", workers=0, wait_timeout_s=_SLOW_S)
+    person.up("one", workers=0, wait_timeout_s=SLOW_S)
     (head,) = person.namespace.object("pods", "-l", "ray.io/node-type=head")["items"]
     account = "/var/run/secrets/kubernetes.io/serviceaccount"
     words = ("exec", head["metadata"]["name"], "-c", "ray-head", "--", "test", "-e", account)
@@ -127,15 +127,15 @@ def test_a_cluster_rests_and_comes_back(person):
     watched = person.namespace.until(
         "the watcher has seen it idle",
         lambda: (seen := run(person.clusters.status("one")).activity) and seen.acts_at_ms and seen,
-        _SLOW_S,
+        SLOW_S,
     )
     assert watched.active == ()
     run(person.clusters.suspend("one"))
     person.namespace.until(
-        "no pods", lambda: person.namespace.object("pods")["items"] == [], _SLOW_S
+        "no pods", lambda: person.namespace.object("pods")["items"] == [], SLOW_S
     )
     assert run(person.clusters.status("one")).phase is ClusterPhase.SUSPENDED
-    resumed = run(person.clusters.resume("one", wait_timeout_s=_SLOW_S, report=person.report))
+    resumed = run(person.clusters.resume("one", wait_timeout_s=SLOW_S, report=person.report))
     assert resumed.phase is ClusterPhase.READY
 
 
