@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from rayspace.core.kuberay_release import kuberay_problem, kuberay_release, no_kuberay
+from rayspace.core.kuberay_release import (
+    has_job_rules,
+    kuberay_problem,
+    kuberay_release,
+    no_kuberay,
+)
 
 FIELDS = {
     "1.2": {"rayVersion": {}},
@@ -24,6 +29,18 @@ def described(release: str, *, without: str = "") -> dict:
     spec = {"type": "object", "properties": fields}
     schema = {"type": "object", "properties": {"spec": spec, "status": {}}}
     return {"components": {"schemas": {"io.ray.v1.RayCluster": schema}}}
+
+
+def test_rules_of_jobs_are_told_by_the_deadline_that_came_with_them() -> None:
+    """An older one describes them too, and refuses them."""
+    document = described("1.6")
+    fields = {"deletionStrategy": {"type": "object"}}
+    job = {"properties": {"spec": {"properties": fields}}}
+    document["components"]["schemas"]["io.ray.v1.RayJob"] = job
+    assert not has_job_rules(document)
+    fields["preRunningDeadlineSeconds"] = {"type": "integer"}
+    assert has_job_rules(document)
+    assert not has_job_rules({})
 
 
 @pytest.mark.parametrize(

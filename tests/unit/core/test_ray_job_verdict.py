@@ -105,6 +105,25 @@ def test_a_job_that_is_gone_gets_a_minute_for_its_last_word(began, phase, cause)
     assert (verdict.phase, verdict.cause) == (phase, cause)
 
 
+def test_a_submission_that_was_cut_off_is_told() -> None:
+    """Its run is there and no RayJob; for an hour it may still be uploading over a slow line."""
+    run = record(began=False)
+    del run.tags[Tag.ACCEPTED_MS]
+    told = job_state(run, seen(None), None, tracking_uri="", results_dir="")
+    assert (told.phase, "submission" in told.reason) == (JobPhase.PENDING, True)
+    assert missing_verdict(run, seen(None), NOW_MS) is None
+    verdict = missing_verdict(run, seen(None), NOW_MS + 3_600_000)
+    assert verdict is not None
+    assert (verdict.phase, verdict.cause) == (JobPhase.LOST, Cause.NOT_STARTED)
+    assert "program that submitted the job ended" in verdict.summary
+    # Cut off after Kubernetes had it, and before that was noted, it runs all the same.
+    there = seen(state(RayJobStage.INITIALIZING))
+    assert missing_verdict(run, there, NOW_MS + 3_600_000) is None
+    assert job_state(run, there, None, tracking_uri="", results_dir="").reason == (
+        "Its cluster comes up."
+    )
+
+
 def test_who_can_not_look_decides_nothing() -> None:
     """However long the silence: a laptop without a network gives no verdict."""
     run = record(began=True, silent_ms=10**9)

@@ -69,6 +69,15 @@ def has_own_cluster(run: RunRecord) -> bool:
     return Tag.RAY_JOB_UID in run.tags
 
 
+def _is_submitting(run: RunRecord, seen: Observation) -> bool:
+    """Tell whether a job with a cluster of its own has not been handed over yet, as far as known.
+
+    Who hands it over may be cut off before that is noted; then there is a RayJob all the same.
+    """
+    noted = Tag.ATTEMPT in run.tags or Tag.ACCEPTED_MS in run.tags
+    return seen.ray_job is None and not noted
+
+
 def verdict_tags(verdict: Verdict) -> dict[str, str]:
     """Write a verdict as tags of its run."""
     return {
@@ -122,7 +131,7 @@ def missing_verdict(run: RunRecord, seen: Observation, now_ms: int) -> Verdict |
     patience_ms = SILENT_AFTER_MS if began else _STARTING_MS if accepted else _SUBMITTING_MS
     silent_ms = now_ms - last_sign_ms
     unknown = seen.cluster_answers or seen.cluster_gone
-    if Tag.RAY_JOB_UID in run.tags:
+    if Tag.RAY_JOB_UID in run.tags and not _is_submitting(run, seen):
         if not unknown:
             return None
         return ray_job_verdict(
@@ -214,6 +223,8 @@ def _phase(run: RunRecord, seen: Observation, verdict: Verdict | None) -> tuple[
     began = Tag.ATTEMPT in run.tags
     phase = JobPhase.RUNNING if began else JobPhase.PENDING
     if Tag.RAY_JOB_UID in run.tags and (seen.cluster_answers or seen.cluster_gone):
+        if _is_submitting(run, seen):
+            return phase, "Kubernetes does not have it yet: its submission goes on, or was cut off."
         return phase, ray_job_reason(seen.ray_job, began=began)
     if seen.live is not None:
         if began:

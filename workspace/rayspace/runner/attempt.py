@@ -194,7 +194,7 @@ class Attempt:
         return self._job.run(self._signals)
 
     def _store(self, verdict: Verdict) -> bool:
-        budget_s = _BUDGETS_S.get(verdict.cause, BUDGET_S)
+        budget_s = _BUDGETS_S.get(verdict.cause, max(BUDGET_S, self._settings.patience_s))
         attempt = self._spool.attempt
         run_id = self._run_id
         if is_to_retry(verdict, attempt, self._retries):
@@ -298,7 +298,7 @@ class Attempt:
 
     def _patiently(self, action: Callable[[], T]) -> T:
         """Do something as soon as the tracking server answers."""
-        give_up_s = time.monotonic() + _PATIENCE_S
+        give_up_s = time.monotonic() + max(_PATIENCE_S, self._settings.patience_s)
         has_told = False
         while True:
             try:

@@ -17,7 +17,7 @@ from rayspace.runner.attempts import create_attempt_run, is_to_retry, note_store
 from rayspace.runner.log import RunnerLog
 from rayspace.runner.processes import kill_group
 from rayspace.runner.settings import RunnerSettings
-from rayspace.runner.store import RecordStore
+from rayspace.runner.store import BUDGET_S, RecordStore
 from rayspace.runner.verdicts import killed_verdict
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ def recover(
         except RayspaceError as exc:
             log.line(f"rayspace: no other attempt follows: {exc}")
             follows = False
-    store = RecordStore(runs, run_id, spool, log, parent_run_id=settings.run_id)
+    # Who was stopped is killed before long.
+    budget_s = BUDGET_S if stopped else max(BUDGET_S, settings.patience_s)
+    store = RecordStore(runs, run_id, spool, log, budget_s, parent_run_id=settings.run_id)
     if not is_told:
         verdict = store.mark_notebook(verdict)
         log.line(f"rayspace: {verdict.summary}")

@@ -15,6 +15,7 @@ RAYSPACE_RETRIES_HERE            set where the runner itself does so
 RAYSPACE_RUNNER_PACKAGE          URI by which Ray's nodes find this package; empty where a path does
 RAYSPACE_RUNNER_PATH             what brings this package: a zip file or a directory
 RAYSPACE_PACKAGES                what is to be done about packages: see runner/installation.py
+RAYSPACE_PATIENCE_S              how long a tracking server that is away is waited for, at least
 RAYSPACE_ARTIFACT_ROOT           where artifacts go when the tracking URI names a database
 RAY_ADDRESS                      the head, as Ray tells its jobs
 RAY_AUTH_TOKEN(_PATH)            Ray's token, or the file that holds it
@@ -53,6 +54,7 @@ PRIVATE_NAMES = (
     "RAYSPACE_TRIAL",
     "RAYSPACE_SWEEP_SPOOL",
     "RAYSPACE_RETRIES_HERE",
+    "RAYSPACE_PATIENCE_S",
     "PYTHONSAFEPATH",
 )
 
@@ -75,6 +77,8 @@ class RunnerSettings:
         ``host:port`` of the head.
     artifact_root
         Where artifacts go when the tracking URI names a database.
+    patience_s
+        How long a tracking server that is away is waited for, at least. [s]
     credentials
         Variables for MLflow that must reach the kernel and Ray's workers.
     secrets
@@ -88,6 +92,7 @@ class RunnerSettings:
     dashboard_url: str = ""
     ray_address: str = ""
     artifact_root: Path | None = None
+    patience_s: float = 0.0
     credentials: dict[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
@@ -117,6 +122,7 @@ class RunnerSettings:
             dashboard_url=environment.get("RAYSPACE_DASHBOARD_URL", "").rstrip("/"),
             ray_address=environment.get("RAY_ADDRESS", ""),
             artifact_root=Path(root) if root else None,
+            patience_s=float(environment.get("RAYSPACE_PATIENCE_S") or 0.0),
             credentials={name: environment[name] for name in names if name in environment},
             secrets=_secrets(environment, {*names, *_SECRET_NAMES}),
         )

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 #: Ray kills what has not ended so long after a stop; its default is 3 s. [s]
 _STOP_WAIT = {"RAY_JOB_STOP_WAIT_TIME_S": "60"}
-#: The dashboard of every head on Kubernetes. [1]
-_DASHBOARD_PORT = {"RAYSPACE_DASHBOARD_PORT": "8265"}
+#: On Kubernetes every head has its dashboard there [1]; and what a runner can't store is gone with
+#: its pod, so it waits for a tracking server that is being moved to another node [s].
+_ON_KUBERNETES = {"RAYSPACE_DASHBOARD_PORT": "8265", "RAYSPACE_PATIENCE_S": "900"}
 #: A run that is on record, whose RayJob is not there yet.
 NOT_YET = "-"
 
@@ -161,7 +162,7 @@ class OnRunningCluster:
         """Submit it to a head whose machine does not have the files of this one."""
         package = await self._head.store_package(self._cluster.address, archive)
         # The nodes on which its workers run take the runner from there as well.
-        env |= {"RAYSPACE_PYTHON": "python", "RAYSPACE_RUNNER_PACKAGE": package, **_DASHBOARD_PORT}
+        env |= {"RAYSPACE_PYTHON": "python", "RAYSPACE_RUNNER_PACKAGE": package, **_ON_KUBERNETES}
         entrypoint = "python -m rayspace.runner"
         await self._submit(order, run, ledger, env, entrypoint, working_dir=package)
 
@@ -252,7 +253,7 @@ class WithOwnCluster:
         """Apply the RayJob."""
         archive = await asyncio.to_thread(self._archive)
         env = _runner_env(order, run, ledger, order.name)
-        env |= {"RAYSPACE_PYTHON": "python", **_DASHBOARD_PORT}
+        env |= {"RAYSPACE_PYTHON": "python", **_ON_KUBERNETES}
         launch = self._launch(order, env, run.run_id, ledger.secret)
         made = await self._gateway.create(launch, archive)
         return {Tag.RAY_JOB_UID: made.uid}

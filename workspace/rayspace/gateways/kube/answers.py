@@ -179,8 +179,9 @@ def understood(target: Target, text: str, operation: str) -> Any:
 
 
 def _is_object(answer: Any) -> bool:
-    """Whether an answer is an object of Kubernetes, or a list of them."""
-    if not isinstance(answer, dict) or not {"kind", "metadata"}.intersection(answer):
+    """Whether an answer is an object of Kubernetes, a list of them, or describes its kinds."""
+    known = {"kind", "metadata", "openapi"}
+    if not isinstance(answer, dict) or not known.intersection(answer):
         return False
     items = answer.get("items") or []
     if not isinstance(items, list) or not isinstance(answer.get("metadata") or {}, dict):
