@@ -6,6 +6,7 @@ import http.server
 import itertools
 import json
 import threading
+import time
 
 import nbformat
 import pytest
@@ -179,6 +180,24 @@ def test_a_server_that_stays_away_leaves_all_in_the_spool(workshop, monkeypatch)
     assert "kept" in result.left["results/train.ipynb"]
     assert json.loads(result.left["verdict.json"])["phase"] == "succeeded"
     assert "the verdict; all of it is kept in /tmp/" in result.left["driver.log"]
+
+
+def test_where_the_disk_goes_with_the_pod_a_server_is_waited_for_longer(workshop, monkeypatch):
+    monkeypatch.setattr("rayspace.runner.attempt.BUDGET_S", 0.5)
+    runs = workshop.runs
+    record = workshop.submit(notebook("import time; time.sleep(0.5)", "print('kept')"))
+
+    def away() -> None:
+        wait_for(lambda: "cell 1" in workshop.live_log(), "the first cell runs")
+        runs.is_away = True
+        wait_for(lambda: "trying again" in workshop.live_log(), "its results can't be stored")
+        time.sleep(1.5)  # Longer than a runner waits that leaves all on the disk of its machine.
+        runs.is_away = False
+
+    threading.Thread(target=away).start()
+    result = workshop.attempt(record, RAYSPACE_PATIENCE_S="60")
+    assert (result.exit_code, result.is_stored) == (0, True)
+    assert result.tag(Tag.PHASE) == "succeeded"
 
 
 def test_the_reporter_keeps_what_it_could_not_write(log, lines):
