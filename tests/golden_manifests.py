@@ -84,7 +84,9 @@ class Case:
         spec, _ = cluster_spec(
             profile, Wishes(**self.wishes), "/home/ada/project", limit=MAX_KUBE_WORKERS
         )
-        facts = ManifestFacts("team-a", "ada@example.org", IMAGE, "2.60.0", self.overlay)
+        facts = ManifestFacts(
+            "team-a", "ada@example.org", IMAGE, "2.60.0", self.overlay, tracking_secret="mlflow"
+        )
         return ray_cluster_manifest(spec, facts)
 
 
@@ -99,7 +101,9 @@ class JobCase(Case):
         """Return what would be applied."""
         profile = parse_profile(self.text, name=self.name)
         spec, _ = cluster_spec(profile, Wishes(**self.wishes, name="train-x7k2p"), "/home/ada/p")
-        facts = ManifestFacts("team-a", "ada@example.org", IMAGE, "2.60.0", self.overlay)
+        facts = ManifestFacts(
+            "team-a", "ada@example.org", IMAGE, "2.60.0", self.overlay, tracking_secret="mlflow"
+        )
         env = {"MLFLOW_TRACKING_URI": "http://mlflow:5000", "RAYSPACE_RUN_ID": "0a1b2c"}
         launch = Launch(spec, "0a1b2c", env, **self.launch)
         cluster = ray_cluster_manifest(spec, facts)
@@ -124,7 +128,7 @@ CASES = [
         "job-all",
         "workers: 1\ngpus: 1",
         launch={
-            "secret": "team-mlflow",
+            "secret": "mlflow",
             "driver_cpus": 2,
             "driver_gpus": 0.5,
             "retries": 3,

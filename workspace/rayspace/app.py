@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import socket
 from pathlib import Path
@@ -27,14 +26,14 @@ from rayspace.gateways.kube.client import KubeClient
 from rayspace.gateways.kube.credentials import kubeconfig_targets, pod_target
 from rayspace.gateways.kube.gateway import KubeRayGateway
 from rayspace.gateways.kube.head_door import KubeHeadDoor
-from rayspace.gateways.kube.tracking import KubeTracking
+from rayspace.gateways.kube.tracking import CLIENT_SECRET, KubeTracking
 from rayspace.gateways.kube.used_targets import UsedTargets
 from rayspace.gateways.local_ray.gateway import LocalRayGateway
 from rayspace.gateways.local_ray.records import RecordStore
-from rayspace.gateways.private_files import write_private
 from rayspace.gateways.ray_head import HttpHeadGateway
 from rayspace.gateways.selection_file import SelectionFile
 from rayspace.gateways.system_clock import SystemClock
+from rayspace.job_credentials import job_credentials
 from rayspace.loop import run
 from rayspace.model.place import Place
 from rayspace.model.submission import JobDefaults
@@ -57,10 +56,6 @@ if TYPE_CHECKING:
     from rayspace.gateways.contracts import ClusterGateway, RunGateway
     from rayspace.gateways.kube.client_tunnel import ClientTunnel
     from rayspace.model.cluster import HeadAddress
-
-#: Variables by which MLflow's clients and artifact stores prove who they are.
-_CREDENTIAL_PREFIXES = ("MLFLOW_TRACKING_", "AWS_", "AZURE_", "GOOGLE_", "MLFLOW_S3_")
-_NOT_CREDENTIALS = {"MLFLOW_TRACKING_URI"}
 
 
 class App:
@@ -160,14 +155,17 @@ class App:
         """Return what finds the tracking server of a target on Kubernetes."""
         if target not in self._trackings:
             settings = self.settings
-            entry = settings.targets.get(target, {}).get("tracking", {})
             common = TrackingWish(
                 settings.tracking_uri, settings.tracking_pod_uri, settings.tracking_secret
             )
             self._trackings[target] = KubeTracking(
-                self.kube_client(target), self.environ, parse_tracking(target, entry), common
+                self.kube_client(target), self.environ, self._tracking_wish(target), common
             )
         return self._trackings[target]
+
+    def _tracking_wish(self, target: str) -> TrackingWish:
+        entry = self.settings.targets.get(target, {}).get("tracking", {})
+        return parse_tracking(target, entry)
 
     def kube_client(self, target: str) -> KubeClient:
         """Return the API server of a target on Kubernetes; `TargetNotFoundError` for another."""
@@ -282,7 +280,10 @@ class App:
     def _on_kubernetes(self, target: Target) -> KubeRayGateway:
         client = self._client_of(target)
         self.doors[target.name] = KubeHeadDoor(client)
-        return KubeRayGateway(client, self.clock, versions_here, self.state_dir)
+        secret = self._tracking_wish(target.name).secret or self.settings.tracking_secret
+        return KubeRayGateway(
+            client, self.clock, versions_here, self.state_dir, secret or CLIENT_SECRET
+        )
 
     @functools.cached_property
     def _kube_gateways(self) -> dict[str, KubeRayGateway]:
@@ -364,22 +365,7 @@ class App:
         )
 
     def _credentials(self, job: str) -> str:
-        """Write what a tracking server asks for to a file that only this user can read.
-
-        The Jobs API shows a job's environment to everybody who can reach it, so nothing of it may
-        go that way. The runner deletes the file.
-        """
-        values = {
-            name: value
-            for name, value in self.environ.items()
-            if name.startswith(_CREDENTIAL_PREFIXES) and name not in _NOT_CREDENTIALS
-        }
-        if "@" in self.tracking_uri.partition("://")[2].partition("/")[0]:
-            # A URL with a user's name and password: the run is told the bare one.
-            values["MLFLOW_TRACKING_URI"] = self.tracking_uri
-        if not values or "://" not in self.tracking_uri or self.tracking_uri.startswith("sqlite"):
-            return ""
-        return write_private(self.state_dir / "credentials", f"{job}.json", json.dumps(values))
+        return job_credentials(self.environ, self.tracking_uri, self.state_dir, job)
 
 
 _current: tuple[object, App] | None = None

@@ -98,6 +98,9 @@ class ManifestFacts:
         Raw fields that an administrator wants in every cluster, merged in last.
     defaults
         What an administrator gives to every cluster that does not say otherwise.
+    tracking_secret
+        Secret with the credentials of the tracking server, for jobs on a cluster that runs; used
+        if it is there. Empty for none.
     """
 
     namespace: str
@@ -106,6 +109,7 @@ class ManifestFacts:
     ray_version: str
     overlay: Mapping[str, Any] | None = None
     defaults: Defaults = Defaults()
+    tracking_secret: str = ""
 
 
 def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, Any]:
@@ -250,6 +254,9 @@ def _template(
                 ("metrics", METRICS_PORT),
             )
         ]
+    if facts.tracking_secret:
+        source = {"name": facts.tracking_secret, "optional": True}
+        container["envFrom"] = [{"secretRef": source}]
     if mounts:
         container["volumeMounts"] = mounts
     body: dict[str, Any] = {

@@ -48,7 +48,7 @@ def _lines(plan: PackagePlan) -> Iterator[str]:
         n_held = len(plan.constraints)
         held = f", {n_held} more are held as they need them" if n_held else ""
         yield f"Their versions are those of {plan.pins_from or 'the Python here'}{held}."
-    own = _listed(item.text for item in RUNNER_REQUIREMENTS)
+    own = _listed(item.text for item in RUNNER_REQUIREMENTS if not item.is_optional)
     yield f"The runner's own packages, {_WHAT[_own_mode(plan.mode)]}: {own}."
     for item in plan.editables:
         how = "added to the bundle" if item.is_added else "part of the project"

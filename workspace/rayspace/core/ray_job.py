@@ -151,8 +151,13 @@ def _mount_runner(template: dict[str, Any], secret: str, tracking_secret: str) -
         {"name": _RUNNER_VOLUME, "mountPath": _RUNNER_DIR, "readOnly": True}
     )
     if tracking_secret:
+        # Without it the job could not even say that it failed.
         source = {"secretRef": {"name": tracking_secret, "optional": False}}
-        container.setdefault("envFrom", []).append(source)
+        container["envFrom"] = [*_others(container.get("envFrom"), tracking_secret), source]
+
+
+def _others(sources: list[dict[str, Any]] | None, secret: str) -> list[dict[str, Any]]:
+    return [item for item in sources or [] if (item.get("secretRef") or {}).get("name") != secret]
 
 
 def ray_job_state(job: KubeObject) -> RayJobState:

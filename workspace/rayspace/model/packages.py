@@ -283,4 +283,6 @@ RUNNER_REQUIREMENTS = (
     Requirement("nbclient", "nbclient", source="runner"),
     Requirement("ipykernel", "ipykernel", source="runner"),
     Requirement("mlflow", "mlflow-skinny>=3.17.2,<4", source="runner"),
+    # For the page that shows the executed notebook.
+    Requirement("nbconvert", "nbconvert", is_optional=True, source="runner"),
 )

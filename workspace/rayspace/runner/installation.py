@@ -165,7 +165,8 @@ class Installing:
     def run(self) -> Installation:
         """Install what is missing; costs a few milliseconds when nothing is."""
         versions = installed_versions()
-        own = lacking(RUNNER_REQUIREMENTS, versions, exact=True)
+        needed = [item for item in RUNNER_REQUIREMENTS if not item.is_optional]
+        own = lacking(needed, versions, exact=True)
         theirs = self._lacking(versions)
         if too_old():
             return Installation(failure=too_old(), can_report=not own)
@@ -175,6 +176,9 @@ class Installing:
             return Installation()
         if self._plan.mode is PackagesMode.IMAGE:
             return self._refuse(own, theirs)
+        if own:
+            # Where packages are brought anyway, what the runner can do without comes as well.
+            own = lacking(RUNNER_REQUIREMENTS, versions, exact=True)
         protected = protected_versions()
         theirs = self._without_protected(theirs, protected)
         if not own and not theirs:

@@ -69,6 +69,8 @@ class KubeRayGateway:
         Returns the versions of Ray (empty for none) and of Python here.
     state_dir
         Where the watcher's program is packed.
+    tracking_secret
+        Secret with the credentials of the tracking server; empty for none.
     """
 
     def __init__(
@@ -77,12 +79,13 @@ class KubeRayGateway:
         clock: Clock,
         versions: Callable[[], tuple[str, str]],
         state_dir: Path,
+        tracking_secret: str = "",
     ) -> None:
         self._client = client
         self._clock = clock
         self._state_dir = state_dir
         self._observer = KubeObserver(client, clock)
-        self._planner = ClusterPlanner(client, self._observer, versions)
+        self._planner = ClusterPlanner(client, self._observer, versions, tracking_secret)
 
     @functools.cached_property
     def jobs(self) -> KubeJobs:

@@ -37,6 +37,8 @@ class ClusterPlanner:
         Reads what is there.
     versions
         Returns the versions of Ray (empty for none) and of Python here.
+    tracking_secret
+        Secret with the credentials of the tracking server; empty for none.
     """
 
     def __init__(
@@ -44,7 +46,9 @@ class ClusterPlanner:
         client: KubeClient,
         observer: KubeObserver,
         versions: Callable[[], tuple[str, str]],
+        tracking_secret: str = "",
     ) -> None:
+        self._tracking_secret = tracking_secret
         self._client = client
         self._observer = observer
         self._versions = versions
@@ -74,6 +78,7 @@ class ClusterPlanner:
             ray_version or DEFAULT_RAY,
             configuration.limits.overlay,
             without_ends(configuration.defaults) if is_of_job else configuration.defaults,
+            self._tracking_secret,
         )
         return manifests.ray_cluster_manifest(spec, facts), choice, configuration
 
