@@ -1,0 +1,305 @@
+"""Jobs that get a cluster of their own, and sweeps, on twins: what is asked, told and recorded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rayspace.core.lifecycle import verdict_tags
+from rayspace.core.sweep import trial_key
+from rayspace.errors import (
+    ClusterStartError,
+    GatewayUnavailableError,
+    PhaseError,
+    RayspaceError,
+    TargetNotFoundError,
+    TrackingMissingError,
+    UsageError,
+)
+from rayspace.gateways.memory import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
+from rayspace.gateways.memory_jobs import MemoryJobs
+from rayspace.gateways.memory_packages import MemoryPackages
+from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.selection_file import SelectionFile
+from rayspace.gateways.workfiles import Workfiles
+from rayspace.model.job import Cause, JobPhase, LiveJob, LivePhase, Verdict
+from rayspace.model.parameter import Text
+from rayspace.model.place import Place
+from rayspace.model.ray_job import RayJobStage
+from rayspace.model.run import Artifact, RunStatus, Tag
+from rayspace.model.submission import JobDefaults
+from rayspace.services.clusters import ClusterService
+from rayspace.services.ending import JobEnder
+from rayspace.services.jobs import JobService
+from rayspace.services.ledgers import Ledger, Ledgers
+from rayspace.services.live import LiveSide
+from rayspace.services.starters import Starters
+from rayspace.services.submission import Submission
+from tests.unit.services.test_jobs import NOTEBOOK, HandClock, Kernels, Profiles
+
+
+class World:
+    """A machine with a local cluster, and a namespace called ``team-a``."""
+
+    def __init__(self, directory: Path) -> None:
+        self.clock = HandClock()
+        self.world, self.there = MemoryWorld(), MemoryWorld()
+        self.head = MemoryHeadGateway(self.there)
+        self.home, self.runs = MemoryRunGateway(), MemoryRunGateway()
+        self.gateway = MemoryJobs()
+        self.missing: RayspaceError | None = None
+        self.noted: list[str] = []
+        self.told: list[str] = []
+        place = Place("here", "me", str(directory))
+        ledgers = Ledgers(self.home, place, self._open, lambda: ["team-a"])
+        gateways = {
+            "local": MemoryClusterGateway(self.world, clock=self.clock),
+            "team-a": MemoryClusterGateway(self.there, target="team-a", clock=self.clock),
+        }
+        self.clusters = ClusterService(
+            gateways, self.head, Profiles(), SelectionFile(directory / "s.json"), self.clock,
+            str(directory), JobEnder(self.head, ledgers, self.clock),
+        )  # fmt: skip
+        suffixes = (f"{number:05d}" for number in range(100))
+        submission = Submission(
+            Workfiles(), Kernels(), MemoryPackages(), self.clock, lambda: next(suffixes), place
+        )
+        jobs = {"team-a": self.gateway}
+        starters = Starters(self.head, jobs, lambda: Path("/runner.zip"), lambda _: "")
+        live = LiveSide(self.clusters, self.head, jobs, place)
+        self.jobs = JobService(
+            self.clusters, self.head, ledgers, live, starters, submission, self.clock, place,
+            JobDefaults("exp", 5.0), self.noted.append,
+        )  # fmt: skip
+
+    async def _open(self, target: str) -> Ledger:
+        assert target == "team-a"
+        if self.missing is not None:
+            raise self.missing
+        return Ledger(self.runs, "http://mlflow.team.svc:5000", "mlflow-client")
+
+    def report(self, stage) -> None:
+        self.told.append(stage.text)
+
+
+@pytest.fixture
+def world(tmp_path) -> World:
+    (tmp_path / ".rayspace").mkdir()
+    (tmp_path / "train.ipynb").write_text(json.dumps(NOTEBOOK))
+    return World(tmp_path)
+
+
+@pytest.fixture
+def notebook(tmp_path) -> Path:
+    return tmp_path / "train.ipynb"
+
+
+async def test_a_job_with_a_target_gets_a_cluster_of_its_own(world, notebook) -> None:
+    """Its run is in the namespace's server, and says which RayJob it is."""
+    job = await world.jobs.submit(
+        notebook, {"lr": Text("0.25")}, target="team-a", retries=2, deadline_s=60.0, driver_gpus=1
+    )
+    assert (job.name, job.cluster, job.target) == ("train-00000", "train-00000", "team-a")
+    assert (job.phase, job.reason) == (
+        JobPhase.PENDING,
+        "KubeRay has not taken notice of it yet.",
+    )
+    launch = world.gateway.launches[job.name]
+    assert (launch.secret, launch.retries, launch.deadline_s) == ("mlflow-client", 2, 60.0)
+    assert launch.driver_gpus == 1
+    assert launch.env["MLFLOW_TRACKING_URI"] == "http://mlflow.team.svc:5000"
+    assert launch.env["RAYSPACE_RETRIES"] == "2"
+    assert "RAYSPACE_RETRIES_HERE" not in launch.env
+    record = world.runs.get(job.run_id)
+    assert record.tags[Tag.RAY_JOB_UID] == "uid-0"
+    assert record.tags[Tag.NAMESPACE] == "team"
+    assert world.home.jobs() == []
+    assert world.noted == ["team-a"]
+    # The kernel of this machine is nobody's there.
+    order = json.loads(world.runs.download(job.run_id, Artifact.ORDER, notebook.parent).read_text())
+    assert (order["kernel_name"], order["retries"]) == ("python3", 2)
+
+
+async def test_what_can_not_be_starts_nothing(world, notebook) -> None:
+    """No tracking server there, no such target, an API server that is away, wrong numbers."""
+    for error, options in (
+        (TargetNotFoundError, {"target": "team-b"}),
+        (UsageError, {"target": "team-a", "retries": 11}),
+        (UsageError, {"target": "team-a", "driver_gpus": -1.0}),
+        (UsageError, {"target": "team-a", "start_deadline_s": 0.0}),
+        (UsageError, {"cluster": "one", "workers": 2}),
+        (UsageError, {"workers": 2}),
+        (UsageError, {"target": "team-a", "parallel": -1}),
+        (UsageError, {"target": "team-a", "deadlin_s": 3}),
+    ):
+        with pytest.raises(error):
+            await world.jobs.submit(notebook, **options)
+    world.missing = TrackingMissingError("There is no MLflow.", hint="rayspace doctor")
+    with pytest.raises(TrackingMissingError):
+        await world.jobs.submit(notebook, target="team-a")
+    world.missing = None
+    world.gateway.trouble = GatewayUnavailableError("Away.", system="k", operation="x")
+    with pytest.raises(GatewayUnavailableError):
+        await world.jobs.submit(notebook, target="team-a")
+    assert (world.runs.jobs(), world.gateway.jobs, world.noted) == ([], {}, [])
+
+
+async def test_a_start_that_breaks_off_is_a_failed_run(world, notebook) -> None:
+    """The API server may go away between the check and the object."""
+    created = world.gateway.create
+
+    async def breaks(launch, archive):
+        world.gateway.trouble = GatewayUnavailableError("Away.", system="k", operation="x")
+        return await created(launch, archive)
+
+    world.gateway.create = breaks
+    with pytest.raises(GatewayUnavailableError):
+        await world.jobs.submit(notebook, target="team-a")
+    (record,) = world.runs.jobs()
+    assert record.status is RunStatus.FAILED
+    assert "did not finish: Away." in record.tags[Tag.SUMMARY]
+
+
+async def test_who_waits_is_told_what_for_and_when_it_is_hopeless(world, notebook) -> None:
+    """The job stays, in case an administrator mends it."""
+    job = await world.jobs.submit(notebook, target="team-a")
+    world.gateway.set(job.name, RayJobStage.SUSPENDED, waits_for="It is third in its queue.")
+
+    def no_gpu() -> None:
+        world.gateway.set(
+            job.name, RayJobStage.INITIALIZING, waits_for="No node has a GPU.", is_hopeless=True
+        )
+
+    world.clock.on_sleep = no_gpu
+    with pytest.raises(ClusterStartError, match="No node has a GPU") as caught:
+        await world.jobs.wait(job.name, report=world.report)
+    assert "rayspace job stop" in str(caught.value.hint)
+    assert "It is third in its queue." in world.told
+    assert (await world.jobs.status(job.name)).is_stuck
+
+
+async def test_a_stop_before_the_start_withdraws_it(world, notebook) -> None:
+    """With what Kubernetes said of it."""
+    job = await world.jobs.submit(notebook, target="team-a")
+    stopped = await world.jobs.stop(job.name)
+    assert (stopped.phase, stopped.reason) == (
+        JobPhase.STOPPED,
+        "The job was stopped before it began.",
+    )
+    assert world.gateway.jobs == {}
+    assert Artifact.EVENTS in world.runs.artifacts(job.run_id)
+    with pytest.raises(PhaseError, match="has ended already"):
+        await world.jobs.stop(job.name)
+
+
+async def test_a_stop_of_a_running_one_is_its_runners_to_end(world, notebook) -> None:
+    """It saves what it has; then the cluster, which KubeRay would keep, is taken away."""
+    job = await world.jobs.submit(notebook, target="team-a")
+    state = await world.clusters.up("laptop", name="own", target="team-a")
+    world.gateway.run(job.name, state)
+    cluster = world.there.clusters["own"]
+    cluster.jobs[job.name] = LiveJob(job.name, LivePhase.RUNNING)
+
+    def saved() -> None:
+        verdict = Verdict(JobPhase.STOPPED, Cause.STOPPED, "The job was stopped in cell 2.")
+        world.runs.update(job.run_id, tags=verdict_tags(verdict))
+
+    world.clock.on_sleep = saved
+    stopped = await world.jobs.stop(job.name)
+    assert stopped.reason == "The job was stopped in cell 2."
+    assert world.gateway.jobs == {}
+    assert Artifact.EVENTS in world.runs.artifacts(job.run_id)
+
+
+async def test_an_outage_of_the_tracking_server_does_not_end_a_wait(world, notebook) -> None:
+    """A minute of it; and what may be there is not said to be nowhere."""
+    job = await world.jobs.submit(notebook, target="team-a")
+    real, n_failures = world.runs.get, iter(range(50))
+
+    def away(run_id):
+        if next(n_failures, None) is not None:
+            raise GatewayUnavailableError("MLflow is away.", system="MLflow", operation="read")
+        world.runs.get = real
+        verdict = verdict_tags(Verdict(JobPhase.SUCCEEDED))
+        world.runs.update(job.run_id, tags=verdict)
+        return real(run_id)
+
+    world.runs.get = away
+    assert (await world.jobs.wait(job.name)).phase is JobPhase.SUCCEEDED
+    world.missing = GatewayUnavailableError("Away.", system="MLflow", operation="read")
+    with pytest.raises(GatewayUnavailableError, match=r"train-00000.* is not known"):
+        await world.jobs.status(job.name)
+    # A list shows what there is, and says what is missing.
+    assert await world.jobs.list(report=world.report) == []
+    assert any("Away." in text for text in world.told)
+
+
+async def test_a_retry_runs_as_the_job_ran(world, notebook) -> None:
+    """With a cluster of its own again, and the files of then."""
+    job = await world.jobs.submit(notebook, {"lr": 0.1}, target="team-a")
+    world.gateway.set(job.name, RayJobStage.FAILED, message="failed with exit code 137")
+    assert (await world.jobs.status(job.name)).cause is Cause.RUNNER_KILLED
+    again = await world.jobs.retry(job.name)
+    assert again.target == "team-a"
+    assert again.name in world.gateway.jobs
+    assert world.runs.get(again.run_id).tags[Tag.RETRY_OF] == job.name
+
+
+async def test_a_sweep_is_one_job_with_its_trials(world, notebook) -> None:
+    """Every combination, in the types of the parameters; wrong ones start nothing."""
+    sweep = {"lr": [Text("0.1"), Text("0.01")], "name": ["a", "b"]}
+    job = await world.jobs.submit(notebook, target="team-a", sweep=sweep, parallel=3)
+    path = world.runs.download(job.run_id, Artifact.ORDER, notebook.parent)
+    order = json.loads(path.read_text())
+    assert order["trials"] == [
+        {"lr": 0.1, "name": "a"}, {"lr": 0.1, "name": "b"},
+        {"lr": 0.01, "name": "a"}, {"lr": 0.01, "name": "b"},
+    ]  # fmt: skip
+    assert order["parallel"] == 3
+    assert world.runs.get(job.run_id).params == {}
+    for wrong in ({"lr": [Text("fast")]}, {"rate": [1]}, {"lr": []}):
+        with pytest.raises(RayspaceError):
+            await world.jobs.submit(notebook, target="team-a", sweep=wrong)
+    with pytest.raises(UsageError, match="one value, and a sweep"):
+        await world.jobs.submit(notebook, {"lr": 1}, target="team-a", sweep={"lr": [1, 2]})
+    assert len(world.runs.jobs()) == 1
+
+
+async def test_a_second_submit_runs_what_did_not_succeed(world, notebook) -> None:
+    """So does a retry; --again runs all, and other files are another sweep."""
+    sweep = {"lr": [0.1, 0.01]}
+    first = await world.jobs.submit(notebook, target="team-a", sweep=sweep)
+    tags = {Tag.PARENT_RUN_ID: first.run_id, Tag.TRIAL: trial_key({"lr": 0.1})}
+    done = verdict_tags(Verdict(JobPhase.SUCCEEDED))
+    world.runs.create(experiment="exp", name="t", tags={**tags, **done}, params={})
+    second = await world.jobs.submit(notebook, target="team-a", sweep=sweep, report=world.report)
+    assert _trials(world, second, notebook) == [{"lr": 0.01}]
+    assert any("succeeded already, in train-00000" in text for text in world.told)
+    with pytest.raises(PhaseError, match="Nothing is left"):
+        await world.jobs.submit(notebook, target="team-a", sweep={"lr": [0.1]})
+    again = await world.jobs.submit(notebook, target="team-a", sweep=sweep, again=True)
+    assert len(_trials(world, again, notebook)) == 2
+    failed = Verdict(JobPhase.FAILED, Cause.TRIALS_FAILED, "1 of 2 trials failed.")
+    world.runs.update(first.run_id, tags=verdict_tags(failed))
+    retried = await world.jobs.retry(first.name)
+    assert _trials(world, retried, notebook) == [{"lr": 0.01}]
+    changed = _changed(notebook)
+    other = await world.jobs.submit(changed, target="team-a", sweep=sweep)
+    assert len(_trials(world, other, notebook)) == 2
+
+
+def _changed(notebook: Path) -> Path:
+    document = json.loads(notebook.read_text())
+    document["cells"][1]["source"] = "print(lr, lr)"
+    notebook.write_text(json.dumps(document))
+    return notebook
+
+
+def _trials(world: World, job, notebook: Path) -> list[dict]:
+    # Not beside the notebook, where it would travel.
+    elsewhere = notebook.parent.parent / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+    path = world.runs.download(job.run_id, Artifact.ORDER, elsewhere)
+    return json.loads(path.read_text())["trials"]
