@@ -299,7 +299,8 @@ async def _fetch(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 async def _open(app: App, args: argparse.Namespace, report: Report) -> Any:
     paths = await app.jobs.fetch(args.name)
-    page = paths.html or paths.notebook
+    # A sweep has a page for each trial.
+    page = paths.html or paths.notebook or (paths.directory if paths.trials else "")
     if page and not args.json:
         import webbrowser
 

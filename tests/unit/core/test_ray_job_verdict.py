@@ -6,7 +6,15 @@ import itertools
 
 import pytest
 
-from rayspace.core.lifecycle import UNSEEN, Observation, job_state, missing_verdict, verdict_tags
+from rayspace.core.lifecycle import (
+    UNSEEN,
+    Observation,
+    is_quiet,
+    job_state,
+    missing_verdict,
+    silence_ms,
+    verdict_tags,
+)
 from rayspace.core.ray_job_verdict import ray_job_reason, ray_job_verdict
 from rayspace.model.job import Cause, JobPhase, LivePhase, Verdict
 from rayspace.model.packages import EXIT_PACKAGES
@@ -142,6 +150,23 @@ def test_what_it_waits_for_is_said(stage) -> None:
     assert (told.phase, told.is_stuck) == (JobPhase.PENDING, True)
     if stage is not RayJobStage.RETRYING:
         assert told.reason == "No node has a GPU."
+
+
+def test_a_runner_that_runs_and_is_silent_is_told_of() -> None:
+    """With what is known to be wrong; one that gave a sign just now is not."""
+    job = state(RayJobStage.RUNNING)
+    assert ray_job_reason(job, began=True, silent_ms=12_000) == ""
+    why = ray_job_reason(job, began=True, silent_ms=40_000)
+    assert why == ("Its runner has given no sign for 40 s: its head is lost, or MLflow is away.")
+    waits = RayJobState("x", "u", RayJobStage.RUNNING, waits_for="No node has a GPU.")
+    why = ray_job_reason(waits, began=True, silent_ms=90_000)
+    assert why == "Its runner has given no sign for 1 min 30 s. No node has a GPU."
+    run = record(began=True, silent_ms=90_000)
+    assert is_quiet(run, NOW_MS)
+    assert not is_quiet(record(began=False, silent_ms=90_000), NOW_MS)
+    quiet = silence_ms(run, NOW_MS)
+    told = job_state(run, seen(waits), None, tracking_uri="", results_dir="", silent_ms=quiet)
+    assert (told.phase, told.reason) == (JobPhase.RUNNING, why)
 
 
 def test_a_run_that_somebody_else_ended_is_lost() -> None:

@@ -275,12 +275,17 @@ async def test_whoever_looks_settles_a_job_whose_runner_was_killed(world, notebo
     path.parent.mkdir()
     path.write_text(json.dumps(snapshot))
     world.runs.upload(job.run_id, path, Artifact.RESULTS_DIR)
+    # What its runner stored last, which lacks the end that Ray has.
+    early = path.with_name("driver.log")
+    early.write_text("b")
+    world.runs.upload(job.run_id, early, "logs")
     world.world.finish_job("laptop", job.name, LivePhase.FAILED, -9)
     state = await world.jobs.status(job.name)
     assert (state.phase, state.cause) == (JobPhase.FAILED, Cause.RUNNER_KILLED)
     record = world.runs.get(job.run_id)
     assert record.status is RunStatus.FAILED
-    assert Artifact.DRIVER_LOG in world.runs.artifacts(job.run_id)
+    log = world.runs.download(job.run_id, Artifact.DRIVER_LOG, path.parent).read_text()
+    assert len(log) > 1
     paths = await world.jobs.fetch(job.name)
     marked = json.loads(Path(paths.notebook).read_text())
     failed = [c for c in marked["cells"] if c["metadata"].get("papermill", {}).get("exception")]

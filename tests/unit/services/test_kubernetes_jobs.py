@@ -267,6 +267,25 @@ async def test_a_sweep_is_one_job_with_its_trials(world, notebook) -> None:
     assert len(world.runs.jobs()) == 1
 
 
+async def test_the_results_of_trials_are_fetched_each_into_a_folder(world, notebook) -> None:
+    """Of a trial that was run twice the later one; one that has not begun has none."""
+    sweep = {"lr": [0.1, 0.01]}
+    job = await world.jobs.submit(notebook, target="team-a", sweep=sweep)
+    made = []
+    for values in ({"lr": 0.1}, {"lr": 0.1}, {"lr": 0.01}):
+        tags = {Tag.PARENT_RUN_ID: job.run_id, Tag.TRIAL: trial_key(values)}
+        name = f"{job.name} lr={values['lr']}"
+        made.append(world.runs.create(experiment="exp", name=name, tags=tags, params={}))
+    for number, child in enumerate(made[:2]):
+        copy = notebook.with_name("train.ipynb")
+        copy.write_text(json.dumps({"attempt": number}))
+        world.runs.upload(child.run_id, copy, Artifact.RESULTS_DIR)
+    fetched = await world.jobs.fetch(job.name)
+    (path,) = fetched.trials
+    assert Path(path) == Path(fetched.directory) / "lr-0-1" / "train.ipynb"
+    assert json.loads(Path(path).read_text()) == {"attempt": 1}
+
+
 async def test_a_second_submit_runs_what_did_not_succeed(world, notebook) -> None:
     """So does a retry; --again runs all, and other files are another sweep."""
     sweep = {"lr": [0.1, 0.01]}

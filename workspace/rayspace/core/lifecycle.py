@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rayspace.core.exit_verdict import exit_verdict, first_line
-from rayspace.core.ray_job_verdict import ray_job_reason, ray_job_verdict
+from rayspace.core.ray_job_verdict import QUIET_AFTER_MS, ray_job_reason, ray_job_verdict
 from rayspace.model.job import Cause, JobPhase, JobState, LiveJob, LivePhase, Progress, Verdict
 from rayspace.model.run import RunRecord, RunStatus, Tag
 
@@ -78,6 +78,25 @@ def _is_submitting(run: RunRecord, seen: Observation) -> bool:
     return seen.ray_job is None and not noted
 
 
+def silence_ms(run: RunRecord, now_ms: int) -> int:
+    """Return the time since the last sign of a job's runner, or of who submitted it. [ms]
+
+    Parameters
+    ----------
+    run
+        Its run.
+    now_ms
+        The time. [ms since 1970-01-01 UTC]
+    """
+    signs = (Tag.HEARTBEAT_MS, Tag.ACCEPTED_MS, Tag.SUBMITTED_MS)
+    return now_ms - max(int(run.tags.get(tag, "0")) for tag in signs)
+
+
+def is_quiet(run: RunRecord, now_ms: int) -> bool:
+    """Tell whether a runner that has a job gives no sign, at ``now_ms`` [ms since 1970]."""
+    return Tag.ATTEMPT in run.tags and silence_ms(run, now_ms) >= QUIET_AFTER_MS
+
+
 def verdict_tags(verdict: Verdict) -> dict[str, str]:
     """Write a verdict as tags of its run."""
     return {
@@ -126,10 +145,8 @@ def missing_verdict(run: RunRecord, seen: Observation, now_ms: int) -> Verdict |
         return Verdict(
             JobPhase.LOST, Cause.NONE, "The run was ended by something other than its runner."
         )
-    signs = (Tag.HEARTBEAT_MS, Tag.ACCEPTED_MS, Tag.SUBMITTED_MS)
-    last_sign_ms = max(int(run.tags.get(tag, "0")) for tag in signs)
     patience_ms = SILENT_AFTER_MS if began else _STARTING_MS if accepted else _SUBMITTING_MS
-    silent_ms = now_ms - last_sign_ms
+    silent_ms = silence_ms(run, now_ms)
     unknown = seen.cluster_answers or seen.cluster_gone
     if Tag.RAY_JOB_UID in run.tags and not _is_submitting(run, seen):
         if not unknown:
@@ -169,6 +186,7 @@ def job_state(
     *,
     tracking_uri: str,
     results_dir: str,
+    silent_ms: int = 0,
 ) -> JobState:
     """Describe a job.
 
@@ -184,6 +202,8 @@ def job_state(
         Where its run is, without credentials.
     results_dir
         Where its results are kept on this machine; empty for nowhere.
+    silent_ms
+        Since the last sign of its runner. [ms]
 
     Returns
     -------
@@ -191,7 +211,7 @@ def job_state(
         The job, as all doors show it.
     """
     tags = run.tags
-    phase, reason = _phase(run, seen, verdict)
+    phase, reason = _phase(run, seen, verdict, silent_ms)
     return JobState(
         name=tags.get(Tag.JOB, run.name),
         phase=phase,
@@ -217,7 +237,9 @@ def job_state(
     )
 
 
-def _phase(run: RunRecord, seen: Observation, verdict: Verdict | None) -> tuple[JobPhase, str]:
+def _phase(
+    run: RunRecord, seen: Observation, verdict: Verdict | None, silent_ms: int
+) -> tuple[JobPhase, str]:
     if verdict is not None:
         return verdict.phase, verdict.summary
     began = Tag.ATTEMPT in run.tags
@@ -225,7 +247,7 @@ def _phase(run: RunRecord, seen: Observation, verdict: Verdict | None) -> tuple[
     if Tag.RAY_JOB_UID in run.tags and (seen.cluster_answers or seen.cluster_gone):
         if _is_submitting(run, seen):
             return phase, "Kubernetes does not have it yet: its submission goes on, or was cut off."
-        return phase, ray_job_reason(seen.ray_job, began=began)
+        return phase, ray_job_reason(seen.ray_job, began=began, silent_ms=silent_ms)
     if seen.live is not None:
         if began:
             return phase, ""

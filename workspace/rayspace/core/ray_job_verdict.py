@@ -11,7 +11,10 @@ import re
 from rayspace.core.exit_verdict import exit_verdict, first_line
 from rayspace.model.job import Cause, JobPhase, LivePhase, Verdict
 from rayspace.model.ray_job import RayJobStage, RayJobState
+from rayspace.units import format_duration
 
+#: A runner gives a sign at least every 10 s; so late nobody takes it for a slow one. [ms]
+QUIET_AFTER_MS = 30_000
 #: KubeRay's reasons for giving up.
 _DEADLINE, _START_DEADLINE = "DeadlineExceeded", "PreRunningDeadlineExceeded"
 _SUBMISSION = "SubmissionFailed"
@@ -61,8 +64,18 @@ def ray_job_verdict(
     return None
 
 
-def ray_job_reason(job: RayJobState | None, *, began: bool) -> str:
-    """Say what a job without a verdict waits for; empty for nothing."""
+def ray_job_reason(job: RayJobState | None, *, began: bool, silent_ms: int = 0) -> str:
+    """Say what a job without a verdict waits for; empty for nothing.
+
+    Parameters
+    ----------
+    job
+        What KubeRay says; None where there is no such object any more.
+    began
+        Whether a runner has had it.
+    silent_ms
+        Since the last sign of that runner. [ms]
+    """
     if job is None:
         return "Its RayJob is gone; waiting for its runner's last word."
     if job.is_ending:
@@ -70,7 +83,11 @@ def ray_job_reason(job: RayJobState | None, *, began: bool) -> str:
     if job.stage is RayJobStage.RETRYING:
         return _STAGE_TEXTS[job.stage]
     if began and job.stage is RayJobStage.RUNNING:
-        return ""
+        if silent_ms < QUIET_AFTER_MS:
+            return ""
+        silence = f"Its runner has given no sign for {format_duration(silent_ms / 1000)}"
+        why = ". " + job.waits_for if job.waits_for else ": its head is lost, or MLflow is away."
+        return silence + why
     return job.waits_for or _STAGE_TEXTS.get(job.stage, "")
 
 

@@ -217,6 +217,10 @@ class JobGateway(Protocol):
         """Observe a job; `JobNotFoundError` if there is none of that name."""
         ...
 
+    async def explained(self, state: RayJobState) -> RayJobState:
+        """Say what keeps the cluster of a job from running, if anything does."""
+        ...
+
     async def cluster(self, state: RayJobState) -> ClusterState:
         """Observe the cluster of a job; `ClusterNotFoundError` while it has none."""
         ...
@@ -263,7 +267,7 @@ class RunGateway(Protocol):
         ...
 
     def children(self, record: RunRecord) -> builtins.list[RunRecord]:
-        """List the child runs of a run, in its experiment."""
+        """List the child runs of a run, in its experiment, the newest first."""
         ...
 
     def update(

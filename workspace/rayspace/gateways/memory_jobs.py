@@ -71,6 +71,11 @@ class MemoryJobs:
             raise JobNotFoundError(f"There is no RayJob {name!r}.", hint="List them.") from exc
         return found if explain else replace(found, waits_for="", is_hopeless=False)
 
+    async def explained(self, state: RayJobState) -> RayJobState:
+        """Say what keeps its cluster from running."""
+        self._answer()
+        return self.jobs[state.name]
+
     async def cluster(self, state: RayJobState) -> ClusterState:
         """Observe the cluster of a job."""
         self._answer()

@@ -110,7 +110,7 @@ class MemoryRunGateway:
         return self._newest_first(found)[:limit]
 
     def children(self, record: RunRecord) -> list[RunRecord]:
-        """List the child runs of a run, in its experiment."""
+        """List the child runs of a run, in its experiment, the newest first."""
         with self._lock:
             self._enter("children")
             found = [

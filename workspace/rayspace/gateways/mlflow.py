@@ -141,7 +141,7 @@ class MlflowRunGateway:
             return self._search(client, experiment_ids, " and ".join(filters), limit)
 
     def children(self, record: RunRecord) -> list[RunRecord]:
-        """List the child runs of a run, in its experiment."""
+        """List the child runs of a run, in its experiment, the newest first."""
         query = f"tags.`{Tag.PARENT_RUN_ID}` = {_quoted(record.run_id)}"
         with self._call("list child runs") as client:
             return self._search(client, [record.experiment_id], query, None)

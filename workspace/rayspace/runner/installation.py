@@ -118,6 +118,9 @@ def install_for_job(
     if done.directory:
         inherited = changed.get("PYTHONPATH", "")
         changed["PYTHONPATH"] = os.pathsep.join(filter(None, [done.directory, inherited]))
+        # Kernels and templates of pages, which Jupyter does not look for beside modules.
+        data = [str(Path(done.directory, "share", "jupyter")), changed.get("JUPYTER_PATH", "")]
+        changed["JUPYTER_PATH"] = os.pathsep.join(filter(None, data))
         # The supervisor may have to write the verdict itself. Its own program stays the first.
         sys.path.insert(1, done.directory)
     spool.write_installation(done)

@@ -73,7 +73,7 @@ def prepare_trials(runs: RunGateway, job: RunRecord, order: JobOrder) -> list[Tr
         The job.
     """
     earlier: dict[str, RunRecord] = {}
-    for child in sorted(runs.children(job), key=lambda run: run.started_ms):
+    for child in reversed(runs.children(job)):
         if Tag.TRIAL in child.tags:
             earlier[child.tags[Tag.TRIAL]] = child
     trials = []

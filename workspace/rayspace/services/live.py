@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rayspace.core.lifecycle import UNSEEN, Observation
@@ -14,6 +15,7 @@ from rayspace.errors import (
     PhaseError,
     RayspaceError,
 )
+from rayspace.model.ray_job import RayJobStage
 from rayspace.model.run import RunRecord, Tag
 from rayspace.model.target import LOCAL
 
@@ -59,13 +61,15 @@ class LiveSide:
             return None
         return self._gateways.get(record.tags.get(Tag.TARGET, LOCAL))
 
-    async def observe(self, record: RunRecord) -> Observation:
+    async def observe(self, record: RunRecord, *, is_quiet: bool = False) -> Observation:
         """Look at a job.
 
         Parameters
         ----------
         record
             Its run.
+        is_quiet
+            Whether its runner gives no sign, so that it is worth asking why.
 
         Returns
         -------
@@ -73,7 +77,7 @@ class LiveSide:
             What was seen.
         """
         if Tag.RAY_JOB_UID in record.tags:
-            return await self._ray_job(record)
+            return await self._ray_job(record, is_quiet=is_quiet)
         cluster = await self._running(record)
         if isinstance(cluster, Observation):
             return cluster
@@ -132,13 +136,16 @@ class LiveSide:
             files |= {f"pods/{pod}.log": text for pod, text in logs.items()}
         return {path: text for path, text in files.items() if text}
 
-    async def _ray_job(self, record: RunRecord) -> Observation:
+    async def _ray_job(self, record: RunRecord, *, is_quiet: bool) -> Observation:
         gateway = self.gateway(record)
         if gateway is None:
             # A target that this machine does not have.
             return UNSEEN
         try:
             found = await gateway.get(record.tags[Tag.JOB])
+            if is_quiet and found.stage is RayJobStage.RUNNING:
+                # It began: whatever is wrong may yet be waited out.
+                found = replace(await gateway.explained(found), is_hopeless=False)
         except JobNotFoundError:
             return Observation(None, cluster_answers=True, cluster_gone=False)
         except RayspaceError:

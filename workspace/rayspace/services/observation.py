@@ -5,7 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from rayspace.core.lifecycle import UNSEEN, job_state, missing_verdict, recorded_verdict
+from rayspace.core.lifecycle import (
+    UNSEEN,
+    is_quiet,
+    job_state,
+    missing_verdict,
+    recorded_verdict,
+    silence_ms,
+)
 from rayspace.model.progress import Stage
 from rayspace.services.results import results_dir
 from rayspace.services.settlement import settle
@@ -79,8 +86,9 @@ class JobObserver:
         verdict = recorded_verdict(record.tags)
         seen = UNSEEN
         if verdict is None:
-            seen = await self._live.observe(record)
-            verdict = missing_verdict(record, seen, self._clock.now_ms())
+            now_ms = self._clock.now_ms()
+            seen = await self._live.observe(record, is_quiet=is_quiet(record, now_ms))
+            verdict = missing_verdict(record, seen, now_ms)
             if verdict is not None:
                 record, verdict = await self._settled(record, ledger.runs, verdict)
         return job_state(
@@ -89,6 +97,7 @@ class JobObserver:
             verdict,
             tracking_uri=ledger.shown_uri,
             results_dir=results_dir(record, self._place),
+            silent_ms=silence_ms(record, self._clock.now_ms()),
         )
 
     async def _settled(

@@ -35,6 +35,8 @@ class ResultPaths:
         The folder that holds them.
     notebook, html, log
         The executed notebook, its page, and the driver's log.
+    trials
+        The executed notebooks of a sweep's trials.
     """
 
     job: str
@@ -43,6 +45,7 @@ class ResultPaths:
     notebook: str
     html: str
     log: str
+    trials: tuple[str, ...] = ()
 
 
 def notebook_name(run: RunRecord) -> str:
@@ -138,11 +141,44 @@ async def fetch_results(
         except NotFoundError:
             paths[key] = ""
         except OSError as exc:
-            raise StorageError(
-                f"{home} can't be written: {exc.strerror or exc}.",
-                hint="Free some space or make it writable, then fetch again.",
-                details={"path": str(home), "errno": exc.errno},
-            ) from exc
+            raise _unwritable(home, exc) from exc
+    trials: tuple[str, ...] = ()
+    if Tag.SWEEP in run.tags and not only:
+        trials = await asyncio.to_thread(_fetch_trials, runs, run, home)
     if not any(paths.values()) and home.is_dir() and not any(home.iterdir()):
         home.rmdir()
-    return ResultPaths(run.tags.get(Tag.JOB, ""), run.run_id, str(home), **paths)
+    return ResultPaths(run.tags.get(Tag.JOB, ""), run.run_id, str(home), **paths, trials=trials)
+
+
+def _fetch_trials(runs: RunGateway, run: RunRecord, home: Path) -> tuple[str, ...]:
+    """Download the executed notebook of each trial into a folder of its name."""
+    found: set[str] = set()
+    folders: dict[str, str] = {}
+    name = notebook_name(run)
+    # A trial that was run again has two runs: the later one counts.
+    for child in reversed(runs.children(run)):
+        trial = child.tags.get(Tag.TRIAL)
+        if trial is None:
+            continue
+        # The name of the run begins with that of the job.
+        folder = safe_name(child.name.partition(" ")[2] or child.run_id)
+        if folders.setdefault(folder, trial) != trial:
+            folder = f"{folder}-{child.run_id[:6]}"
+        target = home / folder / name
+        try:
+            _fetch_one(runs, child.run_id, f"{Artifact.RESULTS_DIR}/{name}", target)
+        except NotFoundError:
+            # It has not begun.
+            continue
+        except OSError as exc:
+            raise _unwritable(home, exc) from exc
+        found.add(str(target))
+    return tuple(sorted(found))
+
+
+def _unwritable(home: Path, exc: OSError) -> StorageError:
+    return StorageError(
+        f"{home} can't be written: {exc.strerror or exc}.",
+        hint="Free some space or make it writable, then fetch again.",
+        details={"path": str(home), "errno": exc.errno},
+    )

@@ -49,14 +49,22 @@ def settle(
     name = notebook_name(run)
     with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
         _mark_snapshot(runs, run, verdict, name, Path(directory))
-        present = runs.artifacts(run.run_id, str(Path(Artifact.DRIVER_LOG).parent))
-        if driver_log and Artifact.DRIVER_LOG not in present:
-            path = Path(directory) / Path(Artifact.DRIVER_LOG).name
-            path.write_text(driver_log, "utf-8")
-            runs.upload(run.run_id, path, str(Path(Artifact.DRIVER_LOG).parent))
+        if driver_log:
+            _store_log(runs, run, driver_log, Path(directory))
         store_logs(runs, run, more_logs or {}, Path(directory))
     runs.update(run.run_id, tags=verdict_tags(verdict))
     runs.set_status(run.run_id, STATUS_OF_PHASE[verdict.phase])
+
+
+def _store_log(runs: RunGateway, run: RunRecord, log: str, directory: Path) -> None:
+    """Store the log as Ray has it, unless the run holds more: what its runner last stored."""
+    try:
+        kept = runs.download(run.run_id, Artifact.DRIVER_LOG, directory)
+        n_kept = len(kept.read_text("utf-8", "replace"))
+    except NotFoundError:
+        n_kept = 0
+    if len(log) > n_kept:
+        store_logs(runs, run, {Path(Artifact.DRIVER_LOG).name: log}, directory)
 
 
 def store_logs(runs: RunGateway, run: RunRecord, logs: Mapping[str, str], directory: Path) -> None:

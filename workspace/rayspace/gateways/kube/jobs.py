@@ -129,10 +129,20 @@ class KubeJobs:
         if not explain:
             return state
         if state.stage in _ON_THE_WAY and state.cluster:
-            return await self._explained(state)
+            return await self.explained(state)
         if state.stage in _IN_QUEUE:
             return await self._queued(state, item)
         return state
+
+    async def explained(self, state: RayJobState) -> RayJobState:
+        """Say what keeps the cluster of a job from running, if anything does."""
+        try:
+            cluster = await self._observer.explained(state.cluster)
+        except ClusterNotFoundError:
+            # Named before it is made.
+            return state
+        final = any(problem.is_final for problem in cluster.problems)
+        return replace(state, waits_for=cluster.reason, is_hopeless=final)
 
     async def cluster(self, state: RayJobState) -> ClusterState:
         """Observe the cluster of a job; `ClusterNotFoundError` while, or when, it has none."""
@@ -180,15 +190,6 @@ class KubeJobs:
             # A pod that never began has none.
             return {}
         return {name: text}
-
-    async def _explained(self, state: RayJobState) -> RayJobState:
-        try:
-            cluster = await self._observer.explained(state.cluster)
-        except ClusterNotFoundError:
-            # Named before it is made.
-            return state
-        final = any(problem.is_final for problem in cluster.problems)
-        return replace(state, waits_for=cluster.reason, is_hopeless=final)
 
     async def _queued(self, state: RayJobState, item: dict[str, Any]) -> RayJobState:
         problem = await self._observer.queue_problem(item)
