@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -39,6 +40,8 @@ class GoModule:
 KUBERNETES = GoModule("kubernetes")
 COREDNS = GoModule("coredns")
 KUBERAY = GoModule("kuberay", "github.com/ray-project/kuberay/ray-operator")
+#: The oldest KubeRay that the product takes.
+OLDER_KUBERAY = GoModule("older-kuberay", "github.com/ray-project/kuberay/ray-operator")
 KUEUE = GoModule("kueue", "sigs.k8s.io/kueue")
 
 
@@ -82,6 +85,37 @@ def build(module: GoModule) -> Path:
             subprocess.run(["chmod", "-R", "u+w", str(folder / "config")], check=True)
 
     return part(module.name, pieces, make)
+
+
+def config(module: str, version: str) -> Path:
+    """Return the folder ``config`` of a module of which nothing is built.
+
+    Parameters
+    ----------
+    module
+        Its path.
+    version
+        Its version.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    ClusterToolError
+        If there is no Go, or it fails.
+    """
+
+    def make(folder: Path) -> None:
+        # Outside of any module, so that none is changed by it.
+        answer = json.loads(_go(["mod", "download", "-json", f"{module}@{version}"], folder))
+        shutil.copytree(Path(answer["Dir"]) / "config", folder / "config")
+        subprocess.run(["chmod", "-R", "u+w", str(folder / "config")], check=True)
+
+    name = f"{module.rpartition('/')[2]}-config"
+    return part(name, [module, version], make) / "config"
 
 
 def _go(words: list[str], directory: Path) -> str:

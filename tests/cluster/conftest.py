@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cluster import front
+from tests.cluster import front, operators
 from tests.cluster.store import ROOT
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         capture = session.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled():
             front.prepare()
+            if any(item.path.name == "test_companies.py" for item in session.items):
+                operators.prepare()
 
 
 def pytest_terminal_summary(
