@@ -6,6 +6,7 @@ memory that a later process would miss.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import json
@@ -20,8 +21,6 @@ from rayspace.core.kube_state import spec_of
 from rayspace.errors import (
     ClusterExistsError,
     ClusterNotFoundError,
-    GatewayUnavailableError,
-    NotFoundError,
     ObjectNotFoundError,
     PhaseError,
     RefusedError,
@@ -32,11 +31,8 @@ from rayspace.gateways.kube.jobs import KubeJobs
 from rayspace.gateways.kube.namespace_watch import KUEUE
 from rayspace.gateways.kube.observer import KubeObserver
 from rayspace.gateways.kube.planning import ClusterPlanner
-from rayspace.gateways.kube.watcher_secret import (
-    apply_watcher,
-    delete_watcher,
-    give_watcher_to,
-)
+from rayspace.gateways.kube.program_secret import made_with_program
+from rayspace.gateways.watcher_archive import watcher_archive
 from rayspace.model.cluster import ClusterSpec, ClusterState, Origin
 from rayspace.model.limits import NamespaceLimits
 from rayspace.model.progress import Report, Stage
@@ -118,19 +114,17 @@ class KubeRayGateway:
         await self._planner.check(manifest, choice, configuration, report, force=force)
         is_watched = manifests.has_watcher(with_defaults(spec, configuration.defaults))
         if is_watched:
-            await apply_watcher(self._client, spec.name, self._state_dir)
-        operation = f"make the cluster {spec.name}"
-        try:
-            made = await self._client.apply(
-                self._observer.path(spec.name), manifest, operation=operation, force=True
+            archive = self._state_dir / "watcher.zip"
+            await made_with_program(
+                self._client,
+                manifests.watcher_secret(spec.name),
+                manifests.WATCHER_FILE,
+                await asyncio.to_thread(watcher_archive, archive),
+                "RayCluster",
+                lambda: self._apply(spec.name, manifest),
             )
-        except BaseException:
-            # Nothing half-made is left behind.
-            with contextlib.suppress(NotFoundError, GatewayUnavailableError, RefusedError):
-                await delete_watcher(self._client, spec.name)
-            raise
-        if is_watched:
-            await give_watcher_to(self._client, made)
+        else:
+            await self._apply(spec.name, manifest)
         text = f"{spec.name} was accepted in {self._client.target.namespace} of {self.target}"
         report(Stage("accepted", text, "done"))
         return await self.get(spec.name)
@@ -330,6 +324,12 @@ class KubeRayGateway:
             yield line
 
     # Below: what the verbs are made of.
+
+    async def _apply(self, name: str, manifest: dict[str, Any]) -> KubeObject:
+        made: KubeObject = await self._client.apply(
+            self._observer.path(name), manifest, operation=f"make the cluster {name}", force=True
+        )
+        return made
 
     async def _existing(self, name: str) -> KubeObject | None:
         try:

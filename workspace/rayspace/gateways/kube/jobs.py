@@ -10,19 +10,24 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.kube_events import event_lines
-from rayspace.core.ray_job import ORIGIN_LABEL, ray_job_manifest, ray_job_state
+from rayspace.core.ray_job import (
+    ORIGIN_LABEL,
+    RUNNER_FILE,
+    ray_job_manifest,
+    ray_job_state,
+    runner_secret,
+)
 from rayspace.errors import (
     ClusterNotFoundError,
     GatewayError,
-    GatewayUnavailableError,
     JobNotFoundError,
     NotFoundError,
     ObjectNotFoundError,
     RefusedError,
 )
 from rayspace.gateways.kube.client import object_path
-from rayspace.gateways.kube.job_secret import apply_runner, delete_runner, give_runner_to
 from rayspace.gateways.kube.namespace_watch import CLUSTER_LABEL, RAY
+from rayspace.gateways.kube.program_secret import made_with_program
 from rayspace.model.ray_job import RayJobStage, RayJobState
 
 if TYPE_CHECKING:
@@ -93,17 +98,16 @@ class KubeJobs:
         """
         name = launch.spec.name
         manifest = await self.preview(launch)
-        await apply_runner(self._client, name, archive)
-        try:
-            made = await self._client.apply(
+        made = await made_with_program(
+            self._client,
+            runner_secret(name),
+            RUNNER_FILE,
+            archive,
+            "RayJob",
+            lambda: self._client.apply(
                 self._path(name), manifest, operation=f"make the job {name}", force=True
-            )
-        except BaseException:
-            # Nothing half-made is left behind.
-            with contextlib.suppress(NotFoundError, GatewayUnavailableError, RefusedError):
-                await delete_runner(self._client, name)
-            raise
-        await give_runner_to(self._client, made)
+            ),
+        )
         return ray_job_state(made)
 
     async def get(self, name: str, *, explain: bool = True) -> RayJobState:
