@@ -9,6 +9,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,17 +43,26 @@ class Bare:
 def bare_python() -> Bare:
     """Make the environment, or find it where environments are kept between runs."""
     ray = f"ray[default]=={importlib.metadata.version('ray')}"
-    own = [item.text for item in RUNNER_REQUIREMENTS]
-    key = hashlib.sha256("\n".join([ray, *own, sys.version]).encode()).hexdigest()[:16]
-    home = os.environ.get("RAYSPACE_TEST_CACHE") or pwd.getpwuid(os.getuid()).pw_dir
-    folder = Path(home, ".cache", "rayspace-tests", f"bare-{key}")
-    bare = Bare(folder / "bin" / "python", folder / "wheels")
+    folder = _kept("bare", f"{ray} {sys.version}")
+    python = folder / "bin" / "python"
+    pip = [str(python), "-m", "pip"]
     if not (folder / "ready").exists():
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        pip = [str(bare.python), "-m", "pip"]
         subprocess.run([*pip, "install", "-q", ray], check=True)
-        download = ["download", "-q", "--only-binary", ":all:", "-d", str(bare.wheels)]
-        subprocess.run([*pip, *download, *own], check=True)
         (folder / "ready").touch()
-    return bare
+    own = [item.text for item in RUNNER_REQUIREMENTS]
+    wheels = _kept("wheels", "\n".join([ray, *own, sys.version]))
+    if not wheels.exists():
+        part = Path(tempfile.mkdtemp(dir=wheels.parent))
+        download = ["download", "-q", "--only-binary", ":all:", "-d", str(part)]
+        subprocess.run([*pip, *download, *own], check=True)
+        part.rename(wheels)
+    return Bare(python, wheels)
+
+
+def _kept(name: str, content: str) -> Path:
+    """Return where something is kept, by what defines it."""
+    home = os.environ.get("RAYSPACE_TEST_CACHE") or pwd.getpwuid(os.getuid()).pw_dir
+    digest = hashlib.sha256(content.encode()).hexdigest()[:16]
+    return Path(home, ".cache", "rayspace-tests", f"{name}-{digest}")
