@@ -30,7 +30,7 @@ class TokenFile:
     path
         The file.
     handle
-        Its open descriptor, which holds the lock.
+        Its open descriptor, which holds the lock. [1]
     """
 
     def __init__(self, path: Path, handle: int) -> None:
