@@ -8,13 +8,27 @@ from rayspace.core.kuberay_release import LEAST_RELEASE
 from rayspace.errors import PreflightError
 from rayspace.loop import run
 from rayspace.model.cluster import ClusterPhase
+from tests.cluster.images import RAY
 from tests.cluster.operators import oldest_taken, too_old
 from tests.cluster.test_product import SLOW_S, Person
+
+#: With time to start beside everything else that a slow machine does.
+_PROFILE = f"""\
+description: A head and a worker.
+image: {RAY}
+head: {{cpus: 1, memory: 2GiB}}
+workers: 1
+cpus: 0.5
+memory: 1GiB
+idle: 1h
+"""
 
 
 @pytest.fixture
 def person(cluster, namespace, tmp_path):
-    return Person(cluster, namespace, tmp_path)
+    made = Person(cluster, namespace, tmp_path)
+    (made.app.project / ".rayspace" / "profiles" / "quick.yaml").write_text(_PROFILE)
+    return made
 
 
 def enforce_restricted(namespace) -> None:
@@ -45,7 +59,7 @@ def test_the_oldest_kuberay_that_is_taken_works(cluster, person):
     """From up to down, with a token, workers, a rest and a watcher; in a strict namespace too."""
     enforce_restricted(person.namespace)
     with oldest_taken(cluster):
-        state = person.up("one", ready="all", wait_timeout_s=SLOW_S)
+        state = person.up("one", "quick", ready="all", wait_timeout_s=SLOW_S)
         assert (state.phase, state.n_workers_observed) == (ClusterPhase.READY, 1)
         assert run(person.app.head.version(state.address))["ray_version"] == "2.60.0"
         run(person.clusters.scale("one", workers=0, wait_timeout_s=SLOW_S))
