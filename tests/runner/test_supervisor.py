@@ -9,10 +9,12 @@ import subprocess
 import sys
 
 import psutil
+import pytest
 
 from rayspace.core.interruption import ERROR_MARKER_TAG
 from rayspace.gateways.runner_archive import runner_archive
 from rayspace.model.job import Cause
+from rayspace.model.ray_job import POD_ENDS
 from rayspace.model.run import Artifact, RunStatus, Tag
 from rayspace.runner.stopping import StopRequested, StopSignals
 from tests.runner.workshop import notebook, wait_for
@@ -106,6 +108,34 @@ def test_a_stop_reaches_the_notebook_and_the_record_is_complete(real_workshop):
     assert result.log.rstrip().endswith("The job was stopped in cell 1.")
     assert not psutil.pid_exists(kernel)
     assert result.spools == []
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_pod_that_ends_leaves_a_record_and_the_next_attempt(real_workshop, retries):
+    """Kubernetes runs the file of the runner once more, and waits for it."""
+    workshop = real_workshop
+    record = workshop.submit(notebook(SLEEP), retries=retries)
+    process = workshop.start(record, **({"RAYSPACE_RETRIES": str(retries)} if retries else {}))
+    kernel = _kernel_pid(workshop)
+    program = psutil.Process(process.pid).cmdline()
+    ending = subprocess.run([*program, POD_ENDS], capture_output=True, text=True, check=False)
+    assert (ending.returncode, ending.stderr) == (0, "")
+    # It has waited.
+    assert process.poll() is not None
+    result = workshop.finish(record, process)
+    assert not psutil.pid_exists(kernel)
+    children = [r for r in workshop.runs.children(record) if r.tags.get(Tag.ATTEMPT) == "1"]
+    told = children[0].tags if retries else result.run.tags
+    assert told[Tag.SUMMARY] == (
+        "Kubernetes took the job's pod away in cell 1: it was deleted, or its node drained."
+    )
+    assert (told[Tag.PHASE], told[Tag.CAUSE]) == (
+        ("failed", "head_lost") if retries else ("stopped", "stopped")
+    )
+    # Another attempt may follow, on another pod.
+    assert (Tag.PHASE in result.run.tags) == (not retries)
+    if not retries:
+        assert set(result.files) >= {"results/train.ipynb", Artifact.DRIVER_LOG}
 
 
 def test_a_runner_that_is_killed_leaves_a_verdict_and_no_kernel(real_workshop):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core import manifest as manifests
 from rayspace.core.kube_state import time_ms
 from rayspace.model.job import LivePhase
-from rayspace.model.ray_job import RayJobStage, RayJobState
+from rayspace.model.ray_job import POD_ENDS, RayJobStage, RayJobState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -147,6 +147,9 @@ def _mount_runner(template: dict[str, Any], secret: str, tracking_secret: str) -
     )
     pod["terminationGracePeriodSeconds"] = _GRACE_S
     container = pod["containers"][0]
+    # Ray's first process, the only one that Kubernetes tells, passes nothing on.
+    last = {"exec": {"command": ["python", RUNNER_PATH, POD_ENDS]}}
+    container["lifecycle"] = {"preStop": last, **container.get("lifecycle", {})}
     container.setdefault("volumeMounts", []).append(
         {"name": _RUNNER_VOLUME, "mountPath": _RUNNER_DIR, "readOnly": True}
     )

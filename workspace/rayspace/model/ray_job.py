@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from rayspace.model.cluster import ClusterSpec
     from rayspace.model.job import LivePhase
 
+#: The word that makes a runner tell the one of its pod that the pod ends.
+POD_ENDS = "--pod-ends"
+
 
 class RayJobStage(enum.Enum):
     """Where KubeRay is with a RayJob: its ``status.jobDeploymentStatus``.

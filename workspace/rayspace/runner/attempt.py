@@ -32,6 +32,7 @@ from rayspace.runner.settings import RunnerSettings
 from rayspace.runner.spool import Spool
 from rayspace.runner.stopping import StopRequested, StopSignals
 from rayspace.runner.store import BUDGET_S, RecordStore
+from rayspace.runner.verdicts import taken_away
 from rayspace.units import format_duration
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ class Attempt:
             self._log.line(traceback.format_exc())
             verdict = Verdict(JobPhase.FAILED, Cause.RUNNER_ERROR, f"The runner failed: {exc!r}")
         self._signals.finish()
+        if self._signals.pod_ends and verdict.cause in {Cause.HEAD_LOST, Cause.STOPPED}:
+            verdict = taken_away(verdict, self._spool.attempt, self._retries)
         if self._spool.is_stored:
             return exit_code(verdict)
         return exit_code(verdict) if self._store(verdict) else max(exit_code(verdict), 1)

@@ -10,6 +10,7 @@ import signal
 from typing import TYPE_CHECKING, Protocol
 
 from rayspace.model.job import Cause
+from rayspace.runner.pod_end import SIGNAL
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -38,10 +39,12 @@ class StopSignals:
         self._raises = True
         #: Whether a stop was asked for.
         self.is_requested = False
+        #: Whether Kubernetes takes the pod away.
+        self.pod_ends = False
 
     def install(self) -> None:
         """Begin to receive; in the main thread."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, SIGNAL):
             signal.signal(number, self._receive)
 
     def hand_to(self, execution: Interruptible) -> None:
@@ -49,17 +52,23 @@ class StopSignals:
         self._raises = False
         self._execution = execution
         if self.is_requested:
-            execution.interrupt(Cause.STOPPED)
+            execution.interrupt(self._cause)
 
     def finish(self) -> None:
         """From now on a stop changes nothing."""
         self._raises = False
         self._execution = None
 
-    def _receive(self, _number: int, _frame: FrameType | None) -> None:
+    @property
+    def _cause(self) -> Cause:
+        return Cause.HEAD_LOST if self.pod_ends else Cause.STOPPED
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if not self.is_requested:
+            self.pod_ends = number == SIGNAL
         self.is_requested = True
         if self._execution is not None:
-            self._execution.interrupt(Cause.STOPPED)
+            self._execution.interrupt(self._cause)
         elif self._raises:
             self._raises = False
             raise StopRequested

@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.model.packages import EXIT_PACKAGES
+from rayspace.model.ray_job import POD_ENDS
+from rayspace.runner import pod_end
 from rayspace.runner.exit_codes import exit_code
 from rayspace.runner.settings import dashboard_url, package_path, take_credentials
 from rayspace.runner.spool import Spool
@@ -54,7 +56,10 @@ def main(argv: list[str] | None = None) -> int:
     # interrupted. Source: ray/dashboard/modules/job/job_supervisor.py.
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-    if _ATTEMPT in (sys.argv[1:] if argv is None else argv):
+    words = sys.argv[1:] if argv is None else argv
+    if POD_ENDS in words:
+        return pod_end.main()
+    if _ATTEMPT in words:
         from rayspace.runner.attempt import main as attempt_main
 
         return attempt_main()
@@ -75,6 +80,7 @@ class _Supervisor:
             return _EXIT_USAGE
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._pass_on)
+        signal.signal(pod_end.SIGNAL, self._pass_on_end)
         self._take_credentials()
         given = self._environment
         while True:
@@ -171,6 +177,11 @@ class _Supervisor:
         if self._child is not None:
             with contextlib.suppress(ProcessLookupError):
                 self._child.send_signal(signal.SIGTERM)
+
+    def _pass_on_end(self, number: int, _frame: FrameType | None) -> None:
+        if self._child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._child.send_signal(number)
 
 
 def _copy_until_end(child: subprocess.Popen[bytes], log_descriptor: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rayspace.model.job import Cause, JobPhase, Verdict
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 #: As much of an exception's text as a sentence bears, and as a tag should. [1]
 _SENTENCE_LENGTH = 300
 _EVALUE_LENGTH = 2000
+_WHERE = re.compile(r" in cell \d+")
 
 
 def verdict_of(
@@ -66,6 +69,29 @@ def verdict_of(
         failed_cell=failed_cell,
         ename=ename,
         evalue=evalue,
+    )
+
+
+def taken_away(verdict: Verdict, attempt: int, retries: int) -> Verdict:
+    """Say how a job ended whose pod Kubernetes took away: failed only where it is tried again.
+
+    Parameters
+    ----------
+    verdict
+        As it would be of a job whose head was lost.
+    attempt
+        Number of the attempt, from 1. [1]
+    retries
+        How often the job may be run anew. [1]
+    """
+    where = _WHERE.search(verdict.summary)
+    place = where[0] if where else ""
+    is_last = attempt > retries
+    return replace(
+        verdict,
+        phase=JobPhase.STOPPED if is_last else JobPhase.FAILED,
+        cause=Cause.STOPPED if is_last else Cause.HEAD_LOST,
+        summary=f"Kubernetes took the job's pod away{place}: it was deleted, or its node drained.",
     )
 
 
