@@ -319,9 +319,15 @@ def test_a_second_claim_ends_with_the_head_lost_and_the_last_snapshot(workshop, 
 
     nbformat.write(document, snapshot)
     workshop.runs.upload(record.run_id, snapshot, Artifact.RESULTS_DIR)
+    log = tmp_path / "driver.log"
+    log.write_text("what the first one said\n")
+    workshop.runs.upload(record.run_id, log, "logs")
     result = workshop.attempt(record)
     assert result.exit_code == 1
     assert result.verdict.cause is Cause.HEAD_LOST
+    # Its log stands before ours.
+    stored = workshop.runs.download(record.run_id, Artifact.DRIVER_LOG, tmp_path / "stored")
+    assert stored.read_text().startswith("what the first one said\nrayspace: here the attempt was")
     assert result.verdict.summary == "The head was lost and no retry is left."
     assert result.tag(Tag.ATTEMPT) == "2"
     assert _is_marked(result)

@@ -156,8 +156,8 @@ def test_a_runner_that_runs_and_is_silent_is_told_of() -> None:
     """With what is known to be wrong; one that gave a sign just now is not."""
     job = state(RayJobStage.RUNNING)
     assert ray_job_reason(job, began=True, silent_ms=12_000) == ""
-    why = ray_job_reason(job, began=True, silent_ms=40_000)
-    assert why == ("Its runner has given no sign for 40 s: its head is lost, or MLflow is away.")
+    why = ray_job_reason(job, began=True, silent_ms=42_000)
+    assert why == ("Its runner has given no sign for 30 s: its head is lost, or MLflow is away.")
     waits = RayJobState("x", "u", RayJobStage.RUNNING, waits_for="No node has a GPU.")
     why = ray_job_reason(waits, began=True, silent_ms=90_000)
     assert why == "Its runner has given no sign for 1 min 30 s. No node has a GPU."

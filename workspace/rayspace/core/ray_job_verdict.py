@@ -85,7 +85,9 @@ def ray_job_reason(job: RayJobState | None, *, began: bool, silent_ms: int = 0) 
     if began and job.stage is RayJobStage.RUNNING:
         if silent_ms < QUIET_AFTER_MS:
             return ""
-        silence = f"Its runner has given no sign for {format_duration(silent_ms / 1000)}"
+        # In steps: who waits is not told another text each second.
+        quiet_s = silent_ms // QUIET_AFTER_MS * QUIET_AFTER_MS / 1000
+        silence = f"Its runner has given no sign for {format_duration(quiet_s)}"
         why = ". " + job.waits_for if job.waits_for else ": its head is lost, or MLflow is away."
         return silence + why
     return job.waits_for or _STAGE_TEXTS.get(job.stage, "")

@@ -169,6 +169,8 @@ class Attempt:
         self._patiently(lambda: self._runs.update(self._run_id, tags=claimed.tags(session_name)))
         if claimed.verdict is not None:
             self._fetch_earlier_results(order, self._spool.results_dir)
+            # Ours takes its place in the run.
+            self._log.line(self._earlier_log())
             return claimed.verdict
         self._patiently(lambda: self._runs.set_status(self._run_id, RunStatus.RUNNING))
         failure = self._spool.installation.failure
@@ -237,6 +239,7 @@ class Attempt:
                 attempt,
                 self._log,
                 lambda directory: self._fetch_earlier_results(order, directory),
+                self._earlier_log,
             )
         except RayspaceError as exc:
             self._log.line(f"rayspace: attempt {attempt} has no record of its own: {exc}")
@@ -293,6 +296,19 @@ class Attempt:
         except JobNotFoundError:
             return
         path.replace(directory / name)
+
+    def _earlier_log(self) -> str:
+        """Return what is left of the log of the attempt that was cut off."""
+        try:
+            path = self._patiently(
+                lambda: self._runs.download(
+                    self._run_id, Artifact.DRIVER_LOG, self._spool.directory / "old"
+                )
+            )
+        except JobNotFoundError:
+            return "rayspace: the log of the attempt that was cut off went with it."
+        text = path.read_text("utf-8", "replace").rstrip()
+        return f"{text}\nrayspace: here the attempt was cut off; the rest of its log went with it."
 
     def _complete_status(self, run: RunRecord, verdict: Verdict) -> None:
         if not run.status.is_terminal:

@@ -82,6 +82,7 @@ def record_lost(
     attempt: int,
     log: RunnerLog,
     fetch_snapshot: Callable[[Path], None],
+    earlier_log: Callable[[], str],
 ) -> None:
     """Record an attempt that was cut off before it could do so itself.
 
@@ -95,11 +96,13 @@ def record_lost(
         Takes what people should know.
     fetch_snapshot
         Puts the last snapshot of its notebook into a directory.
+    earlier_log
+        Returns what is left of its log.
     """
     summary = f"Attempt {attempt} was cut off with the head of its cluster."
     spool = Spool.create(job.run_id)
     try:
-        spool.driver_log.write_text(f"rayspace: {summary} Its log went with it.\n", "utf-8")
+        spool.driver_log.write_text(f"{earlier_log()}\nrayspace: {summary}\n", "utf-8")
         fetch_snapshot(spool.results_dir)
         child = create_attempt_run(runs, job, attempt)
         store = RecordStore(runs, child, spool, log)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Shortest time between two snapshots, and that time as a multiple of what one took.
 _MIN_INTERVAL_S = 2.0
 _COST_FACTOR = 20.0
-#: The log matters less until the end: it is in Ray as well. [s]
+#: The log matters less until the end: what cells print is in the notebook as well. [s]
 _LOG_INTERVAL_S = 30.0
 
 

@@ -47,7 +47,11 @@ def stage_of(job: JobState) -> Stage:
     progress = job.progress
     if progress is None or not progress.n_cells:
         return Stage("cell", job.reason or f"{job.name} is {job.phase.value}")
-    return Stage("cell", cell_text(progress), done=progress.n_done, total=progress.n_cells)
+    text = cell_text(progress)
+    if job.reason and not job.phase.is_terminal:
+        # It stands still, or nobody can say.
+        text = f"{text} ({job.reason.rstrip('.')})"
+    return Stage("cell", text, done=progress.n_done, total=progress.n_cells)
 
 
 class JobObserver:

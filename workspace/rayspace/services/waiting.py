@@ -17,7 +17,7 @@ from rayspace.errors import (
     PhaseError,
 )
 from rayspace.model.job import Cause, JobPhase, JobState, Verdict
-from rayspace.model.progress import Report, Stage
+from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.run import Tag
 from rayspace.model.target import LOCAL
 from rayspace.services.observation import JobObserver, stage_of
@@ -31,8 +31,9 @@ if TYPE_CHECKING:
 
 #: Time between two looks at a job that is waited for, here and across a network. [s]
 _POLL_S, _FAR_POLL_S = 0.5, 1.0
-#: How long a tracking server that does not answer is waited for. [s]
-_PATIENCE_S = 120.0
+#: How long a tracking server that does not answer is waited for: by who stops a job, and by who
+#: waits for one, whose line may be down for longer. [s]
+_PATIENCE_S, _WAITERS_PATIENCE_S = 120.0, 900.0
 #: How long Ray may take to see that a runner has ended. [s]
 _LAST_STEPS_S = 10.0
 #: A stopped runner gets 60 s from Ray to save its results; the rest is for saying so. [s]
@@ -88,7 +89,10 @@ class JobWaiter:
         """
         began_s = self._clock.monotonic_s()
         last: Stage | None = None
-        while not (state := await self._look(record, ledger)).phase.is_terminal:
+        while True:
+            state = await self._look(record, ledger, _WAITERS_PATIENCE_S, report)
+            if state.phase.is_terminal:
+                break
             stage = stage_of(state)
             if stage != last:
                 report(stage)
@@ -204,16 +208,27 @@ class JobWaiter:
                 return
             await self._pause(record)
 
-    async def _look(self, record: RunRecord, ledger: Ledger) -> JobState:
+    async def _look(
+        self,
+        record: RunRecord,
+        ledger: Ledger,
+        patience_s: float = _PATIENCE_S,
+        report: Report = silent,
+    ) -> JobState:
         """Look at a job; a tracking server that is away for a while is waited for."""
         began_s = self._clock.monotonic_s()
+        has_told = False
         while True:
             try:
                 fresh = await asyncio.to_thread(ledger.runs.get, record.run_id)
                 return await self._observer.state(fresh, ledger)
-            except GatewayError:
-                if self._clock.monotonic_s() - began_s > _PATIENCE_S:
+            except GatewayError as exc:
+                if self._clock.monotonic_s() - began_s > patience_s:
                     raise
+                if not has_told:
+                    text = f"{exc.message} The job goes on without this machine; trying again."
+                    report(Stage("tracking", text, "note"))
+                    has_told = True
                 await self._pause(record)
 
     async def _pause(self, record: RunRecord) -> None:
