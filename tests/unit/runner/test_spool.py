@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 
 import pytest
 
+from rayspace.core.lifecycle import recorded_verdict
+from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.model.job import JobPhase, Verdict
+from rayspace.runner.log import RunnerLog
 from rayspace.runner.spool import Spool
+from rayspace.runner.store import RecordStore
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +61,28 @@ def test_what_is_no_spool_of_ours_stays(temporary) -> None:
     Spool.create("next")
     assert new.exists()
     assert (elsewhere / "held").exists()
+
+
+def test_room_is_kept_for_the_end_of_a_job_that_fills_the_disk() -> None:
+    """It is taken on the disk itself, and given back once the notebook has ended."""
+    spool = Spool.create("job")
+    reserve = spool.directory / "reserve"
+    assert reserve.stat().st_blocks * 512 >= 16 << 20
+    for _ in range(2):
+        spool.make_room()
+        assert not reserve.exists()
+
+
+def test_a_verdict_that_the_disk_does_not_take_is_stored_all_the_same(monkeypatch) -> None:
+    """The run is where it counts."""
+    spool, runs, lines = Spool.create("job"), MemoryRunGateway(), []
+    run_id = runs.create(experiment="e", name="n", tags={}, params={}).run_id
+
+    def full(*_words: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(spool, "write", full)
+    store = RecordStore(runs, run_id, spool, RunnerLog(lines.append))
+    assert store.store(store.mark_notebook(Verdict(JobPhase.SUCCEEDED)))
+    assert recorded_verdict(runs.get(run_id).tags) == Verdict(JobPhase.SUCCEEDED)
+    assert b"No space left on device" in b"".join(lines)

@@ -118,6 +118,7 @@ class JobObserver(Observer):
                 continue
             # Their marks were set without word.
             self._text.cell_changed(index)
+        self._store.make_room()
         self._write()
 
     def _write(self) -> None:

@@ -134,6 +134,10 @@ class SnapshotStore:
         else:
             self._is_failing = False
 
+    def make_room(self) -> None:
+        """Let what is written last have the room that was kept for it."""
+        self._spool.make_room()
+
     def write(self, parts: list[str]) -> None:
         """Write a notebook to the spool only; raises OSError."""
         self._spool.write(self._path, "".join(parts).encode("utf-8", "surrogatepass"))

@@ -6,6 +6,7 @@ Every file is replaced as a whole, so a reader never sees half of one. Standard 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 
 _PREFIX = "rayspace-job-"
+#: Kept free for the end of a job whose notebook fills the disk: its executed notebook, its page and
+#: its verdict. [bytes]
+_RESERVE_BYTES = 16 << 20
 
 
 class Spool:
@@ -54,6 +58,7 @@ class Spool:
         self._attempt = directory / "attempt.json"
         self._to_retry = directory / "retry"
         self._left = directory / "left"
+        self._reserve = directory / "reserve"
         #: Descriptor of the lock that says that somebody needs the spool; None in other processes.
         self.held: int | None = None
 
@@ -65,7 +70,18 @@ class Spool:
         spool._hold()
         spool.results_dir.mkdir()
         spool.driver_log.touch(mode=0o600)
+        spool._keep_room()
         return spool
+
+    def _keep_room(self) -> None:
+        """Take the room that the end of the job needs; where that can't be, without it."""
+        if hasattr(os, "posix_fallocate"):
+            with contextlib.suppress(OSError), self._reserve.open("wb") as stream:
+                os.posix_fallocate(stream.fileno(), 0, _RESERVE_BYTES)
+
+    def make_room(self) -> None:
+        """Give back the room that was kept, once no notebook runs any more that would take it."""
+        self._reserve.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Remove the spool and all that is in it."""
@@ -194,6 +210,7 @@ class Spool:
 
     def mark_left(self) -> None:
         """Note that trying again is of no use, and keep nothing but results."""
+        self.make_room()
         self._left.touch()
         self.credentials.unlink(missing_ok=True)
         shutil.rmtree(self.work_dir, ignore_errors=True)

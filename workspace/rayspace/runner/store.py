@@ -85,6 +85,7 @@ class RecordStore:
         Verdict
             The same, with the index of the failed cell in the marked notebook.
         """
+        self._spool.make_room()
         path = self._spool.notebook()
         if path is not None and verdict.phase is not JobPhase.SUCCEEDED:
             try:
@@ -93,7 +94,11 @@ class RecordStore:
                 verdict = dataclasses.replace(verdict, failed_cell=failed_cell(document))
             except (OSError, ValueError) as exc:
                 self._log.line(f"rayspace: the notebook could not be marked: {exc}")
-        self._spool.write_verdict(verdict)
+        try:
+            self._spool.write_verdict(verdict)
+        except OSError as exc:
+            # The run gets it all the same.
+            self._log.line(f"rayspace: the verdict could not be kept in the spool: {exc}")
         return verdict
 
     def store(
