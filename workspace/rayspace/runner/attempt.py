@@ -27,6 +27,7 @@ from rayspace.runner.attempts import (
 from rayspace.runner.claim import claim
 from rayspace.runner.dashboard import Dashboard
 from rayspace.runner.exit_codes import exit_code
+from rayspace.runner.job_context import JobContext
 from rayspace.runner.log import RunnerLog
 from rayspace.runner.settings import RunnerSettings
 from rayspace.runner.spool import Spool
@@ -185,7 +186,7 @@ class Attempt:
         from rayspace.runner.sweep_job import SweepJob
 
         kind = SweepJob if order.trials else NotebookJob
-        self._job = kind(
+        context = JobContext(
             order=order,
             run=run,
             settings=self._settings,
@@ -196,6 +197,7 @@ class Attempt:
             log=self._log,
             started_s=self._started_s,
         )
+        self._job = kind(context)
         return self._job.run(self._signals)
 
     def _store(self, verdict: Verdict) -> bool:

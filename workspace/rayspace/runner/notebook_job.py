@@ -30,15 +30,10 @@ from rayspace.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rayspace.gateways.contracts import RunGateway
-    from rayspace.model.job import JobOrder, Verdict
-    from rayspace.model.run import RunRecord
-    from rayspace.runner.dashboard import Dashboard
+    from rayspace.model.job import Verdict
     from rayspace.runner.execution import Ending
-    from rayspace.runner.log import RunnerLog
+    from rayspace.runner.job_context import JobContext
     from rayspace.runner.reporter import Metrics
-    from rayspace.runner.settings import RunnerSettings
-    from rayspace.runner.spool import Spool
     from rayspace.runner.stopping import StopSignals
 
 _PYTHON = "python"
@@ -55,52 +50,34 @@ class NotebookJob:
 
     Parameters
     ----------
-    order, run
-        The job and its run.
-    settings, inherited
-        What the runner is told, and the environment that it was started with.
-    runs
-        The tracking server.
-    spool
-        Holds the unpacked bundle, and takes the results.
-    dashboard
-        The head of the cluster.
-    log
-        The log of the job.
-    started_s
-        When the runner began, on the monotonic clock. [s]
+    context
+        The job, and what it is run with.
     """
 
-    def __init__(
-        self,
-        *,
-        order: JobOrder,
-        run: RunRecord,
-        settings: RunnerSettings,
-        inherited: Mapping[str, str],
-        runs: RunGateway,
-        spool: Spool,
-        dashboard: Dashboard,
-        log: RunnerLog,
-        started_s: float,
-    ) -> None:
-        self._order = order
-        self._run = run
-        self._settings = settings
-        self._inherited = inherited
-        self._spool = spool
-        self._dashboard = dashboard
-        self._log = log
-        self._started_s = started_s
-        self._meter = ProgressMeter(started_s)
-        self._reporter = Reporter(runs, run.run_id, log, self._meter.read)
-        self._packages = PackageList(spool, self._reporter.tags, log)
-        name = posixpath.basename(order.notebook)
-        self._store = SnapshotStore(spool, name, runs, run.run_id, log)
+    def __init__(self, context: JobContext) -> None:
+        self._order = context.order
+        self._run = context.run
+        self._settings = context.settings
+        self._inherited = context.inherited
+        self._spool = context.spool
+        self._dashboard = context.dashboard
+        self._log = context.log
+        self._started_s = context.started_s
+        self._meter = ProgressMeter(context.started_s)
+        self._reporter = Reporter(context.runs, context.run.run_id, context.log, self._meter.read)
+        self._packages = PackageList(context.spool, self._reporter.tags, context.log)
+        name = posixpath.basename(context.order.notebook)
+        self._store = SnapshotStore(
+            context.spool, name, context.runs, context.run.run_id, context.log
+        )
         self._snapshots = Snapshots(self._store)
         self._execution = Execution()
         self._sampler = Sampler(
-            dashboard, order.sample_interval_s, self._reporter.metrics, self._lose_head, log
+            context.dashboard,
+            context.order.sample_interval_s,
+            self._reporter.metrics,
+            self._lose_head,
+            context.log,
         )
 
     def run(self, signals: StopSignals) -> Verdict:

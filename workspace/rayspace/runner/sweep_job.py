@@ -28,16 +28,8 @@ from rayspace.runner.trials import (
 from rayspace.units import format_count, format_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from rayspace.gateways.contracts import RunGateway
-    from rayspace.model.job import JobOrder
-    from rayspace.model.run import RunRecord
-    from rayspace.runner.dashboard import Dashboard
-    from rayspace.runner.log import RunnerLog
+    from rayspace.runner.job_context import JobContext
     from rayspace.runner.reporter import Metrics
-    from rayspace.runner.settings import RunnerSettings
-    from rayspace.runner.spool import Spool
     from rayspace.runner.stopping import StopSignals
 
 TABLE = "trials.json"
@@ -47,39 +39,33 @@ _MAX_AUTO = 4
 
 
 class SweepJob:
-    """One sweep; parameters as of `NotebookJob`."""
+    """Runs the trials of one sweep.
 
-    def __init__(
-        self,
-        *,
-        order: JobOrder,
-        run: RunRecord,
-        settings: RunnerSettings,
-        inherited: Mapping[str, str],
-        runs: RunGateway,
-        spool: Spool,
-        dashboard: Dashboard,
-        log: RunnerLog,
-        started_s: float,
-    ) -> None:
-        self._order = order
-        self._run = run
-        self._settings = settings
-        self._inherited = inherited
-        self._runs = runs
-        self._spool = spool
-        self._log = log
-        self._started_s = started_s
+    Parameters
+    ----------
+    context
+        The job, and what it is run with.
+    """
+
+    def __init__(self, context: JobContext) -> None:
+        self._order = context.order
+        self._run = context.run
+        self._settings = context.settings
+        self._inherited = context.inherited
+        self._runs = context.runs
+        self._spool = context.spool
+        self._log = context.log
+        self._started_s = context.started_s
         self._trials: list[Trial] = []
         self._ended: queue.SimpleQueue[Trial | None] = queue.SimpleQueue()
         self._cause = Cause.NONE
-        self._reporter = Reporter(runs, run.run_id, log, self._progress)
+        self._reporter = Reporter(context.runs, context.run.run_id, context.log, self._progress)
         self._sampler = Sampler(
-            dashboard,
-            order.sample_interval_s,
+            context.dashboard,
+            context.order.sample_interval_s,
             self._reporter.metrics,
             lambda: self.interrupt(Cause.HEAD_LOST),
-            log,
+            context.log,
         )
         self._timer: threading.Timer | None = None
 
