@@ -129,7 +129,11 @@ class Shipper(Person):
                 return False
             return holds(last[0])
 
-        self.namespace.until(f"{name}: {what}; last {last}", look, timeout_s)
+        try:
+            self.namespace.until(f"{name}: {what}", look, timeout_s)
+        except AssertionError as exc:
+            message = f"{exc}; last {last}"
+            raise AssertionError(message) from None
         return last[0]
 
     def ended(self, name: str, timeout_s: float = 240.0) -> JobState:
