@@ -155,30 +155,6 @@ def test_what_can_not_begin_is_told_and_withdrawn(person):
     person.namespace.until("it is gone", lambda: job.name not in _rayjobs(person.namespace))
 
 
-def test_a_lost_head_is_a_verdict(person):
-    """KubeRay brings up another and submits again; the notebook does not run a second time."""
-    job = person.submit(person.notebook("long.ipynb", COUNTING)).name
-    person.in_cell(job, 1)
-    pods = ("pods", "-l", "ray.io/node-type=head,ray.io/originated-from-cr-name=" + job)
-    words = ("delete", *pods, "--grace-period=0", "--force")
-    person.namespace.kubectl(*words, user="admin")
-    ended = person.ended(job)
-    assert (ended.phase, ended.cause) == (JobPhase.FAILED, Cause.HEAD_LOST)
-    _, _, files = person.record(job)
-    assert "results/long.ipynb" in files
-
-
-def test_a_deleted_job_is_a_verdict(person):
-    """Whoever deletes it by kubectl leaves a run that says so."""
-    job = person.submit(person.notebook("long.ipynb", COUNTING)).name
-    person.in_cell(job, 1)
-    person.namespace.kubectl("delete", "rayjob", job, "--wait=false")
-    ended = person.ended(job)
-    assert ended.phase in {JobPhase.STOPPED, JobPhase.LOST}
-    _, _, files = person.record(job)
-    assert {"results/long.ipynb", Artifact.DRIVER_LOG} <= files
-
-
 def test_a_running_cluster_takes_jobs_too(person):
     """By its Jobs API, with the runner brought along for all of its nodes."""
     person.up("shared", profile="tiny", ready="all")
