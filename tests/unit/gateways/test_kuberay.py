@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rayspace.core.kuberay_release import has_job_rules
 from rayspace.errors import (
     AccessError,
     GatewayUnavailableError,
@@ -72,3 +73,29 @@ async def test_what_is_not_enough_is_refused_until_it_is(answer, code, word) -> 
 async def test_where_nobody_may_say_nothing_is_refused(error) -> None:
     """The API server itself refuses fields that it lacks."""
     await KubeRayCheck(Api(error)).require()
+
+
+@pytest.mark.parametrize("has_kueue", [False, True])
+async def test_a_job_has_no_rules_where_kueue_would_rewrite_them(has_kueue) -> None:
+    """Its webhook does so with every RayJob; asked once, as is what KubeRay knows."""
+    asked = []
+
+    class Groups(Api):
+        async def get(self, path: str, *, operation: str) -> object:
+            asked.append(path)
+            if path.startswith("/openapi"):
+                return await super().get(path, operation=operation)
+            if not has_kueue:
+                raise ObjectNotFoundError("There is no such group.")
+            return {}
+
+    fields = {"deletionStrategy": {}, "preRunningDeadlineSeconds": {}}
+    document = described("1.6")
+    document["components"]["schemas"]["io.ray.v1.RayJob"] = {
+        "properties": {"spec": {"properties": fields}}
+    }
+    assert has_job_rules(document)
+    check = KubeRayCheck(Groups(document))
+    for _ in range(2):
+        assert await check.has_job_rules() is not has_kueue
+    assert asked == ["/openapi/v3/apis/ray.io/v1", "/apis/kueue.x-k8s.io/v1beta2"]

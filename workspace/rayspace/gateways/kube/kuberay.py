@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.core.kuberay_release import has_job_rules, kuberay_problem, no_kuberay
 from rayspace.errors import GatewayError, NotFoundError, PreflightError, RefusedError
-from rayspace.gateways.kube.namespace_watch import RAY
+from rayspace.gateways.kube.namespace_watch import KUEUE, RAY
 from rayspace.model.wire import to_wire
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class KubeRayCheck:
         self._client = client
         self._is_enough = False
         self._has_job_rules: bool | None = None
+        self._has_kueue: bool | None = None
 
     async def require(self) -> None:
         """Raise `PreflightError` where KubeRay is missing or too old.
@@ -55,13 +56,27 @@ class KubeRayCheck:
         )
 
     async def has_job_rules(self) -> bool:
-        """Tell whether a RayJob may say what is deleted when; False where nobody may say."""
-        if self._has_job_rules is None:
-            try:
+        """Tell whether a RayJob may say what is deleted when; False where nobody may say.
+
+        Nor may it where Kueue is: its webhook rewrites every RayJob, with or without a queue, and
+        adds an empty ``jobStatus`` to such a rule, which KubeRay's description refuses. Seen with
+        Kueue 0.15 and KubeRay 1.6.
+        """
+        try:
+            if self._has_job_rules is None:
                 await self._description()
-            except (NotFoundError, RefusedError, GatewayError):
-                return False
-        return bool(self._has_job_rules)
+            if self._has_job_rules and self._has_kueue is None:
+                self._has_kueue = await self._is_known(KUEUE)
+        except (NotFoundError, RefusedError, GatewayError):
+            return False
+        return bool(self._has_job_rules) and not self._has_kueue
+
+    async def _is_known(self, group: str) -> bool:
+        try:
+            await self._client.get(f"/apis/{group}", operation=f"ask for {group}")
+        except NotFoundError:
+            return False
+        return True
 
     async def _description(self) -> Mapping[str, Any]:
         # A megabyte; all others that tell it ask for rights that a person need not have.
