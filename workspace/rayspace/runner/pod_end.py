@@ -38,7 +38,7 @@ def main(processes: Path = Path("/proc"), wait_s: float = _WAIT_S) -> int:
     command = [word.encode() for word in sys.orig_argv[1:-1]]
     told = [pid for pid in _runners(processes, command) if _tell(pid)]
     give_up_s = time.monotonic() + wait_s
-    while time.monotonic() < give_up_s and any((processes / str(pid)).exists() for pid in told):
+    while time.monotonic() < give_up_s and any(_lives(processes / str(pid)) for pid in told):
         time.sleep(_PAUSE_S)
     return 0
 
@@ -57,6 +57,17 @@ def _runners(processes: Path, command: list[bytes]) -> list[int]:
             # It has ended, or is somebody else's.
             continue
     return found
+
+
+def _lives(directory: Path) -> bool:
+    """Whether a process has not ended; one that nobody has asked for its end is there still."""
+    try:
+        text = (directory / "status").read_text()
+    except OSError:
+        return False
+    return not any(
+        line.startswith("State:") and " Z" in line.expandtabs(1) for line in text.splitlines()
+    )
 
 
 def _listens(directory: Path) -> bool:
