@@ -400,7 +400,10 @@ def test_a_drained_node(person, headless):
 def test_a_killed_head(person, headless):
     """KubeRay makes another and submits again; the notebook does not run a second time."""
     end = end_of(person, headless["pod"], "pod")
-    assert end.told == (JobPhase.FAILED, Cause.HEAD_LOST)
+    # A kubelet may still find the second in which a runner that is told can save what it has.
+    lost, told = (JobPhase.FAILED, Cause.HEAD_LOST), (JobPhase.STOPPED, Cause.STOPPED)
+    assert end.told in (lost, told)
+    assert end.told == lost or "took the job's pod away" in end.job.reason
     assert "second 1" in end.text
     assert n_begun(person, end) == 1
 
