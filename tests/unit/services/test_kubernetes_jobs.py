@@ -213,6 +213,40 @@ async def test_a_stop_of_a_running_one_is_its_runners_to_end(world, notebook) ->
     assert Artifact.EVENTS in world.runs.artifacts(job.run_id)
 
 
+async def test_a_log_goes_on_where_its_connection_broke(world, notebook) -> None:
+    """What was told is not told again; an empty log is one, and after the end the run has it."""
+    job = await world.jobs.submit(notebook, target="team-a")
+    state = await world.clusters.up("laptop", name="own", target="team-a")
+    world.gateway.run(job.name, state)
+    world.there.clusters["own"].jobs[job.name] = LiveJob(job.name, LivePhase.RUNNING)
+    world.there.clusters["own"].logs[job.name] = []
+    assert [piece async for piece in world.jobs.logs(job.name)] == []
+    connections = iter([["one\n", None], ["one\n", "two\n"]])
+
+    async def breaking(head, submission_id, *, follow):
+        for piece in next(connections):
+            if piece is None:
+                raise GatewayUnavailableError("Broken.", system="Ray", operation="follow")
+            yield piece
+        world.runs.update(job.run_id, tags=verdict_tags(Verdict(JobPhase.SUCCEEDED)))
+
+    async def gone(head, submission_id, *, follow):
+        raise GatewayUnavailableError("Gone.", system="Ray", operation="read")
+        yield ""
+
+    def next_one() -> None:
+        if world.runs.get(job.run_id).tags.get(Tag.PHASE):
+            world.head.logs = gone
+
+    world.head.logs = breaking
+    world.clock.on_sleep = next_one
+    log = notebook.with_name("driver.log")
+    log.write_text("one\ntwo\nthree\n")
+    world.runs.upload(job.run_id, log, "logs")
+    told = [piece async for piece in world.jobs.logs(job.name, follow=True)]
+    assert "".join(told) == "one\ntwo\nthree\n"
+
+
 async def test_an_outage_of_the_tracking_server_does_not_end_a_wait(world, notebook) -> None:
     """A minute of it; and what may be there is not said to be nowhere."""
     job = await world.jobs.submit(notebook, target="team-a")

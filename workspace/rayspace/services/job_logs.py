@@ -69,10 +69,12 @@ class JobLogs:
             fresh = await asyncio.to_thread(ledger.runs.get, record.run_id)
             state = await self._observer.state(fresh, ledger)
             has_ended = state.phase.is_terminal
-            if fresh.tags.get(Tag.ATTEMPT, "") != attempt:
+            now = fresh.tags.get(Tag.ATTEMPT, "")
+            if attempt and now != attempt:
                 # Another attempt has a log of its own.
-                n_told, attempt = 0, fresh.tags.get(Tag.ATTEMPT, "")
-            n_seen = 0
+                n_told = 0
+            attempt = now
+            n_seen, is_live = 0, False
             with contextlib.suppress(GatewayError, NotFoundError, PhaseError):
                 # Broken off, or nothing runs: the run says whether anything may still come.
                 async for piece in self._live_pieces(fresh, follow=follow and not has_ended):
@@ -80,8 +82,10 @@ class JobLogs:
                     if n_seen > n_told:
                         yield piece[n_told - n_seen :]
                         n_told = n_seen
+                is_live = True
             if has_ended or not follow:
-                if n_seen == 0:
+                # What Ray has is enough, also if nothing is in it yet.
+                if not is_live:
                     text = await self._stored(fresh, ledger, is_needed=not (n_told or follow))
                     yield text[n_told:]
                 return
