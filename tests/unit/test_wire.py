@@ -74,7 +74,7 @@ def test_a_plan_of_a_bundle_can_be_sent() -> None:
     assert to_wire(plan) == {
         "root": "/p",
         "notebook": "a.ipynb",
-        "files": [{"path": "a.ipynb", "size_bytes": 3, "link_target": ""}],
+        "files": [{"path": "a.ipynb", "size_bytes": 3, "link_target": "", "source": ""}],
         "skipped": [
             {
                 "path": "data/",

@@ -26,6 +26,8 @@ RUN_ID = f"{manifests.PREFIX}/run-id"
 ORIGIN_LABEL = "ray.io/originated-from-cr-name"
 RUNNER_FILE = "runner.zip"
 _RUNNER_VOLUME = "rayspace-runner"
+#: How often Ray looks at the memory of a node; 0 for never. [ms]
+_MEMORY_MONITOR = "RAY_memory_monitor_refresh_ms"
 _RUNNER_DIR = "/opt/rayspace-job"
 RUNNER_PATH = f"{_RUNNER_DIR}/{RUNNER_FILE}"
 #: What the runner may take after its own deadline: to interrupt, to save and to say so. [s]
@@ -68,6 +70,7 @@ def ray_job_manifest(
     spec = json.loads(json.dumps(cluster["spec"]))
     for template in _templates(spec):
         _mount_runner(template, runner_secret(launch.spec.name), launch.secret)
+    _leave_memory_to_the_system(spec["headGroupSpec"]["template"])
     env = {
         **launch.env,
         "RAYSPACE_RUNNER_PATH": RUNNER_PATH,
@@ -157,6 +160,18 @@ def _mount_runner(template: dict[str, Any], secret: str, tracking_secret: str) -
         # Without it the job could not even say that it failed.
         source = {"secretRef": {"name": tracking_secret, "optional": False}}
         container["envFrom"] = [*_others(container.get("envFrom"), tracking_secret), source]
+
+
+def _leave_memory_to_the_system(template: dict[str, Any]) -> None:
+    """Keep Ray from ending the job's driver when the memory of its pod runs out.
+
+    Where no task runs, the driver's own actor is all that Ray could end, and the runner with it,
+    with a second's notice at most. The system ends what takes the most: the kernel, of whose end
+    the runner tells.
+    """
+    env = template["spec"]["containers"][0].setdefault("env", [])
+    if all(variable["name"] != _MEMORY_MONITOR for variable in env):
+        env.append({"name": _MEMORY_MONITOR, "value": "0"})
 
 
 def _others(sources: list[dict[str, Any]] | None, secret: str) -> list[dict[str, Any]]:

@@ -46,7 +46,9 @@ def is_to_retry(verdict: Verdict, attempt: int, retries: int) -> bool:
 
 
 def create_attempt_run(runs: RunGateway, job: RunRecord, attempt: int) -> str:
-    """Make the child run of an attempt, and return its id.
+    """Make the child run of an attempt, or find the one that it began; return its id.
+
+    A runner whose pod ends may have made it and got no further.
 
     Parameters
     ----------
@@ -57,6 +59,9 @@ def create_attempt_run(runs: RunGateway, job: RunRecord, attempt: int) -> str:
     attempt
         Number of the attempt, from 1. [1]
     """
+    for child in runs.children(job):
+        if child.tags.get(Tag.ATTEMPT) == str(attempt) and Tag.JOB not in child.tags:
+            return child.run_id
     tags = {key: job.tags[key] for key in KEPT_TAGS if key in job.tags}
     tags |= {Tag.PARENT_RUN_ID: job.run_id, Tag.ATTEMPT: str(attempt)}
     name = f"{job.tags.get(Tag.JOB, job.name)}-attempt-{attempt}"

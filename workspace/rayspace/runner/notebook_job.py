@@ -20,6 +20,7 @@ from rayspace.runner.kernel_environment import (
 from rayspace.runner.observer import JobObserver
 from rayspace.runner.packages import PackageList, kernel_python
 from rayspace.runner.prepare import prepared_notebook, require_kernel, settle_libraries
+from rayspace.runner.processes import outlive
 from rayspace.runner.progress import ProgressMeter
 from rayspace.runner.reporter import Reporter
 from rayspace.runner.sampler import Sampler
@@ -172,9 +173,13 @@ class NotebookJob:
                 self._reporter.changed,
                 self._snapshots,
                 self._store,
-                self._spool.write_kernel,
+                self._meet_kernel,
             ),
         )
+
+    def _meet_kernel(self, pid: int) -> None:
+        self._spool.write_kernel(pid)
+        outlive(pid)
 
     def _environment(self) -> dict[str, str]:
         bundle_dir = self._spool.work_dir

@@ -6,11 +6,15 @@ start a number names one process for good. Source: proc(5), field 22 of /proc/PI
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+#: Which process the system ends first when memory runs out; from -1000 to 1000. [1]
+_FIRST_TO_GO, _LATER = 1000, 900
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,27 @@ def _identify_by_ps(pid: int) -> ProcessIdentity | None:
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     started = answer.stdout.strip()
     return ProcessIdentity(pid, started) if started else None
+
+
+def outlive(kernel_pid: int) -> None:
+    """Let the system end the kernel before us when memory runs out.
+
+    Ray starts all of its processes as the first to go, and ours are children of one. Source:
+    proc(5), oom_score_adj.
+
+    Parameters
+    ----------
+    kernel_pid
+        The process that runs what people wrote. [1]
+    """
+    for pid, limit in ((kernel_pid, None), (os.getpid(), _LATER), (os.getppid(), _LATER)):
+        score = Path(f"/proc/{pid}/oom_score_adj")
+        # Not on macOS; and who may only go up keeps what it has.
+        with contextlib.suppress(OSError):
+            if limit is None:
+                score.write_text(str(_FIRST_TO_GO), encoding="ascii")
+            elif int(score.read_text(encoding="ascii")) > limit:
+                score.write_text(str(limit), encoding="ascii")
 
 
 def kill_group(identity: ProcessIdentity) -> bool:

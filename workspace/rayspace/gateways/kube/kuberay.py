@@ -28,7 +28,6 @@ class KubeRayCheck:
         self._client = client
         self._is_enough = False
         self._has_job_rules: bool | None = None
-        self._has_kueue: bool | None = None
 
     async def require(self) -> None:
         """Raise `PreflightError` where KubeRay is missing or too old.
@@ -65,11 +64,10 @@ class KubeRayCheck:
         try:
             if self._has_job_rules is None:
                 await self._description()
-            if self._has_job_rules and self._has_kueue is None:
-                self._has_kueue = await self._is_known(KUEUE)
+            # Asked each time: it may be installed while a server of ours runs for weeks.
+            return bool(self._has_job_rules) and not await self._is_known(KUEUE)
         except (NotFoundError, RefusedError, GatewayError):
             return False
-        return bool(self._has_job_rules) and not self._has_kueue
 
     async def _is_known(self, group: str) -> bool:
         try:
