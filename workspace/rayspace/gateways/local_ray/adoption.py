@@ -46,6 +46,8 @@ def running_heads() -> list[dict[str, str]]:
             is_dashboard = any(word.endswith("dashboard/dashboard.py") for word in words)
             if not (is_client or is_dashboard) or processes.MARKER in process.environ():
                 continue
+            if not processes.is_reached_from_here(process.pid):
+                continue
         except (psutil.NoSuchProcess, psutil.AccessDenied, OSError):
             continue
         if is_client:

@@ -1,0 +1,31 @@
+"""Processes of this machine, and of containers on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from rayspace.gateways.local_ray.processes import is_reached_from_here
+
+
+def test_a_process_of_ours_is_reached() -> None:
+    """It shares our network."""
+    assert is_reached_from_here(os.getpid())
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs a namespace")
+def test_a_process_in_a_container_is_not() -> None:
+    """Its 127.0.0.1 is another."""
+    with subprocess.Popen(
+        ["unshare", "--net", sys.executable, "-c", "print('in'); input()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "in\n"
+        assert not is_reached_from_here(process.pid)
+        process.communicate("\n")
