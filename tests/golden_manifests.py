@@ -96,6 +96,7 @@ class JobCase(Case):
 
     launch: dict[str, Any] = field(default_factory=dict)
     has_deletion_rules: bool = True
+    has_account: bool = True
 
     def manifest(self) -> dict[str, Any]:
         """Return what would be applied."""
@@ -107,7 +108,12 @@ class JobCase(Case):
         env = {"MLFLOW_TRACKING_URI": "http://mlflow:5000", "RAYSPACE_RUN_ID": "0a1b2c"}
         launch = Launch(spec, "0a1b2c", env, **self.launch)
         cluster = ray_cluster_manifest(spec, facts)
-        return ray_job_manifest(launch, cluster, has_deletion_rules=self.has_deletion_rules)
+        return ray_job_manifest(
+            launch,
+            cluster,
+            has_deletion_rules=self.has_deletion_rules,
+            has_account=self.has_account,
+        )
 
 
 CASES = [
@@ -137,7 +143,7 @@ CASES = [
             "keep_failed_s": 0.0,
         },
     ),
-    JobCase("job-older", "", {"workers": 0}, has_deletion_rules=False),
+    JobCase("job-older", "", {"workers": 0}, has_deletion_rules=False, has_account=False),
 ]
 
 

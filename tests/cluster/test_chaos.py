@@ -548,6 +548,8 @@ def test_twins(person, odd):
         end = end_of(person, name, "twin")
         assert end.told == (JobPhase.SUCCEEDED, Cause.NONE)
         assert "of two" in end.text
+        # Nobody looked while it ran: it kept its history itself.
+        assert "Scheduled" in person.artifact(end.record.run_id, Artifact.EVENTS)
 
 
 @pytest.mark.timeout(300)

@@ -19,8 +19,8 @@ from rayspace.errors import (
     NotFoundError,
     SettingsError,
 )
+from rayspace.gateways.exchange import exchange
 from rayspace.gateways.watcher_archive import watcher_archive
-from rayspace.watcher.exchange import exchange
 from rayspace.watcher.head import RayHead
 from rayspace.watcher.own_cluster import OwnCluster
 from rayspace.watcher.settings import WatcherSettings

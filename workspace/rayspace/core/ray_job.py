@@ -25,6 +25,8 @@ RUN_ID = f"{manifests.PREFIX}/run-id"
 #: Finds the runs of a cluster that KubeRay names itself. Source: utils/constant.go of KubeRay 1.6.
 ORIGIN_LABEL = "ray.io/originated-from-cr-name"
 RUNNER_FILE = "runner.zip"
+#: Service account of jobs that keep what happened to their pods; templates/kubernetes/rbac.yaml.
+ACCOUNT = "rayspace-job"
 _RUNNER_VOLUME = "rayspace-runner"
 #: How often Ray looks at the memory of a node; 0 for never. [ms]
 _MEMORY_MONITOR = "RAY_memory_monitor_refresh_ms"
@@ -48,7 +50,11 @@ def runner_secret(name: str) -> str:
 
 
 def ray_job_manifest(
-    launch: Launch, cluster: Mapping[str, Any], *, has_deletion_rules: bool = True
+    launch: Launch,
+    cluster: Mapping[str, Any],
+    *,
+    has_deletion_rules: bool = True,
+    has_account: bool = False,
 ) -> dict[str, Any]:
     """Make the RayJob of a notebook.
 
@@ -60,6 +66,8 @@ def ray_job_manifest(
         The RayCluster that would be made of its spec alone.
     has_deletion_rules
         Whether KubeRay knows rules for what it deletes when, and a deadline for the start.
+    has_account
+        Whether the namespace has the service account `ACCOUNT`.
 
     Returns
     -------
@@ -70,6 +78,9 @@ def ray_job_manifest(
     spec = json.loads(json.dumps(cluster["spec"]))
     for template in _templates(spec):
         _mount_runner(template, runner_secret(launch.spec.name), launch.secret)
+        # A profile may have named another; the autoscaler's has rights that are not for notebooks.
+        if has_account and not launch.spec.is_autoscaled:
+            template["spec"].setdefault("serviceAccountName", ACCOUNT)
     _leave_memory_to_the_system(spec["headGroupSpec"]["template"])
     env = {
         **launch.env,

@@ -16,6 +16,9 @@ _IMPORTED = (
     "core/__init__.py",
     "core/activity.py",
     "errors.py",
+    "gateways/__init__.py",
+    "gateways/exchange.py",
+    "gateways/pod_api.py",
     "units.py",
     "version.py",
 )

@@ -86,12 +86,14 @@ class Artifact:
     SOURCE_DIR = "source"
     #: The executed notebook and its HTML; while the job runs, the latest snapshot.
     RESULTS_DIR = "results"
+    LOGS_DIR = "logs"
     DRIVER_LOG = "logs/driver.log"
     PACKAGES = "environment/packages.txt"
     #: What the runner installed for the job, since the image lacked it.
     INSTALLED = "environment/installed.txt"
     #: What happened to the pods, as Kubernetes tells it.
     EVENTS = "logs/events.txt"
+    POD_LOGS_DIR = "logs/pods"
 
 
 @dataclass(frozen=True)

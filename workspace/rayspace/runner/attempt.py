@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from rayspace.core.lifecycle import STATUS_OF_PHASE
 from rayspace.errors import GatewayError, JobNotFoundError, RayspaceError
 from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
-from rayspace.model.run import Artifact, RunStatus
+from rayspace.model.run import Artifact, RunStatus, Tag
 from rayspace.runner.attempts import (
     create_attempt_run,
     is_to_retry,
@@ -33,6 +33,7 @@ from rayspace.runner.settings import RunnerSettings
 from rayspace.runner.spool import Spool
 from rayspace.runner.stopping import StopRequested, StopSignals
 from rayspace.runner.store import BUDGET_S, RecordStore
+from rayspace.runner.timeline import Timeline
 from rayspace.runner.verdicts import taken_away
 from rayspace.units import format_duration
 
@@ -121,6 +122,7 @@ class Attempt:
         self._spool = Spool(settings.spool_dir)
         self._dashboard = Dashboard(settings.dashboard_url, settings.ray_address, inherited)
         self._job: NotebookJob | SweepJob | None = None
+        self._timeline: Timeline | None = None
         self._last_line = ""
         self._retries = retries_of(inherited)
         self._order_run_id = inherited.get("RAYSPACE_ORDER_RUN_ID") or self._run_id
@@ -174,6 +176,10 @@ class Attempt:
             self._log.line(self._earlier_log())
             return claimed.verdict
         self._patiently(lambda: self._runs.set_status(self._run_id, RunStatus.RUNNING))
+        if not self._trial:
+            job = run.tags.get(Tag.JOB, "")
+            self._timeline = Timeline(self._inherited, job, self._spool, self._log)
+            self._timeline.start()
         failure = self._spool.installation.failure
         if failure:
             return Verdict(JobPhase.FAILED, Cause.PACKAGES, failure)
@@ -211,6 +217,8 @@ class Attempt:
         )
         verdict = store.mark_notebook(verdict)
         tags, metrics = self._job.close(verdict.cause) if self._job is not None else ({}, [])
+        if self._timeline is not None:
+            self._timeline.close(has_failed=verdict.phase is not JobPhase.SUCCEEDED)
         elapsed = format_duration(time.monotonic() - self._started_s)
         if verdict.phase is JobPhase.SUCCEEDED:
             self._last_line = f"rayspace: the job succeeded in {elapsed}."

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.model.job import Cause, JobPhase, Verdict
 from rayspace.model.packages import Installation
+from rayspace.model.run import Artifact
 from rayspace.model.wire import to_wire
 from rayspace.runner.processes import ProcessIdentity, identify
 
@@ -49,6 +50,8 @@ class Spool:
         self.work_dir = directory / "work"
         #: Credentials for Ray's workers on this machine.
         self.credentials = directory / "credentials.json"
+        #: What Kubernetes told of the job's pods, as it lies in the run's directory of logs.
+        self.pods_dir = directory / "pods"
         self._verdict = directory / "verdict.json"
         self._kernel = directory / "kernel.json"
         #: Where packages are installed that the image lacks.
@@ -174,6 +177,16 @@ class Spool:
     def write_installation(self, installation: Installation) -> None:
         """Keep what was installed, and what came of it."""
         self.write(self._installation, json.dumps(to_wire(installation)).encode())
+
+    def write_events(self, text: str) -> None:
+        """Keep the events of the job's pods."""
+        self.pods_dir.mkdir(exist_ok=True)
+        self.write(self.pods_dir / Path(Artifact.EVENTS).name, text.encode())
+
+    def write_pod_log(self, pod: str, text: str) -> None:
+        """Keep the log of a pod."""
+        self.pods_dir.mkdir(exist_ok=True)
+        self.write(self.pods_dir / f"{pod}.log", text.encode())
 
     @property
     def attempt(self) -> int:

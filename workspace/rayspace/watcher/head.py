@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from rayspace.core.activity import Activity
 from rayspace.errors import GatewayError, NotFoundError
-from rayspace.watcher.exchange import exchange
+from rayspace.gateways.exchange import exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

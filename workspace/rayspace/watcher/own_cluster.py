@@ -8,21 +8,18 @@ sigs.k8s.io/kueue apis/kueue, Workload ``spec.active``.
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from rayspace.errors import GatewayError, NotFoundError, RefusedError, StorageError
-from rayspace.watcher.exchange import exchange
+from rayspace.errors import GatewayError, NotFoundError, RefusedError
+from rayspace.gateways.pod_api import PodApi
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rayspace.watcher.settings import WatcherSettings
 
-#: The API server answers in milliseconds, or is not well. [s]
-_TIMEOUT_S = 10.0
 _QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 _QUEUES = "/apis/kueue.x-k8s.io"
 
@@ -73,6 +70,7 @@ class OwnCluster:
 
     def __init__(self, settings: WatcherSettings) -> None:
         self._settings = settings
+        self._api = PodApi(settings.api_url, settings.account_dir)
         self._uid = ""
         space = f"namespaces/{settings.namespace}"
         self._pod_path = f"/api/v1/{space}/pods/{settings.pod}"
@@ -196,27 +194,7 @@ class OwnCluster:
         self._ask("PATCH", path or self._path, body)
 
     def _ask(self, method: str, path: str, body: Any = None) -> Any:
-        # Both files are renewed while this program runs.
-        account_dir = self._settings.account_dir
-        try:
-            token = (account_dir / "token").read_text(encoding="utf-8").strip()
-            context = ssl.create_default_context(cafile=str(account_dir / "ca.crt"))
-        except (OSError, ValueError) as error:
-            raise StorageError(
-                f"The service account can't be read from {account_dir}: {error}."
-            ) from error
-        headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-        if body is not None:
-            headers["Content-Type"] = "application/merge-patch+json"
-        return exchange(
-            "Kubernetes",
-            method,
-            self._settings.api_url + path,
-            headers=headers,
-            timeout_s=_TIMEOUT_S,
-            body=body,
-            context=context,
-        )
+        return self._api.ask(method, path, body)
 
 
 def _time_ms(text: str) -> int:

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.errors import SettingsError
+from rayspace.gateways.pod_api import ACCOUNT_DIR, pod_api_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"
 _DASHBOARD_URL = "http://127.0.0.1:8265"
 _INTERVAL_S = 10.0
 
@@ -74,9 +74,9 @@ class WatcherSettings:
         SettingsError
             If something is missing without which no cluster can be watched, or is no duration.
         """
-        host = _needed(environment, "KUBERNETES_SERVICE_HOST")
-        port = _needed(environment, "KUBERNETES_SERVICE_PORT")
-        account_dir = Path(environment.get("RAYSPACE_SERVICE_ACCOUNT_DIR") or _ACCOUNT_DIR)
+        for name in ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT"):
+            _needed(environment, name)
+        account_dir = Path(environment.get("RAYSPACE_SERVICE_ACCOUNT_DIR") or ACCOUNT_DIR)
         try:
             namespace = (account_dir / "namespace").read_text(encoding="utf-8").strip()
         except OSError as error:
@@ -91,7 +91,7 @@ class WatcherSettings:
             cluster=_needed(environment, "RAY_CLUSTER_NAME"),
             namespace=namespace,
             pod=_needed(environment, pod_variable),
-            api_url=f"https://{f'[{host}]' if ':' in host else host}:{port}",
+            api_url=pod_api_url(environment),
             account_dir=account_dir,
             dashboard_url=dashboard_url.rstrip("/"),
             idle_s=_duration(environment, "RAYSPACE_IDLE_S"),

@@ -5,12 +5,14 @@ The object is the record of what KubeRay was asked for; what became of the noteb
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.kube_events import event_lines
 from rayspace.core.ray_job import (
+    ACCOUNT,
     ORIGIN_LABEL,
     RUNNER_FILE,
     ray_job_manifest,
@@ -71,8 +73,12 @@ class KubeJobs:
     async def preview(self, launch: Launch) -> dict[str, Any]:
         """Return the object that `create` would apply."""
         cluster, _, _ = await self._planner.manifest(_unwatched(launch.spec), is_of_job=True)
-        has_rules = await self._planner.kuberay.has_job_rules()
-        return ray_job_manifest(launch, cluster, has_deletion_rules=has_rules)
+        has_rules, has_account = await asyncio.gather(
+            self._planner.kuberay.has_job_rules(), self._planner.has_account(ACCOUNT)
+        )
+        return ray_job_manifest(
+            launch, cluster, has_deletion_rules=has_rules, has_account=bool(has_account)
+        )
 
     async def check(self, launch: Launch, report: Report, *, force: bool = False) -> None:
         """Raise what would never come up; tell what may have to wait. Changes nothing."""

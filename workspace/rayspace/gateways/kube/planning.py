@@ -126,8 +126,10 @@ class ClusterPlanner:
     async def _has_head_account(self, manifest: dict[str, Any]) -> bool | None:
         pod = manifest["spec"]["headGroupSpec"]["template"]["spec"]
         name = pod.get("serviceAccountName")
-        if not name:
-            return None
+        return await self.has_account(name) if name else None
+
+    async def has_account(self, name: str) -> bool | None:
+        """Tell whether the namespace has a service account; None where that may not be asked."""
         path = object_path("v1", self._client.target.namespace, "serviceaccounts", name)
         try:
             await self._client.get(path, operation=f"read the service account {name}")

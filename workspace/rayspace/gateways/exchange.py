@@ -1,4 +1,4 @@
-"""Ask for JSON over HTTP, and turn what can go wrong into our errors. Standard library only.
+"""Ask for JSON or text over HTTP; what can go wrong becomes our errors. Standard library only.
 
 No proxy is ever used: both partners are inside the cluster. No redirect is followed: it would
 carry a token elsewhere. Errors quote what the other side said, never what was sent.
@@ -76,6 +76,50 @@ def exchange(
     GatewayError
         If the answer is another, or no JSON.
     """
+    content = _sent(system, method, url, headers, timeout_s, body, context)
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise GatewayError(
+            f"{system} answered {_operation(method, url)} with something that is no JSON.",
+            system=system,
+            operation=_operation(method, url),
+        ) from error
+
+
+def fetch_text(
+    system: str,
+    url: str,
+    *,
+    headers: Mapping[str, str],
+    timeout_s: float,
+    context: ssl.SSLContext | None = None,
+) -> str:
+    """Fetch a text; parameters and errors are those of `exchange`.
+
+    Returns
+    -------
+    str
+        The text, what is no UTF-8 in it replaced.
+    """
+    content = _sent(system, "GET", url, headers, timeout_s, None, context)
+    return content.decode(errors="replace")
+
+
+def _operation(method: str, url: str) -> str:
+    path = urllib.request.Request(url).selector.partition("?")[0]  # noqa: S310
+    return f"{method} {path}"
+
+
+def _sent(
+    system: str,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    timeout_s: float,
+    body: Any,
+    context: ssl.SSLContext | None,
+) -> bytes:
     handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({}), _NoRedirect()]
     if context is not None:
         handlers.append(urllib.request.HTTPSHandler(context=context))
@@ -85,10 +129,11 @@ def exchange(
         headers=dict(headers),
         method=method,
     )
-    operation = f"{method} {urllib.request.Request(url).selector.partition('?')[0]}"  # noqa: S310
+    operation = _operation(method, url)
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=timeout_s) as answer:
-            content = answer.read(_LARGEST_BYTES)
+            content: bytes = answer.read(_LARGEST_BYTES)
+            return content
     except urllib.error.HTTPError as error:
         raise _refusal(error, system, operation) from error
     except (OSError, http.client.HTTPException) as error:
@@ -103,14 +148,6 @@ def exchange(
             system=system,
             operation=operation,
         ) from None
-    try:
-        return json.loads(content)
-    except ValueError as error:
-        raise GatewayError(
-            f"{system} answered {operation} with something that is no JSON.",
-            system=system,
-            operation=operation,
-        ) from error
 
 
 def _refusal(
