@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -271,14 +272,28 @@ async def test_an_outage_of_the_tracking_server_does_not_end_a_wait(world, noteb
 
 
 async def test_a_retry_runs_as_the_job_ran(world, notebook) -> None:
-    """With a cluster of its own again, and the files of then."""
-    job = await world.jobs.submit(notebook, {"lr": 0.1}, target="team-a")
+    """With a cluster of its own again, as it was asked for, and the files of then."""
+    asked = {"workers": 2, "memory": "3GiB", "image": "example.org/ray:2", "queue": "research"}
+    job = await world.jobs.submit(
+        notebook,
+        {"lr": 0.1},
+        target="team-a",
+        **asked,
+        driver_gpus=1.0,
+        keep_failed_s=9.0,
+        retries=1,
+    )
     world.gateway.set(job.name, RayJobStage.FAILED, message="failed with exit code 137")
     assert (await world.jobs.status(job.name)).cause is Cause.RUNNER_KILLED
     again = await world.jobs.retry(job.name)
     assert again.target == "team-a"
     assert again.name in world.gateway.jobs
     assert world.runs.get(again.run_id).tags[Tag.RETRY_OF] == job.name
+    first, second = (world.gateway.launches[name] for name in (job.name, again.name))
+    assert second == replace(
+        first, spec=replace(first.spec, name=again.name), env=second.env, run_id=again.run_id
+    )
+    assert (second.spec.pods.image, second.driver_gpus) == ("example.org/ray:2", 1.0)
 
 
 async def test_a_sweep_is_one_job_with_its_trials(world, notebook) -> None:

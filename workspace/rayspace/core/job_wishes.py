@@ -187,6 +187,45 @@ def job_wishes(options: SubmitOptions) -> JobWishes:
     return wishes
 
 
+def wishes_on_record(wishes: JobWishes) -> dict[str, Any]:
+    """Return what a later `wishes_again` needs, JSON-compatible; what is as by default is left out.
+
+    Parameters
+    ----------
+    wishes
+        What was asked.
+    """
+    fields = ("driver_cpus", "driver_gpus", "keep_failed_s", "start_deadline_s")
+    default = JobWishes()
+    record = {name: getattr(wishes, name) for name in fields}
+    record = {name: value for name, value in record.items() if value != getattr(default, name)}
+    nothing = Wishes()
+    own = {
+        name: value for name, value in vars(wishes.own).items() if value != getattr(nothing, name)
+    }
+    return {**record, "own": own} if own else record
+
+
+def wishes_again(
+    record: Mapping[str, Any], cluster: str | None, profile: str | None, target: str | None
+) -> JobWishes:
+    """Return how a job shall run once more.
+
+    Parameters
+    ----------
+    record
+        What `wishes_on_record` kept of it.
+    cluster, profile, target
+        Where it runs now. A running cluster stays as it is, whatever was asked of the job's own.
+    """
+    given = dict(record)
+    own = given.pop("own", {})
+    known = {name: given[name] for name in given if name in JobWishes.__annotations__}
+    if cluster is not None:
+        return JobWishes(cluster, profile, target, **known)
+    return JobWishes(cluster, profile, target, Wishes(**own), **known)
+
+
 def _check(wishes: JobWishes) -> None:
     if wishes.cluster is not None and wishes.profile is not None:
         raise UsageError(

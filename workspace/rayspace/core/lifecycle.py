@@ -234,6 +234,7 @@ def job_state(
         parent_run_id=tags.get(Tag.PARENT_RUN_ID, ""),
         results_dir=results_dir,
         is_stuck=verdict is None and seen.ray_job is not None and seen.ray_job.is_hopeless,
+        attempt=int(tags.get(Tag.ATTEMPT, "0")),
     )
 
 

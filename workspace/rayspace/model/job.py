@@ -138,6 +138,8 @@ class JobOrder:
         Parameters of each trial of a sweep; none for one run of the notebook.
     parallel
         How many trials run at a time; 0 leaves it to the runner. [1]
+    wishes
+        What was asked of the place where it runs, for the day on which it runs once more.
     """
 
     name: str
@@ -155,6 +157,7 @@ class JobOrder:
     retries: int = 0
     trials: tuple[dict[str, Any], ...] = ()
     parallel: int = 0
+    wishes: dict[str, Any] = field(default_factory=dict)
 
 
 class LivePhase(enum.Enum):
@@ -235,6 +238,9 @@ class JobState:
         Where its results are kept on this machine once fetched.
     is_stuck
         Whether what it waits for can't come by waiting.
+    attempt
+        Number of the attempt that has it, from 1; 0 before one has. Each that failed before is a
+        child run. [1]
     """
 
     name: str
@@ -258,3 +264,4 @@ class JobState:
     parent_run_id: str
     results_dir: str
     is_stuck: bool = False
+    attempt: int = 0

@@ -50,6 +50,8 @@ class SubmitRequest:
         How many trials run at a time; 0 leaves it to the runner. [1]
     again
         Whether trials run that succeeded in an earlier submission.
+    wishes
+        What is asked of the place where it runs, as its order keeps it.
     """
 
     notebook_path: Path
@@ -67,6 +69,7 @@ class SubmitRequest:
     sweep: Mapping[str, Sequence[object]] = field(default_factory=dict)
     parallel: int = 0
     again: bool = False
+    wishes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -298,6 +298,7 @@ def _job_facts(job: JobState, *, in_notebook: bool) -> list[tuple[str, str]]:
         ("why", job.reason),
         ("now", cell_text(progress) if progress and running else ""),
         ("progress", cells + elapsed),
+        ("attempt", _attempt(job)),
         ("notebook", job.notebook),
         ("cluster", f"{job.cluster} on {job.target}" if job.cluster else ""),
         ("run", f"{job.run_id} in {job.experiment}"),
@@ -305,6 +306,13 @@ def _job_facts(job: JobState, *, in_notebook: bool) -> list[tuple[str, str]]:
         ("results", in_notebook_words(_results(job)) if in_notebook else _results(job)),
         ("submitted", clock_time(job.submitted_ms)),
     ]
+
+
+def _attempt(job: JobState) -> str:
+    """Say which attempt has a job, once it is not the first."""
+    if job.attempt < 2:
+        return ""
+    return f"{job.attempt}; what failed before is in child runs of its run"
 
 
 def _results(job: JobState) -> str:

@@ -6,14 +6,14 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.job_wishes import JobWishes, SubmitOptions, job_wishes
+from rayspace.core.job_wishes import SubmitOptions, job_wishes, wishes_again
 from rayspace.core.lifecycle import has_own_cluster
 from rayspace.errors import PhaseError, StorageError
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.target import LOCAL
 from rayspace.services.job_logs import JobLogs
 from rayspace.services.observation import JobObserver, opening
-from rayspace.services.orders import Orders
+from rayspace.services.orders import Orders, order_of
 from rayspace.services.results import ResultPaths, fetch_results
 from rayspace.services.waiting import JobWaiter
 
@@ -261,7 +261,7 @@ class JobService:
             The job; by default the newest.
         cluster, profile, target
             Where it runs now, as for `submit`; by default as it ran before where it had a cluster
-            of its own, else on the chosen cluster.
+            of its own, else on the chosen cluster. What was asked of its own cluster counts again.
         wait
             Whether to return only when the new job has ended.
         report
@@ -281,11 +281,12 @@ class JobService:
             )
         if cluster is None and profile is None and target is None and has_own_cluster(record):
             profile, target = state.profile or None, state.target
-        wishes = JobWishes(cluster, profile, target)
+        order = await asyncio.to_thread(order_of, earlier.runs, record)
+        wishes = wishes_again(order.wishes, cluster, profile, target)
         found = await self._orders.find(wishes)
         ledger = await self._opened(found.target, report)
         starter = found.starter or await self._orders.ready(wishes, report)
-        run = await self._submission.retry(record, earlier, starter, ledger, report)
+        run = await self._submission.retry(record, order, earlier, starter, ledger, report)
         self._note(found.target, report)
         return await self._followed(run, ledger, report) if wait else await self._state(run, ledger)
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+import json
+import tempfile
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.core.cluster_spec import UpPlan, Wishes
-from rayspace.core.job_wishes import DEFAULT_PROFILE
+from rayspace.core.job_wishes import DEFAULT_PROFILE, job_wishes, wishes_on_record
 from rayspace.core.parameters import parse_parameters_file
 from rayspace.core.sweep import MAX_TRIALS
 from rayspace.errors import PhaseError, UsageError
 from rayspace.model.cluster import ClusterPhase
+from rayspace.model.job import JobOrder
 from rayspace.model.packages import PackagesMode
+from rayspace.model.run import Artifact
 from rayspace.model.submission import Destination, SubmitRequest
 from rayspace.model.target import LOCAL
 
@@ -21,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rayspace.core.job_wishes import JobWishes, SubmitOptions
+    from rayspace.gateways.contracts import RunGateway
     from rayspace.model.progress import Report
+    from rayspace.model.run import RunRecord
     from rayspace.model.submission import Draft, JobDefaults, SubmitPlan
     from rayspace.services.clusters import ClusterService
     from rayspace.services.starters import Starters
@@ -106,6 +112,7 @@ class Orders:
             parallel=options.get("parallel", 0),
             again=options.get("again", False),
             packages=PackagesMode(options.get("packages", "auto")),
+            wishes=wishes_on_record(job_wishes(options)),
         )
         return await asyncio.to_thread(self._submission.draft, request)
 
@@ -187,6 +194,22 @@ class Orders:
         own = replace(wishes.own, name="job")
         profile = wishes.profile or DEFAULT_PROFILE
         return await self._clusters.plan(profile, own, target=wishes.target)
+
+
+def order_of(runs: RunGateway, run: RunRecord) -> JobOrder:
+    """Return the order of a job that is on record. Blocks.
+
+    Parameters
+    ----------
+    runs, run
+        Its run.
+    """
+    with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
+        path = runs.download(run.run_id, Artifact.ORDER, Path(directory))
+        content = json.loads(path.read_text("utf-8"))
+    # A newer submitter may have said more.
+    known = {field.name for field in fields(JobOrder)}
+    return JobOrder(**{key: value for key, value in content.items() if key in known})
 
 
 def _read_params(path: Path) -> dict[str, object]:

@@ -147,6 +147,7 @@ class Submission:
             packages=to_wire(survey.plan),
             trials=draft.trials,
             parallel=request.parallel,
+            wishes=dict(request.wishes),
         )
         return SubmitPlan(
             notebook=str(request.notebook_path),
@@ -251,14 +252,20 @@ class Submission:
         report(Stage("job", f"{order.name} was accepted by {where}", "done"))
 
     async def retry(
-        self, old: RunRecord, earlier: Ledger, starter: Starter, ledger: Ledger, report: Report
+        self,
+        old: RunRecord,
+        order: JobOrder,
+        earlier: Ledger,
+        starter: Starter,
+        ledger: Ledger,
+        report: Report,
     ) -> RunRecord:
         """Run a job once more from what its run holds; the files here may have changed since.
 
         Parameters
         ----------
-        old, earlier
-            The run of the job, and the tracking server that keeps it.
+        old, order, earlier
+            The run of the job, its order, and the tracking server that keeps it.
         starter
             Starts it now.
         ledger
@@ -273,10 +280,6 @@ class Submission:
         """
         with tempfile.TemporaryDirectory(prefix="rayspace-") as name:
             directory = Path(name)
-            order_path = await asyncio.to_thread(
-                earlier.runs.download, old.run_id, Artifact.ORDER, directory
-            )
-            order = JobOrder(**json.loads(order_path.read_text("utf-8")))
             stem = order.name.rpartition("-")[0] or order.name
             order = dataclasses.replace(order, name=f"{stem}-{self._new_suffix()}")
             if order.trials:
