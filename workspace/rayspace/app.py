@@ -29,6 +29,7 @@ from rayspace.gateways.kube.head_door import KubeHeadDoor
 from rayspace.gateways.kube.tracking import CLIENT_SECRET, KubeTracking
 from rayspace.gateways.kube.used_targets import UsedTargets
 from rayspace.gateways.local_ray.gateway import LocalRayGateway
+from rayspace.gateways.local_ray.installation import find_ray
 from rayspace.gateways.local_ray.records import RecordStore
 from rayspace.gateways.ray_head import HttpHeadGateway
 from rayspace.gateways.selection_file import SelectionFile
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from rayspace.gateways.contracts import ClusterGateway, RunGateway
     from rayspace.gateways.kube.client_tunnel import ClientTunnel
     from rayspace.model.cluster import HeadAddress
+    from rayspace.model.kernel import KernelFacts
 
 
 class App:
@@ -67,11 +69,16 @@ class App:
         The project directory.
     environ
         The environment.
+    kernel
+        The Python that things are done for, where it is another than this one.
     """
 
-    def __init__(self, project: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, project: Path, environ: Mapping[str, str], kernel: KernelFacts | None = None
+    ) -> None:
         self.project = project
         self.environ = environ
+        self._kernel = kernel
         self.clock = SystemClock()
         self.doors: dict[str, KubeHeadDoor] = {}
         self.head = HttpHeadGateway(RoutedDoor(self.doors))
@@ -185,7 +192,8 @@ class App:
         if self.is_inside_job:
             gateways[LOCAL] = AttachedClusterGateway(self.environ, self.head)
         else:
-            gateways[LOCAL] = LocalRayGateway(self.record_store, self.head, self.clock)
+            find = functools.partial(find_ray, self._kernel)
+            gateways[LOCAL] = LocalRayGateway(self.record_store, self.head, self.clock, find)
             gateways |= self._kube_gateways
         return ClusterService(
             gateways,
@@ -281,9 +289,8 @@ class App:
         client = self._client_of(target)
         self.doors[target.name] = KubeHeadDoor(client)
         secret = self._tracking_wish(target.name).secret or self.settings.tracking_secret
-        return KubeRayGateway(
-            client, self.clock, versions_here, self.state_dir, secret or CLIENT_SECRET
-        )
+        versions = functools.partial(versions_here, self._kernel)
+        return KubeRayGateway(client, self.clock, versions, self.state_dir, secret or CLIENT_SECRET)
 
     @functools.cached_property
     def _kube_gateways(self) -> dict[str, KubeRayGateway]:
@@ -334,8 +341,9 @@ class App:
             lambda: runner_archive(self.state_dir / "runner"),
             self._credentials,
         )
+        packages = ProjectPackages(self._kernel.python) if self._kernel else ProjectPackages()
         submission = Submission(
-            Workfiles(), Kernels(), ProjectPackages(), self.clock, new_suffix, self._place
+            Workfiles(), Kernels(), packages, self.clock, new_suffix, self._place
         )
         return JobService(
             self.clusters,

@@ -106,6 +106,18 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+async def in_background(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Await a coroutine of the background loop from another loop.
+
+    Parameters
+    ----------
+    coroutine
+        What to run there; cancelled when the waiting is.
+    """
+    future = asyncio.run_coroutine_threadsafe(coroutine, _background_loop())
+    return await asyncio.wrap_future(future)
+
+
 def iterate(items: AsyncIterator[T]) -> Iterator[T]:
     """Iterate over an asynchronous iterator from synchronous code."""
 

@@ -8,14 +8,26 @@ import importlib.util
 import os
 import platform
 import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rayspace.model.kernel import KernelFacts
 
 #: Letters of a job's random end: none that are mistaken for each other, no vowels.
 _SUFFIX_LETTERS = "bcdfghjkmnpqrstvwxz23456789"
 _SUFFIX_LENGTH = 5
 
 
-def versions_here() -> tuple[str, str]:
-    """Return the versions of Ray (empty for none) and of Python here, without importing Ray."""
+def versions_here(kernel: KernelFacts | None = None) -> tuple[str, str]:
+    """Return the versions of Ray (empty for none) and of Python, without importing Ray.
+
+    Parameters
+    ----------
+    kernel
+        Whose versions count; None for those of this Python.
+    """
+    if kernel is not None:
+        return kernel.ray_version, kernel.python_version
     found = importlib.util.find_spec("ray") is not None
     version = importlib.metadata.version("ray") if found else ""
     return version, platform.python_version()

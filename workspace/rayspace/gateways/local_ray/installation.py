@@ -7,8 +7,12 @@ import importlib.util
 import platform
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rayspace.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from rayspace.model.kernel import KernelFacts
 
 
 @dataclass(frozen=True)
@@ -28,14 +32,26 @@ class RayInstallation:
     python_version: str
 
 
-def find_ray() -> RayInstallation:
-    """Find the Ray of this interpreter.
+def find_ray(kernel: KernelFacts | None = None) -> RayInstallation:
+    """Find the Ray of a notebook's kernel, else that of this interpreter.
+
+    Parameters
+    ----------
+    kernel
+        The kernel; None where nobody named one.
+
+    Returns
+    -------
+    RayInstallation
+        The Ray to start.
 
     Raises
     ------
     MissingExtraError
         If there is none.
     """
+    if kernel is not None and kernel.ray_version:
+        return RayInstallation(kernel.python, kernel.ray_version, kernel.python_version)
     if importlib.util.find_spec("ray") is None:
         raise MissingExtraError("ray")
     return RayInstallation(
