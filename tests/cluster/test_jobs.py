@@ -180,6 +180,25 @@ def test_a_running_cluster_takes_jobs_too(person):
     run(person.clusters.down("shared"))
 
 
+def test_an_mlflow_that_pods_do_not_reach_is_told(person):
+    """While the job waits for it, and when it ends; not in a log that somebody has to find."""
+    entry = {
+        "context": person.context,
+        "namespace": person.namespace.name,
+        "tracking": {"pod_url": "http://nowhere.invalid:5000"},
+    }
+    file = person.project / ".rayspace" / "config.json"
+    file.write_text(json.dumps({"Rayspace": {"targets": {"team": entry}}}))
+    person.app = person.elsewhere()
+    job = person.submit(person.notebook("train.ipynb", "1"), target="team").name
+    told = "MLflow at http://nowhere.invalid:5000 does not answer"
+    waiting = person.until(job, "why it waits", lambda job: told in job.reason)
+    assert waiting.phase is JobPhase.PENDING
+    stopped = run(person.app.jobs.stop(job))
+    assert (stopped.phase, stopped.cause) == (JobPhase.STOPPED, Cause.STOPPED)
+    assert told in person.artifact(stopped.run_id, Artifact.DRIVER_LOG)
+
+
 def test_a_namespace_without_mlflow_takes_no_job(cluster, namespace, tmp_path):
     """There would be no record of it; the way out is told, and nothing is left."""
     person = Shipper(cluster, namespace, tmp_path)

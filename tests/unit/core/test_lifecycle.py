@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,9 @@ from rayspace.core.lifecycle import (
     SILENT_AFTER_MS,
     UNSEEN,
     Observation,
+    is_runner_starting,
     job_state,
+    last_words,
     missing_verdict,
     recorded_verdict,
     verdict_tags,
@@ -126,6 +129,18 @@ def test_a_job_is_pending_until_its_runner_has_claimed_it() -> None:
     assert state(run(), live(LivePhase.PENDING)).phase is JobPhase.PENDING
     assert state(run(), live(LivePhase.RUNNING)).reason == "Its runner is starting."
     assert state(run(**began()), live(LivePhase.RUNNING)).phase is JobPhase.RUNNING
+
+
+def test_a_runner_that_can_not_begin_says_why() -> None:
+    """Who looks reads it at once, not in a log."""
+    log = "Collecting x\nrayspace: MLflow at http://m does not answer. Trying again.\nnoise\n"
+    seen = replace(live(LivePhase.RUNNING), runner_says=last_words(log))
+    assert is_runner_starting(run(), seen)
+    assert not is_runner_starting(run(**began()), seen)
+    assert state(run(), seen).reason == (
+        "Its runner is starting. MLflow at http://m does not answer. Trying again."
+    )
+    assert last_words("what a notebook printed: rayspace: no\n") == ""
 
 
 def test_progress_of_another_version_does_not_break_the_state() -> None:

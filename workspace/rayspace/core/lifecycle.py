@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from rayspace.core.exit_verdict import exit_verdict, first_line
 from rayspace.core.ray_job_verdict import QUIET_AFTER_MS, ray_job_reason, ray_job_verdict
 from rayspace.model.job import Cause, JobPhase, JobState, LiveJob, LivePhase, Progress, Verdict
+from rayspace.model.ray_job import RayJobStage
 from rayspace.model.run import RunRecord, RunStatus, Tag
 
 if TYPE_CHECKING:
@@ -52,14 +53,19 @@ class Observation:
         Whether the cluster is known to be no more.
     ray_job
         The RayJob of a job with a cluster of its own; None if there is none (any more).
+    runner_says
+        What a runner that does not have the job yet wrote last; empty when nothing.
     """
 
     live: LiveJob | None
     cluster_answers: bool
     cluster_gone: bool
     ray_job: RayJobState | None = None
+    runner_says: str = ""
 
 
+#: So begins what the runner itself writes into a job's log.
+_SAYS = "rayspace: "
 #: Nothing was asked of Ray: the run has its verdict, or nobody can reach the cluster.
 UNSEEN = Observation(None, cluster_answers=False, cluster_gone=False)
 
@@ -67,6 +73,23 @@ UNSEEN = Observation(None, cluster_answers=False, cluster_gone=False)
 def has_own_cluster(run: RunRecord) -> bool:
     """Tell whether a job has, or had, a cluster of its own."""
     return Tag.RAY_JOB_UID in run.tags
+
+
+def is_runner_starting(run: RunRecord, seen: Observation) -> bool:
+    """Tell whether a runner was started that does not have its job yet: its log says why.
+
+    It may wait for the tracking server, or install packages.
+    """
+    if Tag.ATTEMPT in run.tags:
+        return False
+    on_own = seen.ray_job is not None and seen.ray_job.stage is RayJobStage.RUNNING
+    return on_own or (seen.live is not None and seen.live.phase is LivePhase.RUNNING)
+
+
+def last_words(log: str) -> str:
+    """Return the last line that the runner itself wrote into a job's log; empty for none."""
+    lines = (line.partition(_SAYS) for line in reversed(log.splitlines()))
+    return next((text for before, sign, text in lines if sign and not before), "")
 
 
 def _is_submitting(run: RunRecord, seen: Observation) -> bool:
@@ -248,12 +271,14 @@ def _phase(
     if Tag.RAY_JOB_UID in run.tags and (seen.cluster_answers or seen.cluster_gone):
         if _is_submitting(run, seen):
             return phase, "Kubernetes does not have it yet: its submission goes on, or was cut off."
-        return phase, ray_job_reason(seen.ray_job, began=began, silent_ms=silent_ms)
+        reason = ray_job_reason(seen.ray_job, began=began, silent_ms=silent_ms)
+        return phase, f"{reason} {seen.runner_says}".strip()
     if seen.live is not None:
         if began:
             return phase, ""
         waiting = seen.live.phase is LivePhase.PENDING
-        return phase, "Ray has not started it yet." if waiting else "Its runner is starting."
+        reason = "Ray has not started it yet." if waiting else "Its runner is starting."
+        return phase, f"{reason} {seen.runner_says}".strip()
     if seen.cluster_answers or seen.cluster_gone:
         return phase, "Its cluster does not know it any more; waiting for its runner's last word."
     return phase, "Its cluster does not answer, so this is what the run said last."

@@ -321,7 +321,7 @@ class MemoryHeadGateway:
     ) -> AsyncIterator[str]:
         """Yield pieces of a job's log."""
         await self.job(head, submission_id)
-        for piece in list(self.world.at(head).logs[submission_id]):
+        for piece in list(self.world.at(head).logs.get(submission_id, [])):
             yield piece
         while follow and not (await self.job(head, submission_id)).phase.is_terminal:
             await asyncio.sleep(0)

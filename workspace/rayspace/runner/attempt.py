@@ -7,6 +7,7 @@ in between, there is a verdict. Nobody but the runner sets the status of the job
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 import traceback
@@ -50,6 +51,8 @@ T = TypeVar("T")
 
 #: How long a tracking server that is away is waited for before the notebook. [s]
 _PATIENCE_S = 120.0
+#: The same for one that never answered: it may not be reachable from here at all. [s]
+_FIRST_PATIENCE_S = 300.0
 _PAUSE_S = 2.0
 #: Each trial of a sweep samples the nodes less often: its sweep does so anyway. [s]
 _TRIAL_SAMPLE_INTERVAL_S = 30.0
@@ -155,7 +158,7 @@ class Attempt:
         return exit_code(verdict) if self._store(verdict) else max(exit_code(verdict), 1)
 
     def _verdict(self) -> Verdict:
-        run = self._patiently(lambda: self._runs.get(self._run_id))
+        run = self._patiently(lambda: self._runs.get(self._run_id), _FIRST_PATIENCE_S)
         session_name = self._dashboard.session_name()
         claimed = claim(run, session_name, self._retries)
         if claimed.verdict is not None and claimed.is_recorded:
@@ -325,9 +328,10 @@ class Attempt:
             status = STATUS_OF_PHASE[verdict.phase]
             self._patiently(lambda: self._runs.set_status(self._run_id, status))
 
-    def _patiently(self, action: Callable[[], T]) -> T:
+    def _patiently(self, action: Callable[[], T], at_most_s: float = math.inf) -> T:
         """Do something as soon as the tracking server answers."""
-        give_up_s = time.monotonic() + max(_PATIENCE_S, self._settings.patience_s)
+        patience_s = max(_PATIENCE_S, self._settings.patience_s)
+        give_up_s = time.monotonic() + min(patience_s, at_most_s)
         has_told = False
         while True:
             try:

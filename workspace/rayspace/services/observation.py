@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import TYPE_CHECKING
 
 from rayspace.core.lifecycle import (
     UNSEEN,
     is_quiet,
+    is_runner_starting,
     job_state,
+    last_words,
     missing_verdict,
     recorded_verdict,
     silence_ms,
 )
+from rayspace.model.job import Cause
 from rayspace.model.progress import Stage
 from rayspace.services.results import results_dir
 from rayspace.services.settlement import settle
@@ -93,6 +97,9 @@ class JobObserver:
             now_ms = self._clock.now_ms()
             seen = await self._live.observe(record, is_quiet=is_quiet(record, now_ms))
             verdict = missing_verdict(record, seen, now_ms)
+            if verdict is None and is_runner_starting(record, seen):
+                words = last_words(await self._live.log(record))
+                seen = dataclasses.replace(seen, runner_says=words)
             if verdict is not None:
                 record, verdict = await self._settled(record, ledger.runs, verdict)
         return job_state(
@@ -114,5 +121,8 @@ class JobObserver:
             return fresh, theirs
         files = await self._live.aftermath(record)
         log = await self._live.log(record)
+        said = last_words(log)
+        if verdict.cause is Cause.RUNNER_ERROR and said:
+            verdict = dataclasses.replace(verdict, summary=f"{verdict.summary} It said: {said}")
         await asyncio.to_thread(settle, runs, fresh, verdict, log, files)
         return await asyncio.to_thread(runs.get, record.run_id), verdict
