@@ -79,6 +79,13 @@ class ClusterGateway(Protocol):
         """Yield a cluster as it is, and again whenever it may have changed."""
         ...
 
+    def watch(self) -> AsyncGenerator[Mapping[str, ClusterState | None], None]:
+        """Yield all clusters by name, then those that changed; None for one that is gone.
+
+        Ends only by an error: who watches begins anew, with all of them.
+        """
+        ...
+
     async def profile_files(self) -> Sequence[ProfileFile]:
         """Read the profiles that an administrator set there; none where there are none."""
         ...
@@ -164,11 +171,12 @@ class HeadGateway(Protocol):
         working_dir: str = "",
         driver_cpus: float = 0.0,
         driver_gpus: float = 0.0,
+        takes_slot: bool = False,
     ) -> None:
         """Start a job; `ConflictError` if the submission id is taken.
 
         It begins in what ``working_dir`` names, a URI of `store_package`; Ray reserves CPUs and
-        GPUs for it. [1]
+        GPUs for it [1], and one of the places for notebooks where it takes one.
         """
         ...
 

@@ -37,7 +37,7 @@ from rayspace.model.progress import Report, Stage
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from rayspace.gateways.contracts import Clock
@@ -69,6 +69,13 @@ class MemoryWorld:
         self.busy: set[str] = set()
         #: New clusters are ready at once unless a test says otherwise.
         self.starts_ready = True
+        #: Called after each change; from any thread.
+        self.hearers: set[Callable[[], None]] = set()
+
+    def stir(self) -> None:
+        """Let those who watch look again."""
+        for hear in tuple(self.hearers):
+            hear()
 
     def start_foreign(self, dashboard_url: str) -> None:
         """Let somebody else start a Ray."""
@@ -86,16 +93,19 @@ class MemoryWorld:
     def make_ready(self, name: str) -> None:
         """Let a starting cluster become ready."""
         self.clusters[name].phase = ClusterPhase.READY
+        self.stir()
 
     def lose(self, name: str) -> None:
         """Let the head die."""
         self.clusters[name].phase = ClusterPhase.LOST
         self.clusters[name].reason = "Its head process is gone."
+        self.stir()
 
     def lose_worker(self, name: str) -> None:
         """Let a worker end."""
         self.clusters[name].n_requested -= 1
         self.clusters[name].reason = "A worker process is gone."
+        self.stir()
 
     def finish_job(
         self, cluster: str, submission_id: str, phase: LivePhase, exit_code: int | None = 0
@@ -156,6 +166,7 @@ class MemoryClusterGateway(Unsuspendable):
             n_requested=spec.n_workers,
         )
         report(Stage("head", "Head started", "done"))
+        self.world.stir()
         return await self.get(spec.name)
 
     async def get(self, name: str) -> ClusterState:
@@ -205,6 +216,7 @@ class MemoryClusterGateway(Unsuspendable):
             raise PhaseError(f"The cluster {name!r} can't be scaled now.", hint="See its status.")
         cluster.spec = replace(cluster.spec, n_workers=n_workers)
         cluster.n_requested = n_workers
+        self.world.stir()
         return await self.get(name)
 
     async def planned_deletion(self, name: str) -> builtins.list[str]:
@@ -217,6 +229,7 @@ class MemoryClusterGateway(Unsuspendable):
         self._require_free(name)
         lines = await self.planned_deletion(name)
         del self.world.clusters[name]
+        self.world.stir()
         return lines
 
     async def adopt(self, name: str, dashboard_url: str) -> ClusterState:
@@ -236,6 +249,19 @@ class MemoryClusterGateway(Unsuspendable):
         """Yield lines of the head's log."""
         self._cluster(name)
         yield "Ray runtime started."
+
+    async def _stirred(self) -> None:
+        """Wait until something changes."""
+        loop, waker = asyncio.get_running_loop(), asyncio.Event()
+
+        def hear() -> None:
+            loop.call_soon_threadsafe(waker.set)
+
+        self.world.hearers.add(hear)
+        try:
+            await waker.wait()
+        finally:
+            self.world.hearers.discard(hear)
 
     def _cluster(self, name: str) -> MemoryCluster:
         if name not in self.world.clusters:
@@ -282,6 +308,7 @@ class MemoryHeadGateway:
         working_dir: str = "",
         driver_cpus: float = 0.0,
         driver_gpus: float = 0.0,
+        takes_slot: bool = False,
     ) -> None:
         """Start a job; Ray would reserve ``driver_cpus`` [1], ``driver_gpus`` [1]."""
         cluster = self.world.at(head)

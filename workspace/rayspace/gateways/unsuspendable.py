@@ -8,7 +8,7 @@ from rayspace.errors import PhaseError, UsageError
 from rayspace.model.cluster import DEFAULT_GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from rayspace.gateways.contracts import Clock
     from rayspace.model.cluster import ClusterState
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Time between two looks at a cluster that starts. [s]
 _POLL_S = 0.25
+#: Time between two looks at all clusters. [s]
+_LOOK_S = 2.0
 
 
 class _Observing(Protocol):
@@ -49,6 +51,25 @@ class Unsuspendable:
         while True:
             yield await self.get(name)  # type: ignore[attr-defined]  # of the class that uses this
             await self._clock.sleep(_POLL_S)
+
+    async def watch(self) -> AsyncGenerator[Mapping[str, ClusterState | None], None]:
+        """Yield all clusters by name, then those that changed; None for one that is gone."""
+        known: dict[str, ClusterState] = {}
+        is_first = True
+        while True:
+            now = {state.name: state for state in await self.list()}  # type: ignore[attr-defined]  # as above
+            changed: dict[str, ClusterState | None] = {
+                name: state for name, state in now.items() if known.get(name) != state
+            }
+            changed |= dict.fromkeys(known.keys() - now.keys())
+            if changed or is_first:
+                yield changed
+            known, is_first = now, False
+            await self._stirred()
+
+    async def _stirred(self) -> None:
+        """Wait until it is worth looking at all clusters again."""
+        await self._clock.sleep(_LOOK_S)
 
     async def suspend(self, name: str, report: Report) -> ClusterState:
         """Refuse."""

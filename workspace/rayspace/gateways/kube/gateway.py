@@ -41,7 +41,7 @@ from rayspace.units import format_count, format_duration
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
     from pathlib import Path
 
     from rayspace.gateways.contracts import Clock
@@ -150,6 +150,10 @@ class KubeRayGateway:
     def changes(self, name: str) -> AsyncGenerator[ClusterState, None]:
         """Yield a cluster as it is, and again after each change."""
         return self._observer.changes(name)
+
+    def watch(self) -> AsyncGenerator[Mapping[str, ClusterState | None], None]:
+        """Yield all clusters by name, then those that changed; None for one that is gone."""
+        return self._observer.watch()
 
     async def scale(
         self,

@@ -15,7 +15,7 @@ from rayspace.gateways.kube.informer import Informer
 from rayspace.model.snapshot import ClusterSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
     from rayspace.gateways.contracts import Clock
     from rayspace.gateways.kube.client import KubeClient
@@ -45,6 +45,8 @@ class NamespaceWatch:
         self._n_watchers = 0
         self._tasks: list[asyncio.Task[None]] = []
         self._wakers: set[asyncio.Event] = set()
+        #: Called with each object that changed; None after a new list.
+        self.hearers: set[Callable[[Mapping[str, Any] | None], None]] = set()
         self.clusters = self.pods = self.events = self.workloads = self._informer(RAY, "")
 
     @contextlib.asynccontextmanager
@@ -123,9 +125,11 @@ class NamespaceWatch:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _changed(self, _item: Mapping[str, Any] | None) -> None:
+    def _changed(self, item: Mapping[str, Any] | None) -> None:
         for waker in self._wakers:
             waker.set()
+        for hear in self.hearers:
+            hear(item)
 
 
 def assembled(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from rayspace.core.diagnosis.diagnose import diagnose
 from rayspace.core.kube_state import cluster_state
 from rayspace.errors import ClusterNotFoundError, GatewayError, NotFoundError, RefusedError
 from rayspace.gateways.kube.client import object_path
+from rayspace.gateways.kube.namespace_changes import NamespaceChanges, is_settled
 from rayspace.gateways.kube.namespace_watch import (
     CLUSTER_LABEL,
     KUEUE,
@@ -19,7 +21,7 @@ from rayspace.gateways.kube.namespace_watch import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Mapping
 
     from rayspace.gateways.contracts import Clock
     from rayspace.gateways.kube.client import KubeClient
@@ -116,6 +118,24 @@ class KubeObserver:
                 trouble = watch.clusters.trouble
                 # Who waits learns that what they see may be old.
                 yield replace(state, reason=trouble.message) if trouble else state
+
+    async def watch(self) -> AsyncGenerator[Mapping[str, ClusterState | None], None]:
+        """Yield all clusters by name, then those that changed; None for one that is gone."""
+        async with self._watch.watching() as watch:
+            changes = NamespaceChanges(watch, self._client.target.namespace, self._clock)
+            async with contextlib.aclosing(changes.follow()) as followed:
+                async for snapshots in followed:
+                    states: dict[str, ClusterState | None] = {}
+                    for name, snapshot in snapshots.items():
+                        if snapshot is None:
+                            states[name] = None
+                            continue
+                        state = await self._state(await self._with_queue(snapshot))
+                        changes.note(name, is_settled=is_settled(state))
+                        states[name] = state
+                        # Thousands of them take a second, in which others have their turn.
+                        await asyncio.sleep(0)
+                    yield states
 
     async def explained(self, name: str) -> ClusterState:
         """Look at a cluster and at all that may say why it is not as it should be."""

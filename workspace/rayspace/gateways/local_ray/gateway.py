@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from rayspace.gateways.local_ray.records import LocalRecord, RecordStore
 
 T = TypeVar("T")
+#: Time between two looks at the state files, which costs next to nothing. [s]
+_FILES_S = 0.25
+#: After so many of them the heads are asked. [1]
+_LOOKS = 8
 
 
 class LocalRayGateway(Unsuspendable):
@@ -137,6 +141,14 @@ class LocalRayGateway(Unsuspendable):
             path, self._clock, is_live=lambda: follow and processes.find(record.head) is not None
         ):
             yield line
+
+    async def _stirred(self) -> None:
+        """Wait until a state file changes, or it is time to ask the heads."""
+        before = self._store.fingerprint()
+        for _ in range(_LOOKS):
+            await self._clock.sleep(_FILES_S)
+            if self._store.fingerprint() != before:
+                return
 
     # Below: what is done with the lock of the cluster held.
 

@@ -133,6 +133,15 @@ class RecordStore:
         """List the names on record, sorted."""
         return sorted(path.parent.name for path in self.directory.glob("*/cluster.json"))
 
+    def fingerprint(self) -> tuple[tuple[str, int], ...]:
+        """Return a value that changes whenever a record does."""
+        found = []
+        for path in self.directory.glob("*/cluster.json"):
+            # One may go while we look.
+            with contextlib.suppress(OSError):
+                found.append((path.parent.name, path.stat().st_mtime_ns))
+        return tuple(sorted(found))
+
     def load(self, name: str) -> LocalRecord:
         """Read a record.
 
