@@ -16,6 +16,7 @@ from rayspace.units import format_bytes, format_count, parse_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rayspace.model.problem import Problem
     from rayspace.model.profile import NodeResources, Profile
 
 
@@ -94,6 +95,28 @@ class Wishes:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """What would be applied to Kubernetes.
+
+    Parameters
+    ----------
+    manifest
+        The object.
+    existing
+        The one that is there; None for none.
+    problems
+        What would keep it from coming up, what waiting can't mend first.
+    notes
+        What is not known, a sentence each.
+    """
+
+    manifest: dict[str, Any]
+    existing: dict[str, Any] | None = None
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class UpPlan:
     """What `up` would do.
 
@@ -109,6 +132,10 @@ class UpPlan:
         The object that would be applied; None on this machine.
     difference
         How it differs from the one that is there, as a unified diff; empty for not at all or none.
+    problems
+        What would keep it from coming up, what waiting can't mend first.
+    notes
+        What is not known of that, a sentence each.
     """
 
     spec: ClusterSpec
@@ -116,6 +143,8 @@ class UpPlan:
     name_was: str = ""
     manifest: dict[str, Any] | None = None
     difference: str = ""
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def cluster_spec(

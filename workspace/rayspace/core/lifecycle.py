@@ -277,7 +277,7 @@ def _phase(
         if began:
             return phase, ""
         waiting = seen.live.phase is LivePhase.PENDING
-        reason = "Ray has not started it yet." if waiting else "Its runner is starting."
+        reason = "It waits for its turn on the head." if waiting else "Its runner is starting."
         return phase, f"{reason} {seen.runner_says}".strip()
     if seen.cluster_answers or seen.cluster_gone:
         return phase, "Its cluster does not know it any more; waiting for its runner's last word."

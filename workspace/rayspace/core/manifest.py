@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.defaults import CA_DIR, with_defaults, with_registries
+from rayspace.core.driver_slots import RESOURCE, START_TIMEOUT, n_driver_slots
 from rayspace.core.overlay import merged
 from rayspace.core.profile_pods import toleration
 from rayspace.model.defaults import Defaults
@@ -149,6 +150,8 @@ def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, A
                     # Inside of the pod's own network; behind the token.
                     "dashboard-host": "0.0.0.0",  # noqa: S104
                     "num-cpus": str(_whole(spec.head.cpus, 1)),
+                    # KubeRay puts it into the command of a shell as it stands.
+                    "resources": f"'{json.dumps({RESOURCE: _n_slots(spec.head)})}'",
                     **_store(spec.head),
                 },
                 "template": _template(spec, spec.head, facts, is_head=True),
@@ -226,7 +229,7 @@ def _template(
         "name": HEAD_CONTAINER if is_head else WORKER_CONTAINER,
         "image": facts.image.image,
         "resources": _resources(node),
-        "env": _env(spec),
+        "env": _env(spec, is_head=is_head),
         "readinessProbe": {
             "httpGet": _HEAD_PROBE if is_head else _WORKER_PROBE,
             "initialDelaySeconds": 1,
@@ -341,9 +344,15 @@ def _resources(node: NodeResources) -> dict[str, dict[str, str]]:
     return {"requests": amounts, "limits": dict(amounts)}
 
 
-def _env(spec: ClusterSpec) -> list[dict[str, Any]]:
+def _n_slots(head: NodeResources) -> int:
+    return n_driver_slots(head.cpus or _LEAST_CPU, head.memory_bytes or _DEFAULT_MEMORY_BYTES)
+
+
+def _env(spec: ClusterSpec, *, is_head: bool) -> list[dict[str, Any]]:
     # Said here too: an operator that is too old to know of tokens would start Ray without any.
     values = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", **spec.env}
+    if is_head:
+        values.setdefault(*START_TIMEOUT)
     plain: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
     for name, place in spec.pods.secrets.items():
         secret, _, key = place.partition("/")

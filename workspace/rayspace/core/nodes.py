@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.driver_slots import RESOURCE
 from rayspace.model.cluster import GpuSample, Node
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def _node(row: Mapping[str, Any], item: Mapping[str, Any]) -> Node:
         cpus=float(total.get("CPU", 0)),
         gpus=float(total.get("GPU", 0)),
         memory_bytes=int(total.get("memory", 0)),
+        driver_slots=int(total.get(RESOURCE, 0)),
         cpu_used_fraction=float(item.get("cpu") or 0) / 100,
         memory_used_bytes=int(memory[3]),
         memory_total_bytes=int(memory[0]),

@@ -315,6 +315,7 @@ class MemoryHeadGateway:
         if submission_id in cluster.jobs:
             raise ConflictError("A job of that name runs already.", hint="Submit again.")
         asked = {"working_dir": working_dir, "driver_cpus": driver_cpus, "driver_gpus": driver_gpus}
+        asked["takes_slot"] = takes_slot
         cluster.submissions.append({"entrypoint": entrypoint, "env": dict(env), **asked})
         cluster.jobs[submission_id] = LiveJob(
             submission_id, LivePhase.RUNNING, metadata=dict(metadata)

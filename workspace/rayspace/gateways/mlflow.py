@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import Metric, Run
 
 _PAGE_SIZE = 1000
 
@@ -145,6 +145,31 @@ class MlflowRunGateway:
         query = f"tags.`{Tag.PARENT_RUN_ID}` = {_quoted(record.run_id)}"
         with self._call("list child runs") as client:
             return self._search(client, [record.experiment_id], query, None)
+
+    def latest(self, *, experiment: str | None = None, limit: int = 5) -> list[RunRecord]:
+        """List the newest runs of each experiment, at most ``limit`` of each. [1]
+
+        Parameters
+        ----------
+        experiment
+            Only this one.
+        limit
+            Runs of each experiment at most. [1]
+        """
+        if self._has_nothing_yet():
+            return []
+        with self._call("list runs") as client:
+            found: list[RunRecord] = []
+            for experiment_id in list(self._list_experiments(client)):
+                if experiment in {None, self._experiment_names[experiment_id]}:
+                    found += self._search(client, [experiment_id], "", limit)
+            return found
+
+    def history(self, run_id: str, key: str) -> list[tuple[int, float]]:
+        """Return a metric of a run as pairs of step and value, in their order. [1]"""
+        with self._call("read a metric", f"run {run_id}") as client:
+            points = client.get_metric_history(run_id, key)
+        return [(int(p.step), float(p.value)) for p in sorted(points, key=_when)]
 
     def update(
         self,
@@ -316,6 +341,10 @@ class MlflowRunGateway:
             metrics=dict(data.metrics),
             tags=dict(data.tags),
         )
+
+
+def _when(point: Metric) -> tuple[int, int]:
+    return int(point.step), int(point.timestamp)
 
 
 def _quoted(text: str) -> str:

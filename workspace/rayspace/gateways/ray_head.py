@@ -13,6 +13,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.driver_slots import RESOURCE
 from rayspace.core.nodes import nodes_from_answers
 from rayspace.errors import (
     AccessError,
@@ -88,10 +89,12 @@ class HttpHeadGateway:
         working_dir: str = "",
         driver_cpus: float = 0.0,
         driver_gpus: float = 0.0,
+        takes_slot: bool = False,
     ) -> None:
         """Start a job; `ConflictError` if the submission id is taken.
 
-        Ray reserves CPUs and GPUs for its driver: ``driver_cpus`` [1], ``driver_gpus`` [1].
+        Ray reserves CPUs and GPUs for its driver, ``driver_cpus`` [1] and ``driver_gpus`` [1], and
+        a place for a notebook where it takes one.
         """
         runtime_env: dict[str, Any] = {"env_vars": dict(env)}
         if working_dir:
@@ -106,6 +109,8 @@ class HttpHeadGateway:
             body["entrypoint_num_cpus"] = driver_cpus
         if driver_gpus:
             body["entrypoint_num_gpus"] = driver_gpus
+        if takes_slot:
+            body["entrypoint_resources"] = {RESOURCE: 1}
         await self._json(
             head,
             "POST",

@@ -159,6 +159,8 @@ class Node:
         Memory of the machine or pod. [bytes]
     gpu_samples
         One reading of each of its GPUs.
+    driver_slots
+        Notebooks that it runs at a time; 0 where nobody counts them. [1]
     """
 
     node_id: str
@@ -173,6 +175,7 @@ class Node:
     memory_used_bytes: int
     memory_total_bytes: int
     gpu_samples: tuple[GpuSample, ...] = ()
+    driver_slots: int = 0
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from rayspace.services.readiness import check_ready, wait_ready, wait_workers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rayspace.core.cluster_spec import Preview
     from rayspace.gateways.contracts import Clock, ClusterGateway, ProfileSource
     from rayspace.model.cluster import ClusterSpec, ReadyAt
     from rayspace.model.profile import Profile
@@ -234,8 +235,14 @@ class ClusterStarter:
         previewing = getattr(self._finder.gateway(plan.target), "preview", None)
         if previewing is None:
             return plan
-        manifest, existing = await previewing(plan.spec)
-        return replace(plan, manifest=manifest, difference=manifest_difference(existing, manifest))
+        seen: Preview = await previewing(plan.spec)
+        return replace(
+            plan,
+            manifest=seen.manifest,
+            difference=manifest_difference(seen.existing, seen.manifest),
+            problems=seen.problems,
+            notes=seen.notes,
+        )
 
     async def _own_name(self, profile: str, gateway: ClusterGateway) -> str:
         """Name a cluster that nobody named."""

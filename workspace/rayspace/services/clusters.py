@@ -25,7 +25,7 @@ from rayspace.services.readiness import wait_ready, wait_workers
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
     from rayspace.gateways.contracts import (
         Clock,
@@ -123,6 +123,10 @@ class ClusterService(ClusterStarter):
         """List clusters, sorted by target and name; see `ClusterFinder.list`."""
         return await self._finder.list(target=target, report=report)
 
+    def watch(self, target: str) -> AsyncGenerator[Mapping[str, ClusterState | None], None]:
+        """Yield all clusters of a target by name, then what changed; see `ClusterGateway.watch`."""
+        return self._finder.gateway(target).watch()
+
     async def status(self, name: str | None = None, *, target: str | None = None) -> ClusterState:
         """Observe a cluster; by default the chosen one; see `ClusterFinder.status`."""
         return await self._finder.status(name, target=target)
@@ -131,15 +135,18 @@ class ClusterService(ClusterStarter):
         """Observe a cluster with all its problems; by default the chosen one."""
         return await self._finder.status(name, target=target, explain=True)
 
-    async def suspend(self, name: str | None = None, *, report: Report = silent) -> ClusterState:
+    async def suspend(
+        self, name: str | None = None, *, target: str | None = None, report: Report = silent
+    ) -> ClusterState:
         """End the pods of a cluster; its description stays, and `resume` brings them back."""
-        state = await self.status(name)
+        state = await self.status(name, target=target)
         return await self._finder.gateway(state.target).suspend(state.name, report)
 
     async def resume(
         self,
         name: str | None = None,
         *,
+        target: str | None = None,
         wait: bool = True,
         wait_timeout_s: float = 600.0,
         report: Report = silent,
@@ -148,8 +155,8 @@ class ClusterService(ClusterStarter):
 
         Parameters
         ----------
-        name
-            The cluster; by default the chosen one.
+        name, target
+            The cluster, and where it is; see `status`.
         wait
             Whether to return only when it can be used.
         wait_timeout_s
@@ -162,7 +169,7 @@ class ClusterService(ClusterStarter):
         ClusterState
             The cluster.
         """
-        state = await self.status(name)
+        state = await self.status(name, target=target)
         gateway = self._finder.gateway(state.target)
         state = await gateway.resume(state.name, report)
         if not wait:
@@ -170,10 +177,15 @@ class ClusterService(ClusterStarter):
         return await wait_ready(gateway, state, self._clock, wait_timeout_s, report)
 
     async def extend(
-        self, duration_s: float, name: str | None = None, *, report: Report = silent
+        self,
+        duration_s: float,
+        name: str | None = None,
+        *,
+        target: str | None = None,
+        report: Report = silent,
     ) -> ClusterState:
         """Keep a cluster from suspending itself for so long from now. [s]"""
-        state = await self.status(name)
+        state = await self.status(name, target=target)
         return await self._finder.gateway(state.target).extend(state.name, duration_s, report)
 
     async def wait_ready(
@@ -221,6 +233,7 @@ class ClusterService(ClusterStarter):
         workers: int,
         max_workers: int | None = None,
         group: str = "",
+        target: str | None = None,
         wait: bool = True,
         wait_timeout_s: float = 120.0,
         report: Report = silent,
@@ -229,8 +242,8 @@ class ClusterService(ClusterStarter):
 
         Parameters
         ----------
-        name
-            The cluster; by default the chosen one.
+        name, target
+            The cluster, and where it is; see `status`.
         workers
             Workers beside the head. [1]
         max_workers
@@ -249,7 +262,7 @@ class ClusterService(ClusterStarter):
         ClusterState
             The cluster.
         """
-        state = await self.status(name)
+        state = await self.status(name, target=target)
         check_count("--workers", workers, MAX_KUBE_WORKERS if state.namespace else MAX_WORKERS)
         gateway = self._finder.gateway(state.target)
         state = await gateway.scale(
@@ -265,14 +278,15 @@ class ClusterService(ClusterStarter):
         *,
         dry_run: bool = False,
         force: bool = False,
+        target: str | None = None,
         report: Report = silent,
     ) -> DownResult:
         """End a cluster: first its jobs, which save their results, then Ray.
 
         Parameters
         ----------
-        name
-            The cluster; by default the chosen one.
+        name, target
+            The cluster, and where it is; see `status`.
         dry_run
             Whether only to say what would be ended.
         force
@@ -285,7 +299,7 @@ class ClusterService(ClusterStarter):
         DownResult
             What was ended.
         """
-        state = await self.status(name)
+        state = await self.status(name, target=target)
         gateway = self._finder.gateway(state.target)
         jobs = await self._ender.running(state)
         actions = [f"stop the job {job.submission_id}" for job in jobs]

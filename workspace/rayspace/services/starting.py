@@ -176,6 +176,9 @@ class OnRunningCluster:
         *,
         working_dir: str = "",
     ) -> None:
+        # What another notebook waits for must not wait for its place, nor what runs elsewhere.
+        may_wait = not (order.depth or self._wishes.driver_cpus or self._wishes.driver_gpus)
+        nodes = await self._head.nodes(self._cluster.address) if may_wait else []
         await self._head.submit(
             self._cluster.address,
             submission_id=order.name,
@@ -189,6 +192,7 @@ class OnRunningCluster:
             working_dir=working_dir,
             driver_cpus=self._wishes.driver_cpus,
             driver_gpus=self._wishes.driver_gpus,
+            takes_slot=any(node.driver_slots for node in nodes),
         )
 
 

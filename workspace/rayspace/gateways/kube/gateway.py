@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.core import manifest as manifests
 from rayspace.core.activity import Annotation
-from rayspace.core.cluster_spec import differences
+from rayspace.core.cluster_spec import Preview, differences
 from rayspace.core.defaults import with_defaults
 from rayspace.core.kube_state import spec_of
 from rayspace.errors import (
@@ -129,11 +129,13 @@ class KubeRayGateway:
         report(Stage("accepted", text, "done"))
         return await self.get(spec.name)
 
-    async def preview(self, spec: ClusterSpec) -> tuple[dict[str, Any], dict[str, Any] | None]:
-        """Return the object that `create` would apply, and the one that is there, if any."""
-        manifest, _, _ = await self._planner.manifest(spec)
+    async def preview(self, spec: ClusterSpec) -> Preview:
+        """Return what `create` would apply, and what would keep it from coming up."""
         existing = await self._existing(spec.name)
-        return manifest, None if existing is None else dict(existing)
+        planned = await self._planner.manifest(spec)
+        # One that is there says itself why it is not up.
+        found = ((), ()) if existing else await self._planner.problems(*planned)
+        return Preview(planned[0], dict(existing) if existing else None, *found)
 
     async def get(self, name: str) -> ClusterState:
         """Observe a cluster."""
@@ -152,7 +154,7 @@ class KubeRayGateway:
         return self._observer.changes(name)
 
     def watch(self) -> AsyncGenerator[Mapping[str, ClusterState | None], None]:
-        """Yield all clusters by name, then those that changed; None for one that is gone."""
+        """Yield all clusters by name, then what changed."""
         return self._observer.watch()
 
     async def scale(
@@ -228,10 +230,9 @@ class KubeRayGateway:
             )
         lines = await self.planned_deletion(name)
         report(Stage("down", f"Deleting {name}", "doing"))
+        path, operation = self._observer.path(name), f"delete the cluster {name}"
         with contextlib.suppress(ObjectNotFoundError):
-            await self._client.delete(
-                self._observer.path(name), operation=f"delete the cluster {name}", uid=state.uid
-            )
+            await self._client.delete(path, operation=operation, uid=state.uid)
         await self._until_gone(name, state.uid)
         report(Stage("down", f"{name} is down", "done"))
         return lines

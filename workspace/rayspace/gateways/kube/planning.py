@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rayspace.gateways.kube.client import KubeClient
     from rayspace.gateways.kube.observer import KubeObserver
     from rayspace.model.cluster import ClusterSpec
+    from rayspace.model.problem import Problem
 
 
 class ClusterPlanner:
@@ -92,6 +93,23 @@ class ClusterPlanner:
         force: bool,
     ) -> None:
         """Raise what would never come up; tell what may have to wait."""
+        problems, notes = await self.problems(manifest, choice, configuration)
+        final = [problem for problem in problems if problem.is_final]
+        if final and not force:
+            raise PreflightError(
+                " ".join(problem.summary for problem in final),
+                hint=f"{final[0].hint} To try all the same: --force",
+                details={"problems": to_wire(final)},
+            )
+        for problem in problems:
+            report(Stage(f"preflight-{problem.code}", problem.summary, "note"))
+        for text in notes:
+            report(Stage("preflight-nodes", text, "note"))
+
+    async def problems(
+        self, manifest: dict[str, Any], choice: ImageChoice, configuration: Configuration
+    ) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
+        """Say what would keep a cluster from coming up, and what is not known of that."""
         ray_version, python_version = self._versions()
         queue = (manifest["metadata"]["labels"]).get(manifests.QUEUE)
         nodes, quotas, queues, account, _ = await asyncio.gather(
@@ -109,19 +127,8 @@ class ClusterPlanner:
             has_head_account=account,
             mismatch=mismatch(choice, ray_version, python_version),
         )
-        problems = preflight(manifest, facts)
-        final = [problem for problem in problems if problem.is_final]
-        if final and not force:
-            raise PreflightError(
-                " ".join(problem.summary for problem in final),
-                hint=f"{final[0].hint} To try all the same: --force",
-                details={"problems": to_wire(final)},
-            )
-        for problem in problems:
-            report(Stage(f"preflight-{problem.code}", problem.summary, "note"))
-        if nodes is None:
-            text = "Whether a node could hold it is unknown: you may not read the nodes"
-            report(Stage("preflight-nodes", text, "note"))
+        unknown = "Whether a node could hold it is unknown: you may not read the nodes"
+        return preflight(manifest, facts), (unknown,) if nodes is None else ()
 
     async def _has_head_account(self, manifest: dict[str, Any]) -> bool | None:
         pod = manifest["spec"]["headGroupSpec"]["template"]["spec"]

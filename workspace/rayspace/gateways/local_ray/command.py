@@ -6,9 +6,12 @@ defaults (agent 52365, client 10001, dashboard 8265) let only one head run on a 
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
+from rayspace.core.driver_slots import RESOURCE, START_TIMEOUT, n_driver_slots
 from rayspace.gateways.local_ray.processes import MARKER
 
 if TYPE_CHECKING:
@@ -120,12 +123,16 @@ def head_command(
     list of str
         Program and arguments.
     """
+    n_slots = n_driver_slots(
+        resources.cpus or os.cpu_count() or 1, resources.memory_bytes or machine_memory_bytes
+    )
     return [
         *(python, "-m", "ray.scripts.scripts", "start", "--head"),
         f"--port={ports['gcs']}",
         "--dashboard-host=127.0.0.1",
         f"--dashboard-port={ports['dashboard']}",
         f"--ray-client-server-port={ports['client']}",
+        f"--resources={json.dumps({RESOURCE: n_slots})}",
         *_common(resources, ports, temp_dir, machine_memory_bytes),
     ]
 
@@ -176,6 +183,7 @@ def process_env(
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": token_path,
             "RAY_USAGE_STATS_ENABLED": "0",
+            START_TIMEOUT[0]: START_TIMEOUT[1],
             MARKER: uid,
             "PYTHONUNBUFFERED": "1",
         }
