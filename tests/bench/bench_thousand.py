@@ -41,7 +41,7 @@ began_s = time.monotonic()
 listed = len(run(app.clusters.list(target=target)))
 list_s = time.monotonic() - began_s
 began_s = time.monotonic()
-watched = run(first(app.cluster_gateways[target]))
+watched = run(first(app._kube_gateways[target]))
 print(json.dumps({
     "listed": listed, "watched": watched, "list_s": list_s,
     "watch_s": time.monotonic() - began_s, "peak_bytes": peak_bytes(),

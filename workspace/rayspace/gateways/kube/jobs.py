@@ -21,6 +21,7 @@ from rayspace.core.ray_job import (
 )
 from rayspace.errors import (
     ClusterNotFoundError,
+    ConflictError,
     GatewayError,
     JobNotFoundError,
     NotFoundError,
@@ -101,9 +102,19 @@ class KubeJobs:
         -------
         RayJobState
             As the API server has it.
+
+        Raises
+        ------
+        ConflictError
+            If there is a job of that name.
         """
         name = launch.spec.name
-        manifest = await self.preview(launch)
+        manifest, is_taken = await asyncio.gather(self.preview(launch), self._is_there(name))
+        if is_taken:
+            # Applied to, it would become another job's while it runs.
+            raise ConflictError(
+                f"There is a RayJob {name!r} already in {self.namespace}.", hint="Submit again."
+            )
         made = await made_with_program(
             self._client,
             runner_secret(name),
@@ -115,6 +126,13 @@ class KubeJobs:
             ),
         )
         return ray_job_state(made)
+
+    async def _is_there(self, name: str) -> bool:
+        try:
+            await self._client.get(self._path(name), operation=f"look for the job {name}")
+        except NotFoundError:
+            return False
+        return True
 
     async def get(self, name: str, *, explain: bool = True) -> RayJobState:
         """Observe a job; `JobNotFoundError` if there is none of that name.
