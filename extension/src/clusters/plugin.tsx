@@ -1,0 +1,230 @@
+/** Clusters: their section, and what can be done with them. */
+
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { Dialog, ICommandPalette, showDialog } from '@jupyterlab/apputils';
+import {
+  ITranslator,
+  nullTranslator,
+  TranslationBundle
+} from '@jupyterlab/translation';
+import { addIcon } from '@jupyterlab/ui-components';
+import { UUID } from '@lumino/coreutils';
+import * as React from 'react';
+
+import {
+  CLUSTER_SCHEMA,
+  CommandIDs,
+  IClusterArgs,
+  IStartArgs,
+  START_SCHEMA
+} from '../commands';
+import { logIcon } from '../components/icons';
+import { LogFollower } from '../components/log-follower';
+import { makeLogPane } from '../components/log-view';
+import { makeSection } from '../components/section';
+import { tell } from '../components/tell';
+import { IPanel, IServer } from '../tokens';
+import { IOperation } from '../wire';
+import { ClustersModel, IClusterRow } from './model';
+import { IClusterActions } from './row';
+import { ClustersSection } from './section';
+import { askStart } from './start-dialog';
+import { StartModel } from './start-model';
+
+/** The plugin. */
+export const clustersPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'rayspace:clusters',
+  description: 'Shows Ray clusters in the panel, starts, changes and ends them.',
+  autoStart: true,
+  requires: [IServer, IPanel],
+  optional: [ITranslator, ICommandPalette],
+  activate: (
+    app: JupyterFrontEnd,
+    server: IServer,
+    panel: IPanel,
+    translator: ITranslator | null,
+    palette: ICommandPalette | null
+  ): void => {
+    const trans = (translator ?? nullTranslator).load('rayspace');
+    const model = new ClustersModel(server.api, server.live);
+    const actions = clusterActions(app, server, model, trans);
+    const { commands } = app;
+    commands.addCommand(CommandIDs.clusterStart, {
+      label: trans.__('Start a Ray Cluster…'),
+      caption: trans.__('Start a Ray cluster on this machine or on Kubernetes'),
+      icon: addIcon,
+      describedBy: START_SCHEMA,
+      execute: async args => {
+        const { profile } = args as IStartArgs;
+        panel.reveal();
+        await start(model, profile ?? server.settings.defaultProfile, trans);
+      }
+    });
+    commands.addCommand(CommandIDs.clusterDown, {
+      label: trans.__('End a Ray Cluster…'),
+      caption: trans.__('End a Ray cluster, its jobs first'),
+      describedBy: CLUSTER_SCHEMA,
+      execute: async args => {
+        const { target, name } = args as unknown as IClusterArgs;
+        await endCluster(model, target, name, trans);
+      }
+    });
+    commands.addCommand(CommandIDs.clusterLog, {
+      label: trans.__('Show the Log of a Ray Cluster'),
+      caption: trans.__("Show the last lines of the log of a cluster's head"),
+      icon: logIcon,
+      describedBy: CLUSTER_SCHEMA,
+      execute: args => {
+        const { target, name } = args as unknown as IClusterArgs;
+        const follower = new LogFollower(async () => {
+          const text = await server.api.clusterLog(target, name, server.live.path);
+          return { text, offset: 0, is_complete: true };
+        });
+        const id = `rayspace-cluster-log-${UUID.uuid4()}`;
+        app.shell.add(makeLogPane(id, name, follower, trans), 'main', {
+          mode: 'split-bottom'
+        });
+        app.shell.activateById(id);
+      }
+    });
+    palette?.addItem({ command: CommandIDs.clusterStart, category: trans.__('Ray') });
+    panel.addSection(
+      makeSection({
+        id: 'clusters',
+        title: trans.__('Clusters'),
+        trans,
+        tools: [
+          {
+            name: 'start',
+            icon: addIcon,
+            label: trans.__('Start a cluster'),
+            onClick: () => void commands.execute(CommandIDs.clusterStart)
+          }
+        ],
+        draw: () => (
+          <ClustersSection
+            model={model}
+            actions={actions}
+            onStart={() => void commands.execute(CommandIDs.clusterStart)}
+          />
+        )
+      }),
+      10
+    );
+  }
+};
+
+function clusterActions(
+  app: JupyterFrontEnd,
+  server: IServer,
+  model: ClustersModel,
+  trans: TranslationBundle
+): IClusterActions {
+  const { api, live } = model;
+  const run = (command: string, { cluster }: IClusterRow): void =>
+    void app.commands.execute(command, { target: cluster.target, name: cluster.name });
+  const begin = (operation: Promise<IOperation>): void =>
+    void model.begin(operation).catch((error: unknown) => tell(error, trans));
+  return {
+    openDashboard: row => run(CommandIDs.rayDashboard, row),
+    connect: row => run(CommandIDs.clusterConnect, row),
+    openLog: row => run(CommandIDs.clusterLog, row),
+    down: row => run(CommandIDs.clusterDown, row),
+    use: ({ cluster }) =>
+      void api
+        .use(cluster.target, cluster.name, live.path)
+        .catch((error: unknown) => tell(error, trans)),
+    scale: ({ cluster }, workers) =>
+      begin(api.scaleCluster(cluster.target, cluster.name, workers, live.path)),
+    suspend: ({ cluster }) =>
+      begin(api.changeCluster('suspend', cluster.target, cluster.name, live.path)),
+    resume: ({ cluster }) =>
+      begin(api.changeCluster('resume', cluster.target, cluster.name, live.path)),
+    extend: ({ cluster }) => {
+      const seconds = server.settings.keepHours * 3600;
+      begin(api.extendCluster(cluster.target, cluster.name, seconds, live.path));
+    }
+  };
+}
+
+async function start(
+  model: ClustersModel,
+  profile: string,
+  trans: TranslationBundle
+): Promise<void> {
+  const form = new StartModel(model.api, model.live.path, profile);
+  try {
+    if (!(await askStart(form, model.live.targets, trans))) {
+      return;
+    }
+    const force = form.isHopeless && (await isForced(trans));
+    if (form.isHopeless && !force) {
+      return;
+    }
+    await model.begin(model.api.startCluster({ ...form.wish(), force }));
+  } catch (error) {
+    await tell(error, trans);
+  } finally {
+    form.dispose();
+  }
+}
+
+async function isForced(trans: TranslationBundle): Promise<boolean> {
+  const result = await showDialog({
+    title: trans.__('Start it all the same?'),
+    body: trans.__('As things are, this cluster can never come up.'),
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({ label: trans.__('Start it all the same') })
+    ]
+  });
+  return result.button.accept;
+}
+
+async function endCluster(
+  model: ClustersModel,
+  target: string,
+  name: string,
+  trans: TranslationBundle
+): Promise<void> {
+  const { api, live } = model;
+  try {
+    const plan = await api.planDown(target, name, live.path);
+    const found = live.clusters?.find(c => c.target === target && c.name === name);
+    const isForeign = found?.origin === 'foreign';
+    const result = await showDialog({
+      title: trans.__('End the cluster %1?', name),
+      body: <DownBody actions={plan.actions} isForeign={isForeign} trans={trans} />,
+      buttons: [
+        Dialog.cancelButton({ label: trans.__('Cancel') }),
+        Dialog.warnButton({ label: trans.__('End it') })
+      ]
+    });
+    if (result.button.accept) {
+      await model.begin(api.down(target, name, isForeign, live.path));
+    }
+  } catch (error) {
+    await tell(error, trans);
+  }
+}
+
+interface IDownBodyProps {
+  readonly actions: readonly string[];
+  readonly isForeign: boolean;
+  readonly trans: TranslationBundle;
+}
+
+/** Say what ends with a cluster. */
+function DownBody({ actions, isForeign, trans }: IDownBodyProps): React.ReactElement {
+  return (
+    <div className="rayspace-Dialog">
+      {isForeign && <p>{trans.__('Somebody else made this cluster.')}</p>}
+      <p>{trans.__('This will:')}</p>
+      <ul>
+        {actions.map((action, index) => (
+          <li key={index}>{action}</li>
+        ))}
+      </ul>
+    </div>
+  );
+}

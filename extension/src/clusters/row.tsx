@@ -1,0 +1,107 @@
+/** One cluster in the section. */
+
+import { linkIcon, stopIcon } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import { WhyCard } from '../components/cards';
+import { IconAction } from '../components/icon-action';
+import { dashboardIcon } from '../components/icons';
+import { stageText } from '../components/operation';
+import { Facts, Row } from '../components/row';
+import { StatusDot } from '../components/status-dot';
+import { useTrans } from '../components/trans';
+import { useNow } from '../components/use-signal';
+import { IClusterDetail } from '../wire';
+import { ClusterBody } from './body';
+import { IClusterRow } from './model';
+import { clusterFacts, clusterTone, phaseName, sizeText } from './words';
+
+/** What can be done with a cluster. */
+export interface IClusterActions {
+  openDashboard(row: IClusterRow): void;
+  connect(row: IClusterRow): void;
+  openLog(row: IClusterRow): void;
+  use(row: IClusterRow): void;
+  scale(row: IClusterRow, workers: number): void;
+  suspend(row: IClusterRow): void;
+  resume(row: IClusterRow): void;
+  extend(row: IClusterRow): void;
+  down(row: IClusterRow): void;
+}
+
+/** Properties of a row. */
+export interface IClusterRowProps {
+  readonly row: IClusterRow;
+  readonly isOpen: boolean;
+  readonly detail: IClusterDetail | undefined;
+  readonly actions: IClusterActions;
+  readonly onToggle: (key: string) => void;
+}
+
+/** Draw a cluster; drawn anew only when something about it has changed. */
+export const ClusterRow = React.memo(function ClusterRow(props: IClusterRowProps) {
+  const { row, isOpen, detail, actions, onToggle } = props;
+  const { cluster, operation } = row;
+  const trans = useTrans();
+  const nowMs = useNow(cluster.phase === 'starting');
+  const tone = operation ? 'busy' : clusterTone(cluster);
+  const phase = phaseName(cluster.phase, trans);
+  const stage = operation ? stageText(operation) : '';
+  const first = cluster.problems[0];
+  return (
+    <Row
+      rowKey={row.key}
+      phase={cluster.phase}
+      dot={<StatusDot tone={tone} label={phase} />}
+      title={cluster.name}
+      isMarked={row.isChosen}
+      side={sizeText(cluster, trans)}
+      facts={
+        stage ? (
+          <span>{stage}</span>
+        ) : (
+          <Facts facts={clusterFacts(cluster, nowMs, trans)} />
+        )
+      }
+      below={!isOpen && first && !stage && <WhyLine text={first.summary} />}
+      isOpen={isOpen}
+      onToggle={() => onToggle(row.key)}
+      actions={tabIndex => (
+        <>
+          {cluster.phase === 'ready' && (
+            <>
+              <IconAction
+                icon={linkIcon}
+                label={trans.__('Connect this notebook to %1', cluster.name)}
+                tabIndex={tabIndex}
+                onClick={() => actions.connect(row)}
+              />
+              <IconAction
+                icon={dashboardIcon}
+                label={trans.__('Open the Ray dashboard of %1', cluster.name)}
+                tabIndex={tabIndex}
+                onClick={() => actions.openDashboard(row)}
+              />
+            </>
+          )}
+          <IconAction
+            icon={stopIcon}
+            label={trans.__('End %1…', cluster.name)}
+            tabIndex={tabIndex}
+            isBusy={operation?.verb === 'down' || cluster.phase === 'ending'}
+            onClick={() => actions.down(row)}
+          />
+        </>
+      )}
+    >
+      {cluster.problems.map(problem => (
+        <WhyCard key={problem.code + problem.summary} problem={problem} />
+      ))}
+      <ClusterBody row={row} detail={detail} actions={actions} />
+    </Row>
+  );
+});
+
+function WhyLine({ text }: { readonly text: string }): React.ReactElement {
+  return <div className="rayspace-Row-why">{text}</div>;
+}

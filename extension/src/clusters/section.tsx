@@ -1,0 +1,126 @@
+/** The section of clusters. */
+
+import * as React from 'react';
+
+import { EmptyState } from '../components/cards';
+import { FailedOperation, stageText } from '../components/operation';
+import { Row, RowList } from '../components/row';
+import { SectionState } from '../components/section';
+import { Stages } from '../components/stages';
+import { StatusDot } from '../components/status-dot';
+import { useTrans } from '../components/trans';
+import { useModel } from '../components/use-signal';
+import { IOperation } from '../wire';
+import { ClustersModel } from './model';
+import { ClusterRow, IClusterActions } from './row';
+
+/** Properties of the section. */
+export interface IClustersSectionProps {
+  readonly model: ClustersModel;
+  readonly actions: IClusterActions;
+  readonly onStart: () => void;
+}
+
+/** Draw the clusters, those that are being started, and what failed. */
+export function ClustersSection(props: IClustersSectionProps): React.ReactElement {
+  const { model, actions, onStart } = props;
+  const trans = useTrans();
+  useModel(model);
+  const rows = model.rows ?? [];
+  const toggle = React.useCallback((key: string) => model.toggle(key), [model]);
+  const starting = model.starting;
+  return (
+    <SectionState
+      live={model.live}
+      isLoaded={model.rows !== null}
+      isEmpty={rows.length + starting.length + model.failures.length === 0}
+      empty={
+        <EmptyState
+          text={trans.__(
+            'No cluster runs. Start one on this machine or on Kubernetes.'
+          )}
+          action={trans.__('Start a cluster')}
+          onAction={onStart}
+        />
+      }
+    >
+      {model.failures.map(operation => (
+        <FailedOperation
+          key={operation.id}
+          operation={operation}
+          onDismiss={() => model.dismiss(operation.id)}
+        />
+      ))}
+      <RowList
+        label={trans.__('Clusters')}
+        keys={[...starting.map(o => o.id), ...rows.map(row => row.key)]}
+      >
+        {starting.map(operation => (
+          <StartingRow key={operation.id} operation={operation} model={model} />
+        ))}
+        {rows.map(row => (
+          <ClusterRow
+            key={row.key}
+            row={row}
+            isOpen={model.isOpen(row.key)}
+            detail={model.detail(row.key)}
+            actions={actions}
+            onToggle={toggle}
+          />
+        ))}
+      </RowList>
+      <Silent model={model} />
+    </SectionState>
+  );
+}
+
+interface IOperationProps {
+  readonly operation: IOperation;
+  readonly model: ClustersModel;
+}
+
+/** A cluster that is asked for, but is not there yet. */
+function StartingRow({ operation, model }: IOperationProps): React.ReactElement {
+  const trans = useTrans();
+  return (
+    <Row
+      rowKey={operation.id}
+      phase="starting"
+      dot={<StatusDot tone="busy" label={trans.__('starting')} />}
+      title={operation.name || trans.__('New cluster')}
+      side={operation.target}
+      facts={<span>{stageText(operation) || trans.__('starting')}</span>}
+      isOpen={model.isOpen(operation.id)}
+      onToggle={() => model.toggle(operation.id)}
+    >
+      <Stages stages={operation.stages} />
+    </Row>
+  );
+}
+
+/** Say which targets do not answer: what is shown of them may be old. */
+function Silent({
+  model
+}: {
+  readonly model: ClustersModel;
+}): React.ReactElement | null {
+  const trans = useTrans();
+  const silent = model.live.targets.filter(
+    target => target.state === 'silent' || target.state === 'refused'
+  );
+  if (silent.length === 0) {
+    return null;
+  }
+  return (
+    <ul className="rayspace-Silent" aria-label={trans.__('Targets that do not answer')}>
+      {silent.map(target => (
+        <li key={target.name} title={target.problem?.hint}>
+          <StatusDot tone="warn" label={trans.__('does not answer')} />
+          <span>
+            {target.problem?.message ?? trans.__('%1 does not answer.', target.name)}
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}

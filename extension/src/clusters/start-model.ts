@@ -1,0 +1,169 @@
+/** What the dialog of a start asks and shows: a wish, and what would come of it. */
+
+import { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { Api } from '../api';
+import { toError } from '../request';
+import { IClusterPlan, IClusterWish, IError, IProfile } from '../wire';
+
+/** So long nobody types before the server is asked. [ms] */
+export const PAUSE_MS = 300;
+
+/** A wish for a cluster, as it is typed; empty text is as the profile says. */
+export interface IStartForm {
+  readonly profile: string;
+  readonly name: string;
+  readonly target: string;
+  readonly workers: string;
+  readonly gpus: string;
+  readonly queue: string;
+}
+
+/** The form of a start, with the plan for what is typed. */
+export class StartModel implements IDisposable {
+  /**
+   * @param _api The server.
+   * @param path A path of the project.
+   * @param profile The profile to begin with.
+   */
+  constructor(
+    private readonly _api: Api,
+    readonly path: string,
+    profile: string
+  ) {
+    this._form = { profile, name: '', target: '', workers: '', gpus: '', queue: '' };
+  }
+
+  /** Emitted when something is to be drawn anew. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get form(): IStartForm {
+    return this._form;
+  }
+
+  /** What can be started; null before it is known. */
+  get profiles(): readonly IProfile[] | null {
+    return this._profiles;
+  }
+
+  /** The profile that is chosen. */
+  get profile(): IProfile | undefined {
+    return this._profiles?.find(profile => profile.name === this._form.profile);
+  }
+
+  /** What would come of it; null before that is known, and while the wish is wrong. */
+  get plan(): IClusterPlan | null {
+    return this._plan;
+  }
+
+  /** Why the wish is wrong; null when it is not. */
+  get error(): IError | null {
+    return this._error;
+  }
+
+  get isPlanning(): boolean {
+    return this._isPlanning;
+  }
+
+  /** Whether it could never come up as things are; it can be tried all the same. */
+  get isHopeless(): boolean {
+    return this._plan?.problems.some(problem => problem.is_final) ?? false;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** Ask for the profiles, and for the first plan. */
+  async load(): Promise<void> {
+    try {
+      this._profiles = await this._api.profiles(this.path);
+      if (!this.profile && this._profiles[0]) {
+        this._form = { ...this._form, profile: this._profiles[0].name };
+      }
+      this._ask();
+    } catch (error) {
+      this._error = toError(error);
+    }
+    this._emit();
+  }
+
+  /** Take what was typed; the plan follows when nobody types any more. */
+  set(change: Partial<IStartForm>): void {
+    this._form = { ...this._form, ...change };
+    clearTimeout(this._timer);
+    this._isPlanning = true;
+    this._timer = setTimeout(() => this._ask(), PAUSE_MS);
+    this._emit();
+  }
+
+  /** The wish as the server takes it. */
+  wish(): IClusterWish {
+    const { profile, name, target, workers, gpus, queue } = this._form;
+    return {
+      path: this.path,
+      profile,
+      name: name.trim() || null,
+      target: target || null,
+      workers: wholeNumber(workers),
+      gpus: wholeNumber(gpus),
+      queue: queue.trim() || null
+    };
+  }
+
+  dispose(): void {
+    this._isDisposed = true;
+    clearTimeout(this._timer);
+    this._abort.abort();
+    Signal.clearData(this);
+  }
+
+  private _ask(): void {
+    clearTimeout(this._timer);
+    this._abort.abort();
+    const abort = (this._abort = new AbortController());
+    this._isPlanning = true;
+    void this._api.planCluster(this.wish(), abort.signal).then(
+      plan => this._take(abort, plan, null),
+      (error: unknown) => this._take(abort, null, toError(error))
+    );
+  }
+
+  private _take(
+    abort: AbortController,
+    plan: IClusterPlan | null,
+    error: IError | null
+  ): void {
+    if (!abort.signal.aborted) {
+      this._plan = plan;
+      this._error = error;
+      this._isPlanning = false;
+      this._emit();
+    }
+  }
+
+  private _emit(): void {
+    if (!this._isDisposed) {
+      this._changed.emit();
+    }
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+  private _form: IStartForm;
+  private _profiles: readonly IProfile[] | null = null;
+  private _plan: IClusterPlan | null = null;
+  private _error: IError | null = null;
+  private _isPlanning = false;
+  private _isDisposed = false;
+  private _abort = new AbortController();
+  private _timer: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** Read a count; null for nothing. A word that is no count goes to the server, which says so. */
+function wholeNumber(text: string): number | null {
+  const trimmed = text.trim();
+  return trimmed === '' ? null : Number(trimmed);
+}

@@ -1,0 +1,140 @@
+/** A cluster in words: what a row says, and what its dot means. */
+
+import { TranslationBundle } from '@jupyterlab/translation';
+
+import { Tone } from '../components/status-dot';
+import { formatAge, formatClock } from '../units';
+import { ClusterPhase, IClusterState } from '../wire';
+
+const TONES: Record<ClusterPhase, Tone> = {
+  starting: 'busy',
+  queued: 'wait',
+  ready: 'good',
+  unreachable: 'warn',
+  suspended: 'paused',
+  ending: 'busy',
+  failed: 'bad',
+  lost: 'gone',
+  unreadable: 'gone'
+};
+
+/** How a cluster is at a glance; one with problems that is not done for is warned of. */
+export function clusterTone(cluster: IClusterState): Tone {
+  const tone = TONES[cluster.phase] ?? 'gone';
+  const isStuck = cluster.problems.some(problem => problem.is_final);
+  if (tone === 'busy' || tone === 'wait') {
+    return isStuck ? 'bad' : cluster.problems.length > 0 ? 'warn' : tone;
+  }
+  return tone === 'good' && cluster.problems.length > 0 ? 'warn' : tone;
+}
+
+/** Name a phase. */
+export function phaseName(phase: ClusterPhase, trans: TranslationBundle): string {
+  const names: Record<ClusterPhase, string> = {
+    starting: trans.__('starting'),
+    queued: trans.__('queued'),
+    ready: trans.__('ready'),
+    unreachable: trans.__('unreachable'),
+    suspended: trans.__('suspended'),
+    ending: trans.__('ending'),
+    failed: trans.__('failed'),
+    lost: trans.__('lost'),
+    unreadable: trans.__('unreadable')
+  };
+  return names[phase] ?? phase;
+}
+
+/** How many workers there are, and how many are wanted. [1] */
+export function workerCounts(cluster: IClusterState): {
+  observed: number;
+  desired: number;
+} {
+  return {
+    observed: cluster.groups.reduce((sum, group) => sum + group.n_observed, 0),
+    desired: cluster.groups.reduce((sum, group) => sum + group.n_desired, 0)
+  };
+}
+
+/** How many GPUs a cluster was asked for: of the head, and of the workers that are wanted. [1] */
+export function gpuCount(cluster: IClusterState): number {
+  const perWorker = new Map(cluster.spec.more_groups.map(g => [g.name, g.worker.gpus]));
+  const ofWorkers = cluster.groups.reduce(
+    (sum, group) =>
+      sum + group.n_desired * (perWorker.get(group.name) ?? cluster.spec.worker.gpus),
+    0
+  );
+  return cluster.spec.head.gpus + ofWorkers;
+}
+
+/** What the workers that are there cost an hour; null where there is no price. [1] */
+export function costPerHour(cluster: IClusterState): number | null {
+  const price = cluster.spec.pods.price_per_hour;
+  return price === null ? null : price * workerCounts(cluster).observed;
+}
+
+/** Say on the right of a row how large a cluster is. */
+export function sizeText(cluster: IClusterState, trans: TranslationBundle): string {
+  const { observed, desired } = workerCounts(cluster);
+  const workers =
+    desired === 0 && observed === 0
+      ? trans.__('head only')
+      : trans._n('%2/%1 worker', '%2/%1 workers', desired, observed);
+  const gpus = gpuCount(cluster);
+  return gpus > 0 ? trans.__('%1 · %2 GPU', workers, gpus) : workers;
+}
+
+/** Say when a cluster suspends itself; empty where it does not. */
+export function stopText(
+  cluster: IClusterState,
+  nowMs: number,
+  trans: TranslationBundle
+): string {
+  const at = cluster.activity?.acts_at_ms;
+  if (typeof at !== 'number') {
+    return '';
+  }
+  const left = (at - nowMs) / 1000;
+  return left > 0
+    ? trans.__('suspends in %1', formatAge(left))
+    : trans.__('suspends now');
+}
+
+/** Say under the name of a row how a cluster is; parts are joined by dots. */
+export function clusterFacts(
+  cluster: IClusterState,
+  nowMs: number,
+  trans: TranslationBundle
+): string[] {
+  const facts = [phaseName(cluster.phase, trans), cluster.target];
+  if (cluster.started_ms > 0) {
+    facts.push(formatAge((nowMs - cluster.started_ms) / 1000));
+  }
+  const stops = cluster.phase === 'ready' ? stopText(cluster, nowMs, trans) : '';
+  if (stops) {
+    facts.push(stops);
+  }
+  const cost = costPerHour(cluster);
+  if (cost !== null && cluster.phase === 'ready') {
+    facts.push(trans.__('%1 per hour', formatCost(cost)));
+  }
+  return facts;
+}
+
+/** Say what keeps a cluster from being suspended, and until when. */
+export function activityText(cluster: IClusterState, trans: TranslationBundle): string {
+  const activity = cluster.activity;
+  if (!activity) {
+    return '';
+  }
+  if (activity.active.length > 0) {
+    return trans.__('In use: %1', activity.active.join(', '));
+  }
+  return activity.acts_at_ms === null
+    ? trans.__('Not in use')
+    : trans.__('Not in use; suspends itself at %1', formatClock(activity.acts_at_ms));
+}
+
+/** Write what something costs, in whatever money the profile counts. [1] */
+export function formatCost(cost: number): string {
+  return cost.toFixed(cost < 10 ? 2 : 0);
+}

@@ -1,0 +1,384 @@
+/** What the server tells of clusters, jobs and targets, kept up to date. */
+
+import { TranslationBundle } from '@jupyterlab/translation';
+import { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { Api } from './api';
+import { ResponseError, toError } from './request';
+import { Stream } from './stream';
+import { Connection, ILive } from './tokens';
+import { VERSION } from './version';
+import * as wire from './wire';
+
+/** Shorter breaks are not worth a word. [ms] */
+const BREAK_MS = 2000;
+/** Changes that come together are drawn together. [ms] */
+const GATHER_MS = 40;
+/** How long an operation that has ended is still shown. [ms] */
+export const OPERATION_KEPT_MS = 15_000;
+
+/** Returns the key of a cluster in all targets. */
+export function clusterKey(target: string, name: string): string {
+  return `${target}/${name}`;
+}
+
+/** The state of the server, fed by its stream. */
+export class Live implements ILive, IDisposable {
+  /**
+   * @param api The server.
+   * @param stream Its changes.
+   * @param trans The translator.
+   */
+  constructor(
+    private readonly _api: Api,
+    private readonly _stream: Stream,
+    private readonly _trans: TranslationBundle
+  ) {
+    _stream.message.connect(this._receive, this);
+    _stream.stateChanged.connect(this._onState, this);
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get operationEnded(): ISignal<this, wire.IOperation> {
+    return this._operationEnded;
+  }
+
+  get jobEnded(): ISignal<this, wire.IJobState> {
+    return this._jobEnded;
+  }
+
+  get connection(): Connection {
+    return this._connection;
+  }
+
+  get project(): string {
+    return this._project;
+  }
+
+  get path(): string {
+    return this._path;
+  }
+
+  get clusters(): readonly wire.IClusterState[] | null {
+    return this._clusters;
+  }
+
+  get jobs(): readonly wire.IJobState[] | null {
+    return this._jobs;
+  }
+
+  get targets(): readonly wire.ITargetState[] {
+    return [...this._targetOf.values()];
+  }
+
+  get operations(): readonly wire.IOperation[] {
+    return this._operations;
+  }
+
+  get chosen(): wire.IChoice {
+    return this._chosen;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** Begin: ask whether both halves fit, then listen. */
+  async start(): Promise<void> {
+    clearTimeout(this._restart);
+    try {
+      const health = await this._api.health(this._path);
+      const mismatch = mismatchOf(health, this._trans);
+      if (mismatch) {
+        this._fail(mismatch);
+        return;
+      }
+      this._project = health.project;
+      this._listen();
+    } catch (error) {
+      if (this._isDisposed) {
+        return;
+      }
+      this._fail(failureOf(error, this._trans));
+      // A server that is only away comes back; one without the extension does not by itself.
+      if (
+        error instanceof ResponseError &&
+        !error.isMissingServer &&
+        error.status !== 403
+      ) {
+        this._restart = setTimeout(() => void this.start(), 5000);
+      }
+    }
+  }
+
+  /** Try again at once. */
+  retry(): void {
+    if (this._connection.kind === 'failed') {
+      this._setConnection({ kind: 'connecting' });
+      void this.start();
+    } else {
+      this._stream.retryNow();
+    }
+  }
+
+  /**
+   * Follow the project of another folder.
+   *
+   * @param path The folder, or a notebook in it.
+   */
+  async follow(path: string): Promise<void> {
+    if (path === this._wanted || this._isDisposed) {
+      return;
+    }
+    this._wanted = path;
+    if (this._connection.kind === 'failed' || !this._project) {
+      this._path = path;
+      return;
+    }
+    try {
+      const known = this._projectOf.get(path) ?? (await this._api.health(path)).project;
+      this._projectOf.set(path, known);
+      if (known === this._project || path !== this._wanted) {
+        return;
+      }
+      this._project = known;
+      this._path = path;
+      this._listen();
+    } catch {
+      // The stream says by itself that the server is away; the project is looked for next time.
+      this._wanted = this._path;
+    }
+  }
+
+  /** Tell the server whether somebody looks at the panel. */
+  setVisible(isVisible: boolean): void {
+    this._stream.setVisible(isVisible);
+  }
+
+  /** Take an operation that was just begun, before the stream tells it. */
+  note(operation: wire.IOperation): void {
+    if (!this._operationOf.has(operation.id)) {
+      this._operationOf.set(operation.id, operation);
+      this._touch();
+    }
+  }
+
+  dispose(): void {
+    this._isDisposed = true;
+    clearTimeout(this._restart);
+    clearTimeout(this._gather);
+    clearTimeout(this._breaking);
+    this._stream.dispose();
+    Signal.clearData(this);
+  }
+
+  private _listen(): void {
+    this._setConnection({ kind: 'connecting' });
+    this._isFresh = false;
+    this._stream.connect(this._path);
+  }
+
+  private _receive(_: unknown, message: wire.Message): void {
+    switch (message.kind) {
+      case 'snapshot':
+        this._replace(message.data);
+        break;
+      case 'cluster':
+        this._clusterOf.set(
+          clusterKey(message.data.target, message.data.name),
+          message.data
+        );
+        break;
+      case 'cluster_gone':
+        this._clusterOf.delete(clusterKey(message.data.target, message.data.name));
+        break;
+      case 'job':
+        this._takeJob(message.data);
+        break;
+      case 'job_gone':
+        this._jobOf?.delete(message.data.name);
+        break;
+      case 'target':
+        this._targetOf.set(message.data.name, message.data);
+        break;
+      case 'chosen':
+        this._chosen = message.data;
+        break;
+      case 'operation':
+        this._takeOperation(message.data);
+        break;
+      default:
+        return;
+    }
+    this._touch();
+  }
+
+  private _replace(all: wire.ISnapshot): void {
+    this._isFresh = true;
+    this._clusterOf = new Map(all.clusters.map(c => [clusterKey(c.target, c.name), c]));
+    this._jobOf = all.jobs && new Map(all.jobs.map(job => [job.name, job]));
+    this._targetOf = new Map(all.targets.map(target => [target.name, target]));
+    this._operationOf = new Map(
+      all.operations.map(operation => [operation.id, operation])
+    );
+    this._chosen = all.chosen;
+  }
+
+  private _takeJob(job: wire.IJobState): void {
+    this._jobOf ??= new Map();
+    const before = this._jobOf.get(job.name);
+    this._jobOf.set(job.name, job);
+    if (before && !wire.isEnded(before) && wire.isEnded(job)) {
+      this._jobEnded.emit(job);
+    }
+  }
+
+  private _takeOperation(operation: wire.IOperation): void {
+    const before = this._operationOf.get(operation.id);
+    this._operationOf.set(operation.id, operation);
+    if (operation.state !== 'running' && before?.state !== operation.state) {
+      this._operationEnded.emit(operation);
+    }
+  }
+
+  private _onState(): void {
+    clearTimeout(this._breaking);
+    if (this._stream.state === 'live') {
+      this._brokeMs = 0;
+      if (this._connection.kind !== 'live') {
+        this._setConnection({ kind: 'live' });
+      }
+    } else if (this._stream.state === 'broken') {
+      this._brokeMs ||= Date.now();
+      const told = (): void =>
+        this._setConnection(
+          this._isFresh || this._clusters
+            ? { kind: 'stale', sinceMs: this._brokeMs }
+            : { kind: 'failed', error: awayError(this._trans) }
+        );
+      if (Date.now() - this._brokeMs >= BREAK_MS) {
+        told();
+      } else {
+        this._breaking = setTimeout(told, BREAK_MS);
+      }
+    }
+  }
+
+  private _fail(error: wire.IError): void {
+    this._setConnection({ kind: 'failed', error });
+  }
+
+  private _setConnection(connection: Connection): void {
+    this._connection = connection;
+    this._touch();
+  }
+
+  /** Let who draws know, once for what comes together. */
+  private _touch(): void {
+    this._gather ??= setTimeout(() => {
+      this._gather = undefined;
+      this._settle();
+      this._changed.emit();
+    }, GATHER_MS);
+  }
+
+  private _settle(): void {
+    if (this._isFresh) {
+      this._clusters = [...this._clusterOf.values()].sort(byTargetAndName);
+      this._jobs = this._jobOf && [...this._jobOf.values()].sort(byNewest);
+    } else if (this._connection.kind === 'connecting') {
+      // Clusters are the same in each project, jobs are not.
+      this._jobs = null;
+    }
+    this._operations = [...this._operationOf.values()].sort(
+      (a, b) => b.started_ms - a.started_ms
+    );
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+  private readonly _operationEnded = new Signal<this, wire.IOperation>(this);
+  private readonly _jobEnded = new Signal<this, wire.IJobState>(this);
+  private readonly _projectOf = new Map<string, string>();
+  private _connection: Connection = { kind: 'connecting' };
+  private _project = '';
+  private _path = '';
+  private _wanted = '';
+  private _isFresh = false;
+  private _isDisposed = false;
+  private _brokeMs = 0;
+  private _clusterOf = new Map<string, wire.IClusterState>();
+  private _jobOf: Map<string, wire.IJobState> | null = null;
+  private _targetOf = new Map<string, wire.ITargetState>();
+  private _operationOf = new Map<string, wire.IOperation>();
+  private _chosen: wire.IChoice = { target: '', name: '' };
+  private _clusters: readonly wire.IClusterState[] | null = null;
+  private _jobs: readonly wire.IJobState[] | null = null;
+  private _operations: readonly wire.IOperation[] = [];
+  private _gather: ReturnType<typeof setTimeout> | undefined;
+  private _breaking: ReturnType<typeof setTimeout> | undefined;
+  private _restart: ReturnType<typeof setTimeout> | undefined;
+}
+
+function awayError(trans: TranslationBundle): wire.IError {
+  return {
+    code: 'server_away',
+    message: trans.__('The Jupyter server does not answer.'),
+    hint: trans.__('Look whether it still runs; the panel comes back by itself.'),
+    details: {}
+  };
+}
+
+/** Say what to do where both halves don't fit each other; null where they do. */
+export function mismatchOf(
+  health: wire.IHealth,
+  trans: TranslationBundle
+): wire.IError | null {
+  if (health.wire_version === wire.WIRE_VERSION) {
+    return null;
+  }
+  const isServerOlder = health.wire_version < wire.WIRE_VERSION;
+  return {
+    code: 'versions_differ',
+    message: trans.__(
+      'The panel is of rayspace %1, but the half in the server is of %2.',
+      VERSION,
+      health.rayspace_version
+    ),
+    hint: isServerOlder
+      ? trans.__(
+          'Run `pip install rayspace==%1` where the Jupyter server runs, then restart it.',
+          VERSION
+        )
+      : trans.__(
+          'Reload this page; if that does not help, run `pip install --force-reinstall --no-deps rayspace==%1`.',
+          health.rayspace_version
+        ),
+    details: {}
+  };
+}
+
+function failureOf(error: unknown, trans: TranslationBundle): wire.IError {
+  if (error instanceof ResponseError && error.isMissingServer) {
+    return {
+      code: 'server_extension_missing',
+      message: trans.__('The half of rayspace in the Jupyter server is not active.'),
+      hint: trans.__(
+        'Run `jupyter server extension enable rayspace.server`, then restart Jupyter.'
+      ),
+      details: {}
+    };
+  }
+  return toError(error);
+}
+
+function byTargetAndName(a: wire.IClusterState, b: wire.IClusterState): number {
+  return a.target.localeCompare(b.target) || a.name.localeCompare(b.name);
+}
+
+function byNewest(a: wire.IJobState, b: wire.IJobState): number {
+  return b.submitted_ms - a.submitted_ms || b.name.localeCompare(a.name);
+}

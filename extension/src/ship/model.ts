@@ -1,0 +1,250 @@
+/** What the dialog of "Run on Ray" asks and shows. */
+
+import { TranslationBundle } from '@jupyterlab/translation';
+import { IDisposable } from '@lumino/disposable';
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { Api } from '../api';
+import { toError } from '../request';
+import { ILive } from '../tokens';
+import { IError, IField, IJobPlan, IJobWish, IKernel, IProfile } from '../wire';
+import { changedValues, initialText, Typed, valueError } from './values';
+
+/** So long nobody types before the server is asked. [ms] */
+export const PAUSE_MS = 300;
+
+/** Where a job can run: on a cluster that runs, or on one that is started for it. */
+export interface IPlace {
+  readonly key: string;
+  readonly kind: 'cluster' | 'profile';
+  readonly name: string;
+  readonly target: string;
+}
+
+/** The form, with the plan for what is typed. */
+export class ShipModel implements IDisposable {
+  /**
+   * @param _api The server.
+   * @param live What it tells: clusters that run, and targets.
+   * @param path The notebook.
+   * @param _kernel What the notebook's kernel says of itself; null where it says nothing.
+   * @param _given Values to begin with, as text.
+   */
+  constructor(
+    private readonly _api: Api,
+    readonly live: ILive,
+    readonly path: string,
+    private readonly _kernel: IKernel | null,
+    private readonly _given: Typed,
+    private readonly _trans: TranslationBundle
+  ) {}
+
+  /** Emitted when something is to be drawn anew. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** The parameters; null before they are known. */
+  get fields(): readonly IField[] | null {
+    return this._fields;
+  }
+
+  get typed(): Typed {
+    return this._typed;
+  }
+
+  get places(): readonly IPlace[] {
+    return this._places;
+  }
+
+  /** Key of the place that is chosen; empty for where the server takes it. */
+  get place(): string {
+    return this._place;
+  }
+
+  /** Target of a cluster that is started for it; empty for the profile's. */
+  get target(): string {
+    return this._target;
+  }
+
+  get plan(): IJobPlan | null {
+    return this._plan;
+  }
+
+  get error(): IError | null {
+    return this._error;
+  }
+
+  get isPlanning(): boolean {
+    return this._isPlanning;
+  }
+
+  /** Whether the job can be shipped as the form is. */
+  get isSound(): boolean {
+    return (
+      this._fields !== null && this._fields.every(field => this.errorOf(field) === '')
+    );
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** The text of a parameter. */
+  textOf(field: IField): string {
+    return this._typed[field.name] ?? initialText(field);
+  }
+
+  /** What is wrong with the value of a parameter; empty for nothing. */
+  errorOf(field: IField): string {
+    return valueError(field, this.textOf(field), this._trans);
+  }
+
+  /** Ask for the parameters and for where it can run, and for the first plan. */
+  async load(): Promise<void> {
+    try {
+      const [fields, profiles] = await Promise.all([
+        this._api.parameters(this.path),
+        this._api.profiles(this.path)
+      ]);
+      this._fields = fields;
+      this._places = this._findPlaces(profiles);
+      const known = new Set(fields.map(field => field.name));
+      this._typed = Object.fromEntries(
+        Object.entries(this._given).filter(([name]) => known.has(name))
+      );
+      this._place = this._likeliest();
+      this._ask();
+    } catch (error) {
+      this._error = toError(error);
+    }
+    this._emit();
+  }
+
+  /** Take the value of a parameter. */
+  setValue(name: string, text: string): void {
+    this._typed = { ...this._typed, [name]: text };
+    this._askSoon();
+  }
+
+  /** Take where it shall run. */
+  setPlace(key: string): void {
+    this._place = key;
+    this._askSoon();
+  }
+
+  /** Take where the cluster that is started for it shall be. */
+  setTarget(target: string): void {
+    this._target = target;
+    this._askSoon();
+  }
+
+  /** The wish as the server takes it. */
+  wish(): IJobWish {
+    const place = this._places.find(({ key }) => key === this._place);
+    const parameters = changedValues(this._fields ?? [], this._typed);
+    const wish: IJobWish = { path: this.path, kernel: this._kernel, parameters };
+    if (place?.kind === 'cluster') {
+      return { ...wish, cluster: place.name, target: place.target };
+    }
+    if (place) {
+      return { ...wish, profile: place.name, target: this._target || null };
+    }
+    return wish;
+  }
+
+  dispose(): void {
+    this._isDisposed = true;
+    clearTimeout(this._timer);
+    this._abort.abort();
+    Signal.clearData(this);
+  }
+
+  private _findPlaces(profiles: readonly IProfile[]): readonly IPlace[] {
+    const running = (this.live.clusters ?? [])
+      .filter(cluster => cluster.phase === 'ready')
+      .map(({ name, target }) => ({
+        key: `cluster ${target} ${name}`,
+        kind: 'cluster' as const,
+        name,
+        target
+      }));
+    const made = profiles.map(({ name, target }) => ({
+      key: `profile ${name}`,
+      kind: 'profile' as const,
+      name,
+      target
+    }));
+    return [...running, ...made];
+  }
+
+  /** The chosen cluster if it runs, else one that runs here, else what is on a laptop. */
+  private _likeliest(): string {
+    const { chosen } = this.live;
+    const running = this._places.filter(place => place.kind === 'cluster');
+    const found =
+      running.find(
+        ({ name, target }) => name === chosen.name && target === chosen.target
+      ) ??
+      running[0] ??
+      this._places.find(place => place.name === 'laptop') ??
+      this._places[0];
+    return found?.key ?? '';
+  }
+
+  private _askSoon(): void {
+    clearTimeout(this._timer);
+    this._isPlanning = true;
+    this._timer = setTimeout(() => this._ask(), PAUSE_MS);
+    this._emit();
+  }
+
+  private _ask(): void {
+    clearTimeout(this._timer);
+    this._abort.abort();
+    if (!this.isSound) {
+      // What is wrong stands beside its field.
+      this._isPlanning = false;
+      this._emit();
+      return;
+    }
+    const abort = (this._abort = new AbortController());
+    this._isPlanning = true;
+    void this._api.planJob(this.wish(), abort.signal).then(
+      plan => this._take(abort, plan, null),
+      (error: unknown) => this._take(abort, null, toError(error))
+    );
+  }
+
+  private _take(
+    abort: AbortController,
+    plan: IJobPlan | null,
+    error: IError | null
+  ): void {
+    if (!abort.signal.aborted) {
+      this._plan = plan;
+      this._error = error;
+      this._isPlanning = false;
+      this._emit();
+    }
+  }
+
+  private _emit(): void {
+    if (!this._isDisposed) {
+      this._changed.emit();
+    }
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+  private _fields: readonly IField[] | null = null;
+  private _places: readonly IPlace[] = [];
+  private _typed: Typed = {};
+  private _place = '';
+  private _target = '';
+  private _plan: IJobPlan | null = null;
+  private _error: IError | null = null;
+  private _isPlanning = false;
+  private _isDisposed = false;
+  private _abort = new AbortController();
+  private _timer: ReturnType<typeof setTimeout> | undefined;
+}
