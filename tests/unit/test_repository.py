@@ -25,6 +25,7 @@ SOURCES = {
 MAY_SWALLOW = {
     "line_words.py": "a person's own expression may raise anything",
     "runner/attempt.py": "the last place that can still give a verdict",
+    "server/operations.py": "nobody else waits for what goes on in the background",
 }
 #: Names that say their unit, or need none: ports, process ids, exit codes.
 SAYS_UNIT = re.compile(

@@ -81,7 +81,8 @@ class App:
         self._kernel = kernel
         self.clock = SystemClock()
         self.doors: dict[str, KubeHeadDoor] = {}
-        self.head = HttpHeadGateway(RoutedDoor(self.doors))
+        self.door = RoutedDoor(self.doors)
+        self.head = HttpHeadGateway(self.door)
         self._clients: dict[Target, KubeClient] = {}
         self._trackings: dict[str, KubeTracking] = {}
         self._runs_of: dict[str, RunGateway] = {}
@@ -121,6 +122,13 @@ class App:
         from rayspace.gateways.mlflow import MlflowRunGateway
 
         return MlflowRunGateway(self.tracking_uri, self.project / "mlruns")
+
+    async def close(self) -> None:
+        """Let go of all connections; what runs goes on."""
+        closers = [door.close for door in self.doors.values()]
+        closers += [tracking.close for tracking in self._trackings.values()]
+        for close in (*closers, *(client.close for client in self._clients.values())):
+            await close()
 
     async def tracking_of(self, target: str) -> TrackingServer:
         """Return the tracking server of jobs on a target.
@@ -202,7 +210,7 @@ class App:
             SelectionFile(self.state_dir / "selection.json"),
             self.clock,
             str(self.project),
-            JobEnder(self.head, self._ledgers, self.clock),
+            JobEnder(self.head, self.ledgers, self.clock),
             [target.name for target in self._kube_targets if target.source != "kubeconfig"],
         )
 
@@ -303,7 +311,8 @@ class App:
         return Place(socket.gethostname(), user_name(), str(self.state_dir))
 
     @functools.cached_property
-    def _ledgers(self) -> Ledgers:
+    def ledgers(self) -> Ledgers:
+        """The tracking servers of all targets."""
         return Ledgers(self.runs, self._place, self._open_ledger, self._targets_of_jobs)
 
     async def _open_ledger(self, target: str) -> Ledger:
@@ -348,7 +357,7 @@ class App:
         return JobService(
             self.clusters,
             self.head,
-            self._ledgers,
+            self.ledgers,
             LiveSide(self.clusters, self.head, gateways, self._place),
             starters,
             submission,

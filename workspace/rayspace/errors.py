@@ -17,6 +17,7 @@
         ClusterNotFoundError  JobNotFoundError  ProfileNotFoundError
         NotebookNotFoundError  KernelNotFoundError  TargetNotFoundError
         ObjectNotFoundError            an object of Kubernetes
+        OperationNotFoundError         what the Jupyter server does in the background
         TrackingMissingError           no tracking server for a target
       ConflictError
         ClusterExistsError             the name is taken by another cluster
@@ -193,6 +194,12 @@ class ObjectNotFoundError(NotFoundError):
     """Kubernetes has no such object."""
 
     code = "object_not_found"
+
+
+class OperationNotFoundError(NotFoundError):
+    """No operation of that id is known to this server (any more)."""
+
+    code = "operation_not_found"
 
 
 class TrackingMissingError(NotFoundError):

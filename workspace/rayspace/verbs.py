@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.core.cluster_spec import Wishes
 from rayspace.core.sweep import sweep_values
-from rayspace.errors import MissingExtraError, PhaseError, UsageError
+from rayspace.errors import PhaseError, UsageError
+from rayspace.extras import missing_extras
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.parameter import Text
 from rayspace.model.progress import Stage
@@ -391,10 +392,5 @@ async def perform(
     Any
         A value of the model, a `Listing` or `Lines`.
     """
-    try:
+    with missing_extras():
         return await verbs[args.verb](app, args, report)
-    except ModuleNotFoundError as exc:
-        missing = (exc.name or "").partition(".")[0]
-        if missing in {"mlflow", "ray", "papermill", "sqlalchemy", "alembic"}:
-            raise MissingExtraError(missing) from exc
-        raise

@@ -213,6 +213,8 @@ def facts(value: Any, *, in_notebook: bool = False) -> list[tuple[str, str]]:
                 (group.name, f"{_count(group)} x {resources(group.worker)}")
                 for group in value.spec.groups
             ),
+            *(("problem", f"{problem.summary} {problem.hint}") for problem in value.problems),
+            *(("unknown", note) for note in value.notes),
             ("object", manifest_yaml(value.manifest) if value.manifest else ""),
             ("changes", value.difference),
         ]

@@ -216,13 +216,17 @@ class ClusterService(ClusterStarter):
         gateway = self._finder.gateway(state.target)
         return await wait_ready(gateway, state, self._clock, timeout_s, report)
 
-    async def nodes(self, name: str | None = None) -> builtins.list[Node]:
+    async def nodes(
+        self, name: str | None = None, *, target: str | None = None
+    ) -> builtins.list[Node]:
         """List the Ray nodes of a cluster, the head first; by default of the chosen one."""
-        return await self._head.nodes((await self.status(name)).address)
+        return await self._head.nodes((await self.status(name, target=target)).address)
 
-    async def logs(self, name: str | None = None, *, follow: bool = False) -> AsyncIterator[str]:
+    async def logs(
+        self, name: str | None = None, *, target: str | None = None, follow: bool = False
+    ) -> AsyncIterator[str]:
         """Yield the lines of a head's log; new ones too when following."""
-        state = await self.status(name)
+        state = await self.status(name, target=target)
         async for line in self._finder.gateway(state.target).logs(state.name, follow=follow):
             yield line
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from rayspace.gateways.contracts import Clock, HeadGateway
+    from rayspace.model.cluster import ClusterSpec
     from rayspace.model.job import JobState
     from rayspace.model.place import Place
     from rayspace.model.run import RunRecord
@@ -157,6 +158,11 @@ class JobService:
         """Say what `submit` would do, with the list of files; parameters as there."""
         draft = await self._orders.check(notebook, params, options)
         return await self._orders.preview(draft, job_wishes(options))
+
+    async def own_cluster(self, options: SubmitOptions) -> ClusterSpec | None:
+        """Say what cluster a job would get for itself; None where it runs on another."""
+        plan = await self._orders.own(job_wishes(options))
+        return None if plan is None else plan.spec
 
     async def list(
         self, *, limit: int = 50, target: str | None = None, report: Report = silent

@@ -134,7 +134,7 @@ class Orders:
         PhaseError
             If the cluster that is meant can't run anything, and waiting won't help.
         """
-        own = await self._own(wishes)
+        own = await self.own(wishes)
         if own is not None and own.target != LOCAL:
             return Found(own.target, self._starters.own(own.spec, own.target, wishes))
         if wishes.asks_for_own:
@@ -185,7 +185,7 @@ class Orders:
             destination = Destination(LOCAL, planned.spec.name, profile=planned.spec.profile)
         return await asyncio.to_thread(self._submission.plan, draft, destination)
 
-    async def _own(self, wishes: JobWishes) -> UpPlan | None:
+    async def own(self, wishes: JobWishes) -> UpPlan | None:
         """Plan the cluster of a profile, or of a target; None where a running one is meant."""
         is_there = wishes.target is not None and wishes.target != LOCAL
         if wishes.cluster is not None or (wishes.profile is None and not is_there):

@@ -1,0 +1,141 @@
+"""Socket files to what panes show: made when first asked for, kept while somebody looks."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rayspace.gateways.local_mlflow import LocalMlflow
+from rayspace.gateways.pane_ways import HeadWay, UrlWay
+from rayspace.gateways.tracking_probe import login_to
+from rayspace.gateways.unix_relay import UnixRelay
+from rayspace.model.target import LOCAL
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rayspace.app import App
+    from rayspace.server.apps import Apps
+
+#: Ray's dashboard is looked at; what changes something goes by our own routes.
+_LOOKING = frozenset({"GET", "HEAD"})
+_ALL = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
+#: A server of MLflow's that nobody asks ends: it takes half a gigabyte. [s]
+_IDLE_S = 900.0
+_LOOK_S = 30.0
+#: What was there a moment ago is not looked for again. [s]
+_FRESH_S = 3.0
+
+
+class _Pane:
+    def __init__(self, relay: UnixRelay, server: LocalMlflow | None = None) -> None:
+        self.relay = relay
+        self.server = server
+        self.asked_s = self.seen_s = 0.0
+
+    @property
+    def lives(self) -> bool:
+        return self.server is None or self.server.is_running
+
+    async def close(self) -> None:
+        await self.relay.close()
+        if self.server is not None:
+            await self.server.close()
+
+
+class Panes:
+    """Socket files to heads and to MLflow.
+
+    Parameters
+    ----------
+    apps
+        The services of all projects.
+    """
+
+    def __init__(self, apps: Apps) -> None:
+        self._apps = apps
+        self._panes: dict[tuple[str, ...], _Pane] = {}
+        self._lock = asyncio.Lock()
+        self._tidying: asyncio.Task[None] | None = None
+
+    async def ray(self, target: str, name: str) -> str:
+        """Return the socket file to the dashboard of a cluster.
+
+        Parameters
+        ----------
+        target, name
+            The cluster: one that is known, and no other address.
+        """
+        app, now_s = self._apps.of(""), asyncio.get_running_loop().time()
+        for key, pane in self._panes.items():
+            if key[:3] == ("ray", target, name) and now_s - pane.seen_s < _FRESH_S:
+                # A page asks for many things at once; the cluster was there a moment ago.
+                pane.asked_s = now_s
+                return str(pane.relay.path)
+        state = await app.clusters.status(name, target=target)
+        key = ("ray", target, state.name, state.uid)
+
+        async def made() -> _Pane:
+            return _Pane(UnixRelay(HeadWay(app.door, state.address), _LOOKING))
+
+        return await self._socket(key, made)
+
+    async def mlflow(self, place: str) -> str:
+        """Return the socket file to MLflow.
+
+        Parameters
+        ----------
+        place
+            A target; for another project than that of the root ``local:`` and its folder.
+        """
+        target, _, folder = place.partition(":")
+        is_project = target == LOCAL and bool(folder)
+        app = self._apps.of(folder if is_project else "")
+        where = LOCAL if is_project else place
+        key = ("mlflow", where, app.tracking_uri if where == LOCAL else "")
+        return await self._socket(key, lambda: self._to_mlflow(app, where))
+
+    async def close(self) -> None:
+        """Close all."""
+        if self._tidying is not None:
+            self._tidying.cancel()
+        panes, self._panes = list(self._panes.values()), {}
+        for pane in panes:
+            await pane.close()
+
+    async def _socket(self, key: tuple[str, ...], make: Callable[[], Awaitable[_Pane]]) -> str:
+        async with self._lock:
+            pane = self._panes.get(key)
+            if pane is not None and not pane.lives:
+                await self._panes.pop(key).close()
+                pane = None
+            if pane is None:
+                pane = await make()
+                await pane.relay.start()
+                self._panes[key] = pane
+        pane.asked_s = pane.seen_s = asyncio.get_running_loop().time()
+        if self._tidying is None:
+            self._tidying = asyncio.get_running_loop().create_task(self._tidy())
+        return str(pane.relay.path)
+
+    async def _to_mlflow(self, app: App, target: str) -> _Pane:
+        server = await app.tracking_of(target)
+        if not server.uri.startswith(("http://", "https://")):
+            local = LocalMlflow(server.uri, app.environ)
+            await local.start()
+            way = UrlWay("http://localhost", unix_path=local.socket_path)
+            return _Pane(UnixRelay(way, _ALL), local)
+        parts = urlsplit(server.uri)
+        userinfo, _, netloc = parts.netloc.rpartition("@")
+        login = login_to(server.userinfo or userinfo, app.environ)
+        return _Pane(UnixRelay(UrlWay(parts._replace(netloc=netloc).geturl(), login), _ALL))
+
+    async def _tidy(self) -> None:
+        while self._panes:
+            await asyncio.sleep(_LOOK_S)
+            now_s = asyncio.get_running_loop().time()
+            for key, pane in list(self._panes.items()):
+                if now_s - pane.asked_s > _IDLE_S:
+                    await self._panes.pop(key).close()
+        self._tidying = None
