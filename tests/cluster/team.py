@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from tests.cluster.store import ROOT
 from tests.cluster.test_product import Person
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from rayspace.model.job import JobState
@@ -55,6 +56,19 @@ def await_mlflow(namespace: Namespace) -> None:
     """Wait until it can be used."""
     words = ("rollout", "status", "deployment/rayspace-mlflow", "--timeout=180s")
     namespace.kubectl(*words, user="admin")
+
+
+@contextlib.contextmanager
+def forwarded_mlflow(namespace: Namespace) -> Iterator[int]:
+    """Forward a port to MLflow as kubectl does: a server that stands at another address."""
+    forward = ("port-forward", "service/rayspace-mlflow", ":5000")
+    words = namespace.cluster.command(*forward, user="scientist", namespace=namespace.name)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield int(process.stdout.readline().partition("127.0.0.1:")[2].split()[0])
+    finally:
+        process.terminate()
+        process.wait()
 
 
 class Shipper(Person):

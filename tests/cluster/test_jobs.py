@@ -16,7 +16,7 @@ from rayspace.model.job import Cause, JobPhase
 from rayspace.model.run import Artifact, RunStatus, Tag
 from tests.cluster.conftest import made_namespace
 from tests.cluster.images import RAY
-from tests.cluster.team import SOLO, Shipper, await_mlflow, bring_mlflow
+from tests.cluster.team import SOLO, Shipper, await_mlflow, bring_mlflow, forwarded_mlflow
 
 TRAIN = (
     "import mlflow, ray, socket\nray.init()",
@@ -182,21 +182,22 @@ def test_a_running_cluster_takes_jobs_too(person):
 
 def test_an_mlflow_that_pods_do_not_reach_is_told(person):
     """While the job waits for it, and when it ends; not in a log that somebody has to find."""
-    entry = {
-        "context": person.context,
-        "namespace": person.namespace.name,
-        "tracking": {"pod_url": "http://nowhere.invalid:5000"},
-    }
-    file = person.project / ".rayspace" / "config.json"
-    file.write_text(json.dumps({"Rayspace": {"targets": {"team": entry}}}))
-    person.app = person.elsewhere()
-    job = person.submit(person.notebook("train.ipynb", "1"), target="team").name
-    told = "MLflow at http://nowhere.invalid:5000 does not answer"
-    waiting = person.until(job, "why it waits", lambda job: told in job.reason)
-    assert waiting.phase is JobPhase.PENDING
-    stopped = run(person.app.jobs.stop(job))
-    assert (stopped.phase, stopped.cause) == (JobPhase.STOPPED, Cause.STOPPED)
-    assert told in person.artifact(stopped.run_id, Artifact.DRIVER_LOG)
+    nowhere = "http://nowhere.invalid:5000"
+    with forwarded_mlflow(person.namespace) as port:
+        tracking = {"url": f"http://127.0.0.1:{port}", "pod_url": nowhere}
+        place = {"context": person.context, "namespace": person.namespace.name}
+        file = person.project / ".rayspace" / "config.json"
+        settings = {"Rayspace": {"targets": {"team": {**place, "tracking": tracking}}}}
+        file.write_text(json.dumps(settings))
+        person.app = person.elsewhere()
+        person.target = "team"
+        job = person.submit(person.notebook("train.ipynb", "1")).name
+        told = f"MLflow at {nowhere} does not answer"
+        waiting = person.until(job, "why it waits", lambda job: told in job.reason)
+        assert waiting.phase is JobPhase.PENDING
+        stopped = run(person.app.jobs.stop(job))
+        assert (stopped.phase, stopped.cause) == (JobPhase.STOPPED, Cause.STOPPED)
+        assert told in person.artifact(stopped.run_id, Artifact.DRIVER_LOG)
 
 
 def test_a_namespace_without_mlflow_takes_no_job(cluster, namespace, tmp_path):

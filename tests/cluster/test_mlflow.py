@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
 import signal
@@ -23,6 +22,7 @@ from rayspace.model.tracking import TrackingServer
 from tests.cluster import front
 from tests.cluster.mlflow_image import bring_mlflow_image
 from tests.cluster.store import ROOT
+from tests.cluster.team import forwarded_mlflow
 from tests.cluster.test_product import Person
 
 pytestmark = pytest.mark.timeout(800)
@@ -259,20 +259,6 @@ def test_the_pages_open_in_a_browser_and_nobody_else_gets_in(person, namespace, 
         assert process.wait(20) == 0
 
 
-@contextlib.contextmanager
-def _forwarded(namespace):
-    """Forward a port to MLflow as kubectl does: a server that stands at another address."""
-    words = namespace.cluster.command(
-        "port-forward", f"service/{_NAME}", ":5000", user="scientist", namespace=namespace.name
-    )
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        yield int(process.stdout.readline().partition("127.0.0.1:")[2].split()[0])
-    finally:
-        process.terminate()
-        process.wait()
-
-
 def test_where_mlflow_asks_for_a_name_people_and_pods_have_one(person, namespace, volume, image):
     """People set it, pods get it from a Secret, and without there is nothing but 401."""
     password = secrets.token_urlsafe(12)
@@ -325,7 +311,7 @@ def test_where_mlflow_asks_for_a_name_people_and_pods_have_one(person, namespace
     lists = ("exec", deployment, "--", "find", "/data/elsewhere", "-name", "a.txt")
     assert namespace.kubectl(*lists, user="admin").strip().endswith("/artifacts/a.txt")
     # The same server by settings: one address for this machine, another for pods.
-    with _forwarded(namespace) as port:
+    with forwarded_mlflow(namespace) as port:
         entry = {"url": f"http://127.0.0.1:{port}", "pod_url": server.pod_uri, "secret": "ours"}
         target = {"context": person.context, "namespace": namespace.name, "tracking": entry}
         file = person.app.project / ".rayspace" / "config.json"

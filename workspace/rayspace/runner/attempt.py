@@ -127,6 +127,7 @@ class Attempt:
         self._job: NotebookJob | SweepJob | None = None
         self._timeline: Timeline | None = None
         self._last_line = ""
+        self._has_answered = False
         self._retries = retries_of(inherited)
         self._order_run_id = inherited.get("RAYSPACE_ORDER_RUN_ID") or self._run_id
         self._trial = int(inherited.get("RAYSPACE_TRIAL") or 0)
@@ -159,6 +160,7 @@ class Attempt:
 
     def _verdict(self) -> Verdict:
         run = self._patiently(lambda: self._runs.get(self._run_id), _FIRST_PATIENCE_S)
+        self._has_answered = True
         session_name = self._dashboard.session_name()
         claimed = claim(run, session_name, self._retries)
         if claimed.verdict is not None and claimed.is_recorded:
@@ -210,6 +212,13 @@ class Attempt:
         return self._job.run(self._signals)
 
     def _store(self, verdict: Verdict) -> bool:
+        if not self._has_answered:
+            # It was waited for, may not be reachable from here at all, and has nothing to keep yet:
+            # who looks reads the rest in Ray's log.
+            self._log.line(f"rayspace: the job {verdict.phase.value}: {verdict.summary}")
+            self._spool.write_verdict(verdict)
+            self._spool.mark_left()
+            return False
         budget_s = _BUDGETS_S.get(verdict.cause, max(BUDGET_S, self._settings.patience_s))
         attempt = self._spool.attempt
         run_id = self._run_id
