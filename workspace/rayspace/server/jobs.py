@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from rayspace.core.manifest_diff import manifest_yaml
@@ -20,7 +21,6 @@ from rayspace.server.literals import json_default
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from rayspace.core.job_wishes import SubmitOptions
     from rayspace.model.bundle import BundlePlan
@@ -140,6 +140,8 @@ async def fetch_job(ask: Ask) -> Any:
         state = await app.jobs.status(ask.where["job"])
         paths = await app.jobs.fetch(state.name)
     named = apps.contents_path
+    # Results lie beside their source: train.runs/JOB beside train.ipynb.
+    source = Path(paths.directory).parents[1] / Path(state.notebook).name
     return {
         "job": paths.job,
         "run_id": paths.run_id,
@@ -154,7 +156,7 @@ async def fetch_job(ask: Ask) -> Any:
             "notebook": named(paths.notebook),
             "html": named(paths.html),
             "log": named(paths.log),
-            "source": named(state.notebook),
+            "source": named(str(source)) if source.is_file() else "",
             "trials": [named(trial) for trial in paths.trials],
         },
     }
