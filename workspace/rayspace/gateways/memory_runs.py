@@ -121,6 +121,24 @@ class MemoryRunGateway:
             ]
         return self._newest_first(found)
 
+    def latest(self, *, experiment: str | None = None, limit: int = 5) -> list[RunRecord]:
+        """List the newest runs of each experiment, at most ``limit`` of each. [1]"""
+        found: list[RunRecord] = []
+        with self._lock:
+            self._enter("latest")
+            for name in self._experiments:
+                if experiment in {None, name}:
+                    runs = [r for r in self._runs.values() if r.experiment == name]
+                    found += self._newest_first([self._copy(r.run_id) for r in runs])[:limit]
+        return found
+
+    def history(self, run_id: str, key: str) -> list[tuple[int, float]]:
+        """Return a metric of a run as pairs of step and value, in their order. [1]"""
+        with self._lock:
+            self._enter("history")
+            points = [p for p in self.metric_history if p[:2] == (run_id, key)]
+        return [(step, value) for *_, value, _, step in sorted(points, key=lambda p: (p[4], p[3]))]
+
     def update(
         self,
         run_id: str,

@@ -110,8 +110,9 @@ class Operations:
         self, operation: dict[str, Any], act: Callable[[Report], Awaitable[Any]]
     ) -> None:
         def report(stage: Stage) -> None:
-            _note(operation["stages"], to_wire(stage))
-            self._tell(operation)
+            # Who waits looks several times a second, and mostly sees the same.
+            if _note(operation["stages"], to_wire(stage)):
+                self._tell(operation)
 
         state, error = "done", None
         with contextlib.suppress(asyncio.CancelledError):
@@ -138,11 +139,14 @@ class Operations:
             del self._all[key]
 
 
-def _note(stages: list[dict[str, Any]], stage: dict[str, Any]) -> None:
-    """Put a stage in the place of the one that it goes on with."""
+def _note(stages: list[dict[str, Any]], stage: dict[str, Any]) -> bool:
+    """Put a stage in the place of the one that it goes on with; whether it says anything new."""
     for index, earlier in enumerate(stages):
-        if earlier["key"] == stage["key"] and (stage["state"] != "note"):
+        if earlier["key"] == stage["key"] and "note" not in {earlier["state"], stage["state"]}:
             stages[index] = stage
-            return
+            return earlier != stage
+        if earlier == stage:
+            return False
     stages.append(stage)
     del stages[:-_STAGES]
+    return True

@@ -145,8 +145,8 @@ class PaneHandler(ProxyHandler):  # type: ignore[misc]
             else:
                 async for chunk in answer.content.iter_any():
                     self.write(chunk)
-                    # Waits for a browser that reads slowly.
-                    await self.flush()
+                    # Waits for a browser that reads slowly; jupyter-server-proxy's own does not.
+                    await web.RequestHandler.flush(self)
             self.finish()
 
     def _take_head(self, answer: aiohttp.ClientResponse, path: str) -> None:
