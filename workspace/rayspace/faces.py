@@ -125,6 +125,7 @@ class Clusters:
         *,
         dry_run: bool = False,
         force: bool = False,
+        target: str | None = None,
         report: Report = silent,
     ) -> DownResult:
         """End a cluster: this process lets go of it, its jobs save their results, then Ray ends.
@@ -137,6 +138,8 @@ class Clusters:
             Whether only to say what would be ended.
         force
             Whether to end one that somebody else made.
+        target
+            Where it is; by default the one place with a cluster of that name.
         report
             Called with each stage.
 
@@ -147,20 +150,25 @@ class Clusters:
         """
         app = current_app()
         if dry_run or app.is_inside_job:
-            return run(app.clusters.down(name, dry_run=dry_run, force=force, report=report))
-        state = run(app.clusters.status(name))
+            planned = app.clusters.down(
+                name, dry_run=dry_run, force=force, target=target, report=report
+            )
+            return run(planned)
+        state = run(app.clusters.status(name, target=target))
         # Before it ends, since Ray ends what stays connected; an adopted one goes on.
         is_ended = state.origin is Origin.STARTED or (force and bool(state.namespace))
         if is_ended and attach.is_attached_to(state):
             attach.detach()
-        result = run(app.clusters.down(state.name, force=force, report=report))
+        result = run(app.clusters.down(state.name, force=force, target=state.target, report=report))
         attach.forget(state)
         return result
 
     @staticmethod
-    def logs(name: str | None = None, *, follow: bool = False) -> Iterator[str]:
+    def logs(
+        name: str | None = None, *, target: str | None = None, follow: bool = False
+    ) -> Iterator[str]:
         """Yield the lines of a head's log; new ones too when following."""
-        return iterate(current_app().clusters.logs(name, follow=follow))
+        return iterate(current_app().clusters.logs(name, target=target, follow=follow))
 
     @staticmethod
     def connect(name: str | None = None, *, report: Report = silent) -> ClusterState:
