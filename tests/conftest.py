@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from pathlib import Path
 
 import pytest
 
 from rayspace.loop import run
 from tests.laboratory import Lab, make_app
 
+_HERE = Path(__file__).parent
 #: Variables that would point a test at somebody's Ray, MLflow or home.
 _FOREIGN = ("RAY_", "MLFLOW_", "RAYSPACE_", "XDG_", "JUPYTER_", "IPYTHON")
 
@@ -19,6 +21,23 @@ def pytest_configure() -> None:
     """Hear Ctrl-C, and let what is started hear it: a shell keeps it from background jobs."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+#: Tests that may run beside others, each group in one process: clusters of their own, and whatever
+#: else would see what the others start. About as long as each other.
+_SECOND_CLUSTER = {"test_chaos", "test_jobs", "test_mlflow", "test_access", "test_autoscaling"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests share a process, where there are several."""
+    for item in items:
+        folder = item.path.relative_to(_HERE).parts[0]
+        group = "here"
+        if folder == "cluster":
+            group = "second cluster" if item.path.stem in _SECOND_CLUSTER else "first cluster"
+        elif folder == "unit":
+            group = "unit"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -19,6 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 #: Debian packages that tests need, by a program that each brings.
 DEBIAN = {"git": "git"}
+#: Groups of tests that run at a time; see tests/conftest.py.
+_N_PROCESSES = 3
 
 
 def say(text: str) -> None:
@@ -100,7 +102,9 @@ def main() -> int:
     if not paths and "--no-cluster" not in sys.argv:
         # Ahead of the tests, so that its time shows: cold it takes longer than they do.
         stage("build of the test cluster", [python, "-m", "tests.cluster", "build"])
-    stage("tests", [python, "-m", "pytest", "--durations=15", *sys.argv[1:]])
+    # Most of a test is waiting, for pods, Ray or a browser: each group of tests has a process.
+    several = [] if paths else ["-n", str(_N_PROCESSES), "--dist", "loadgroup"]
+    stage("tests", [python, "-m", "pytest", "--durations=15", *several, *sys.argv[1:]])
 
     say("\n== where the time went")
     for name, seconds, code in times:

@@ -6,8 +6,9 @@ import argparse
 import os
 import sys
 
-from tests.cluster import front
+from tests.cluster import front, operators
 from tests.cluster.errors import ClusterToolError
+from tests.cluster.mlflow_image import mlflow_archive
 
 
 def main() -> int:
@@ -37,6 +38,8 @@ def main() -> int:
 def _do(args: argparse.Namespace) -> int:
     if args.verb == "build":
         front.prepare()
+        operators.prepare()
+        mlflow_archive()
     elif args.verb == "up":
         cluster = front.up(args.name, port=args.port)
         sys.stdout.write(f"export KUBECONFIG={cluster.kubeconfig()}\n")
