@@ -2,7 +2,8 @@
 
 Makes a virtual environment, installs what the tests need and runs them, and prints where the time
 went. ``python3 tests/run.py``; what is written after it goes to pytest, and with paths only these
-tests run. Needs Python 3.11, and Go 1.26 for a real Kubernetes, which ``--no-cluster`` leaves out.
+tests run. Needs Python 3.11, Node 20 with npm for JupyterLab's front end, and Go 1.26 for a real
+Kubernetes, which ``--no-cluster`` leaves out.
 As root on Debian it installs the Debian packages it lacks; not root, it names them.
 """
 
@@ -18,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Debian packages that tests need, by a program that each brings.
-DEBIAN = {"git": "git"}
+DEBIAN = {"chromium": "chromium", "git": "git"}
 #: Groups of tests that run at a time; see tests/conftest.py.
 _N_PROCESSES = 3
 
@@ -67,6 +68,8 @@ def environment() -> Path:
             [*pip, "install", "-q", "-e", ".[local]", "--group", "test", "--group", "check"],
             check=True,
             cwd=ROOT,
+            # It has a stage of its own, and is kept between environments.
+            env={**os.environ, "RAYSPACE_FRONT_END": "skip"},
         )
         ready.touch()
     return folder
@@ -99,6 +102,7 @@ def main() -> int:
         stage(
             "spelling", [str(bin_dir / "codespell"), "workspace", "templates", "tests", "README.md"]
         )
+        stage("front end of JupyterLab", [python, "-m", "tests.extension_build"])
     if not paths and "--no-cluster" not in sys.argv:
         # Ahead of the tests, so that its time shows: cold it takes longer than they do.
         stage("build of the test cluster", [python, "-m", "tests.cluster", "build"])

@@ -119,6 +119,11 @@ export class Api {
     return answer.parameters;
   }
 
+  /** List the latest jobs. */
+  async jobs(path: string): Promise<readonly wire.IJobState[]> {
+    return (await this._get<{ jobs: wire.IJobState[] }>('jobs', { path })).jobs;
+  }
+
   /** Ask what shipping a notebook would do. */
   planJob(wish: wire.IJobWish, signal?: AbortSignal): Promise<wire.IJobPlan> {
     return this._post('jobs/plan', wish, signal);

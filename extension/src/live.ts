@@ -226,6 +226,27 @@ export class Live implements ILive, IDisposable {
       all.operations.map(operation => [operation.id, operation])
     );
     this._chosen = all.chosen;
+    if (!all.jobs) {
+      void this._askJobs();
+    }
+  }
+
+  /** Ask for the jobs, where the stream did not hold them: no job at all is no change either. */
+  private async _askJobs(): Promise<void> {
+    const path = this._path;
+    try {
+      const jobs = await this._api.jobs(path);
+      if (path === this._path) {
+        // What the stream told meanwhile is newer.
+        this._jobOf = new Map([
+          ...jobs.map(job => [job.name, job] as const),
+          ...(this._jobOf ?? [])
+        ]);
+        this._touch();
+      }
+    } catch {
+      // They come by the stream as soon as the tracking server answers.
+    }
   }
 
   private _takeJob(job: wire.IJobState): void {

@@ -213,6 +213,7 @@ export interface IProfile {
   readonly n_workers: number;
   readonly worker: INodeResources;
   readonly max_workers: number | null;
+  readonly more_groups: readonly IGroupSpec[];
   readonly pods: IPodOptions;
   readonly layer: string;
   readonly path: string;

@@ -104,11 +104,7 @@ export class ClustersModel implements IDisposable {
   private _update(): void {
     const { clusters, chosen } = this.live;
     const ours = this.live.operations.filter(operation => VERBS.has(operation.verb));
-    const running = new Map(
-      ours
-        .filter(operation => operation.state === 'running')
-        .map(operation => [clusterKey(operation.target, operation.name), operation])
-    );
+    const running = ours.filter(operation => operation.state === 'running');
     this._failures = ours.filter(
       o => o.state === 'failed' && !this._dismissed.has(o.id)
     );
@@ -116,7 +112,8 @@ export class ClustersModel implements IDisposable {
       clusters &&
       clusters.map(cluster => this._row(cluster, running, chosen.target, chosen.name));
     const known = new Set(this._rows?.map(row => row.key));
-    this._starting = [...running].filter(([key]) => !known.has(key)).map(([, o]) => o);
+    const shown = new Set(this._rows?.map(row => row.operation));
+    this._starting = running.filter(operation => !shown.has(operation));
     for (const key of this._open) {
       if (clusters && !known.has(key)) {
         this._open.delete(key);
@@ -129,12 +126,12 @@ export class ClustersModel implements IDisposable {
   /** Rows that did not change stay the same object, so that they are not drawn anew. */
   private _row(
     cluster: IClusterState,
-    running: ReadonlyMap<string, IOperation>,
+    running: readonly IOperation[],
     chosenTarget: string,
     chosenName: string
   ): IClusterRow {
     const key = clusterKey(cluster.target, cluster.name);
-    const operation = running.get(key);
+    const operation = running.find(o => isAbout(o, cluster));
     const isChosen = cluster.target === chosenTarget && cluster.name === chosenName;
     const before = this._rowOf.get(key);
     if (
@@ -187,4 +184,11 @@ export class ClustersModel implements IDisposable {
   private _failures: readonly IOperation[] = [];
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _isDisposed = false;
+}
+
+/** Whether an operation concerns a cluster; where it is may not be known yet. */
+function isAbout(operation: IOperation, cluster: IClusterState): boolean {
+  return (
+    operation.name === cluster.name && ['', cluster.target].includes(operation.target)
+  );
 }

@@ -2,13 +2,13 @@
 
 import { Dialog } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { ErrorCard, Loading, WhyCard } from '../components/cards';
 import { Field } from '../components/field';
 import { MagicLine, Price, YamlView } from '../components/plan';
 import { Drawn } from '../components/section';
+import { soon } from '../components/soon';
 import { useTrans } from '../components/trans';
 import { useModel } from '../components/use-signal';
 import { ITargetState } from '../wire';
@@ -33,23 +33,23 @@ export function StartForm({ model, targets }: IStartFormProps): React.ReactEleme
       <div className="rayspace-Form-fields">
         <Field label={trans.__('Profile')} help={profile?.description}>
           {attributes => (
-            <HTMLSelect
+            <select
               {...attributes}
-              className="rayspace-Select"
+              className="rayspace-Input"
               value={form.profile}
               onChange={event => model.set({ profile: event.target.value })}
             >
               {(profiles ?? []).map(({ name }) => (
                 <option key={name}>{name}</option>
               ))}
-            </HTMLSelect>
+            </select>
           )}
         </Field>
         <Field label={trans.__('Where')}>
           {attributes => (
-            <HTMLSelect
+            <select
               {...attributes}
-              className="rayspace-Select"
+              className="rayspace-Input"
               value={form.target}
               onChange={event => model.set({ target: event.target.value })}
             >
@@ -59,7 +59,7 @@ export function StartForm({ model, targets }: IStartFormProps): React.ReactEleme
                   {targetLabel(target, trans)}
                 </option>
               ))}
-            </HTMLSelect>
+            </select>
           )}
         </Field>
         <Field label={trans.__('Name')}>
@@ -172,18 +172,18 @@ export async function askStart(
   targets: readonly ITargetState[],
   trans: TranslationBundle
 ): Promise<boolean> {
+  await soon(model.load());
   const body = new Drawn(() => <StartForm model={model} targets={targets} />, trans);
   body.addClass('rayspace-Dialog');
   const dialog = new Dialog({
     title: trans.__('Start a Ray cluster'),
     body,
-    focusNodeSelector: '.rayspace-Select select',
+    focusNodeSelector: '.rayspace-Input',
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.okButton({ label: trans.__('Start') })
     ]
   });
   dialog.addClass('rayspace-WideDialog');
-  void model.load();
   return (await dialog.launch()).button.accept;
 }

@@ -63,7 +63,7 @@ export interface IRowProps {
   readonly rowKey: string;
   /** Where what it shows stands, for the style sheet. */
   readonly phase: string;
-  readonly dot: React.ReactNode;
+  readonly dot?: React.ReactNode;
   readonly title: string;
   /** What stands on the right. */
   readonly side?: React.ReactNode;
@@ -91,6 +91,7 @@ export function Row(props: IRowProps): React.ReactElement {
       className="rayspace-Row"
       data-phase={props.phase}
       data-open={isOpen || undefined}
+      data-dot={props.dot ? 'yes' : 'no'}
       onFocus={() => setCurrent(rowKey)}
     >
       <div className="rayspace-Row-line">

@@ -6,7 +6,6 @@ import {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ICommandPalette, MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
-import { URLExt } from '@jupyterlab/coreutils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { IFrame, launchIcon } from '@jupyterlab/ui-components';
 
@@ -84,14 +83,14 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
       describedBy: MLFLOW_SCHEMA,
       execute: async args => {
         const { link, title } = args as IMlflowArgs;
-        const below = link ?? `${ROOT}proxy/mlflow/local/`;
+        const below = link ?? mlflowLink(server.live.path);
         const id = `${MLFLOW_ID}${below}`;
         await show(id, () =>
           makePane({
             id,
             title: title ? trans.__('MLflow: %1', title) : trans.__('MLflow'),
             icon: launchIcon,
-            url: URLExt.join(server.baseUrl, below),
+            url: `${server.baseUrl}${below}`,
             trans
           })
         );
@@ -122,6 +121,11 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
     }
   }
 };
+
+/** MLflow's pages of the project: each of this machine may have a database of its own. */
+function mlflowLink(path: string): string {
+  return `${ROOT}proxy/mlflow/local/${path ? `?path=${encodeURIComponent(path)}` : ''}`;
+}
 
 /** Read from the id of a pane which cluster it shows. */
 function paneArgs(id: string): { target: string; name: string } {

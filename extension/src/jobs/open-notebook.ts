@@ -1,11 +1,14 @@
 /** Open an executed notebook beside its source: to read, with the failing cell in view. */
 
 import { IDocumentManager } from '@jupyterlab/docmanager';
+import { createReadonlyLabel } from '@jupyterlab/docregistry';
 import { NotebookPanel } from '@jupyterlab/notebook';
 
+import { runOnRayIcon } from '../components/icons';
 import { IResults } from '../wire';
 
-/** Marks the cell at which a job ended. */
+/** Mark what a job has executed, and the cell at which a job ended. */
+const EXECUTED_CLASS = 'rayspace-Executed';
 const FAILED_CLASS = 'rayspace-FailedCell';
 
 /**
@@ -39,6 +42,8 @@ export async function openExecuted(
   }
   await widget.context.ready;
   await widget.revealed;
+  // Else its tab looks like that of its source; another label would rename the file.
+  widget.title.icon = runOnRayIcon;
   keepUnchanged(widget);
   await showCell(widget, results.failed_cell);
   return widget;
@@ -51,10 +56,20 @@ function keepUnchanged(panel: NotebookPanel): void {
       cell.readOnly = true;
     }
   };
-  panel.context.model.readOnly = true;
-  panel.addClass('rayspace-Executed');
   close();
+  if (panel.hasClass(EXECUTED_CLASS)) {
+    return;
+  }
+  panel.addClass(EXECUTED_CLASS);
+  panel.context.model.readOnly = true;
+  // Opening it may have completed what the file left out; nobody wants to be asked to save that.
+  panel.context.model.dirty = false;
   panel.content.modelContentChanged.connect(close);
+  panel.toolbar.insertBefore(
+    'kernelName',
+    'read-only-indicator',
+    createReadonlyLabel(panel)
+  );
 }
 
 /** Scroll to a cell and mark it; -1 for none. [1] */

@@ -49,7 +49,6 @@ export function ProfilesSection({
             key={profile.name}
             rowKey={profile.name}
             phase={profile.layer}
-            dot={null}
             title={profile.name}
             side={sizeOf(profile, trans)}
             facts={<span>{profile.description}</span>}
@@ -86,13 +85,23 @@ export function ProfilesSection({
 }
 
 function sizeOf(profile: IProfile, trans: TranslationBundle): string {
-  const most = profile.max_workers;
+  const groups = [profile, ...profile.more_groups];
+  const fewest = groups.reduce((sum, group) => sum + group.n_workers, 0);
+  const most = groups.reduce(
+    (sum, group) => sum + (group.max_workers ?? group.n_workers),
+    0
+  );
+  const gpus = groups.reduce(
+    (sum, group) => sum + group.worker.gpus * (group.max_workers ?? group.n_workers),
+    profile.head.gpus
+  );
   const workers =
-    most === null
-      ? trans._n('%1 worker', '%1 workers', profile.n_workers)
-      : trans.__('%1 to %2 workers', profile.n_workers, most);
-  const gpus = profile.worker.gpus;
-  return gpus > 0 ? trans.__('%1 · %2 GPU each', workers, gpus) : workers;
+    most === fewest
+      ? fewest === 0
+        ? trans.__('head only')
+        : trans._n('%1 worker', '%1 workers', fewest)
+      : trans.__('%1 to %2 workers', fewest, most);
+  return gpus > 0 ? trans.__('%1 · %2 GPU', workers, gpus) : workers;
 }
 
 function resources(node: INodeResources, trans: TranslationBundle): string {

@@ -86,7 +86,8 @@ function RunRow({ run, isOpen, onToggle, onOpen }: IRunRowProps): React.ReactEle
   const status = statusName(run.status, trans);
   const facts = [
     status,
-    trans.__('%1 ago', formatAge((nowMs - (run.ended_ms || run.started_ms)) / 1000))
+    trans.__('%1 ago', formatAge((nowMs - (run.ended_ms || run.started_ms)) / 1000)),
+    ...(first ? [first.key] : [])
   ];
   return (
     <Row
@@ -126,7 +127,6 @@ function MetricValue({ metric }: { readonly metric: IMetric }): React.ReactEleme
   return (
     <span className="rayspace-Metric" title={metric.key}>
       <Spark metric={metric} />
-      <span className="rayspace-muted">{metric.key}</span>{' '}
       {metric.value === null ? '–' : formatMetric(metric.value)}
     </span>
   );

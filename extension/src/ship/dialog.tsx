@@ -2,13 +2,13 @@
 
 import { Dialog } from '@jupyterlab/apputils';
 import { TranslationBundle } from '@jupyterlab/translation';
-import { HTMLSelect } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { ErrorCard, Loading } from '../components/cards';
 import { Field } from '../components/field';
 import { MagicLine, Price, YamlView } from '../components/plan';
 import { Drawn } from '../components/section';
+import { soon } from '../components/soon';
 import { useTrans } from '../components/trans';
 import { useModel } from '../components/use-signal';
 import { formatBytes } from '../units';
@@ -39,9 +39,11 @@ export function ShipForm({ model }: IShipFormProps): React.ReactElement {
       {fields.length > 0 ? (
         <fieldset className="rayspace-Form-fields">
           <legend>{trans.__('Parameters')}</legend>
-          {fields.map(field => (
-            <ParameterField key={field.name} field={field} model={model} />
-          ))}
+          <div className="rayspace-Form-grid">
+            {fields.map(field => (
+              <ParameterField key={field.name} field={field} model={model} />
+            ))}
+          </div>
         </fieldset>
       ) : (
         <p className="rayspace-muted">
@@ -65,9 +67,9 @@ function Where({ model }: IShipFormProps): React.ReactElement {
     <div className="rayspace-Form-row">
       <Field label={trans.__('Run on')}>
         {attributes => (
-          <HTMLSelect
+          <select
             {...attributes}
-            className="rayspace-Select"
+            className="rayspace-Input"
             value={model.place}
             onChange={event => model.setPlace(event.target.value)}
           >
@@ -87,15 +89,15 @@ function Where({ model }: IShipFormProps): React.ReactElement {
                 </option>
               ))}
             </optgroup>
-          </HTMLSelect>
+          </select>
         )}
       </Field>
       {isMade && live.targets.length > 1 && (
         <Field label={trans.__('Where')}>
           {attributes => (
-            <HTMLSelect
+            <select
               {...attributes}
-              className="rayspace-Select"
+              className="rayspace-Input"
               value={model.target}
               onChange={event => model.setTarget(event.target.value)}
             >
@@ -103,7 +105,7 @@ function Where({ model }: IShipFormProps): React.ReactElement {
               {live.targets.map(target => (
                 <option key={target.name}>{target.name}</option>
               ))}
-            </HTMLSelect>
+            </select>
           )}
         </Field>
       )}
@@ -120,20 +122,19 @@ function ParameterField({ field, model }: IParameterFieldProps): React.ReactElem
   const trans = useTrans();
   const text = model.textOf(field);
   const set = (value: string): void => model.setValue(field.name, value);
+  const type = ['any', 'bool'].includes(field.type) ? '' : field.type;
   const options = optionsOf(field);
   return (
     <Field
       label={field.name}
-      help={[field.help, field.type === 'any' ? '' : field.type]
-        .filter(Boolean)
-        .join(' · ')}
+      help={[field.help, type].filter(Boolean).join(' · ')}
       error={model.errorOf(field)}
     >
       {attributes =>
         options.length > 0 ? (
-          <HTMLSelect
+          <select
             {...attributes}
-            className="rayspace-Select"
+            className="rayspace-Input"
             value={text}
             onChange={event => set(event.target.value)}
           >
@@ -141,7 +142,7 @@ function ParameterField({ field, model }: IParameterFieldProps): React.ReactElem
             {options.map(option => (
               <option key={option}>{option}</option>
             ))}
-          </HTMLSelect>
+          </select>
         ) : field.kind === 'bool' ? (
           <input
             {...attributes}
@@ -279,17 +280,18 @@ export async function askShip(
   model: ShipModel,
   trans: TranslationBundle
 ): Promise<boolean> {
+  await soon(model.load());
   const body = new Drawn(() => <ShipForm model={model} />, trans);
   body.addClass('rayspace-Dialog');
   const dialog = new Dialog({
     title: trans.__('Run %1 on Ray', model.path.split('/').pop() ?? model.path),
     body,
+    focusNodeSelector: '.rayspace-Input',
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
       Dialog.okButton({ label: trans.__('Run on Ray') })
     ]
   });
   dialog.addClass('rayspace-WideDialog');
-  void model.load();
   return (await dialog.launch()).button.accept;
 }
