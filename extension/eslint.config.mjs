@@ -2,7 +2,18 @@ import jupyter from '@jupyter/eslint-plugin';
 import hooks from 'eslint-plugin-react-hooks';
 import tseslint from 'typescript-eslint';
 
-const FEATURES = ['clusters', 'jobs', 'runs', 'profiles', 'ship', 'dashboards'];
+const FEATURES = [
+  'clusters',
+  'connect',
+  'dashboards',
+  'jobs',
+  'panel',
+  'profiles',
+  'runs',
+  'server',
+  'ship',
+  'status'
+];
 
 export default tseslint.config(
   { ignores: ['lib/**', 'node_modules/**', '*.js', '*.mjs', 'style/index.js'] },

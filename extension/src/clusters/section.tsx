@@ -3,13 +3,14 @@
 import * as React from 'react';
 
 import { EmptyState } from '../components/cards';
-import { FailedOperation, stageText } from '../components/operation';
+import { FailedOperation } from '../components/operation';
 import { Row, RowList } from '../components/row';
 import { SectionState } from '../components/section';
 import { Stages } from '../components/stages';
 import { StatusDot } from '../components/status-dot';
 import { useTrans } from '../components/trans';
 import { useModel } from '../components/use-signal';
+import { stageText } from '../operations';
 import { IOperation } from '../wire';
 import { ClustersModel } from './model';
 import { ClusterRow, IClusterActions } from './row';

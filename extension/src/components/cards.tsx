@@ -3,6 +3,7 @@
 import { checkIcon, copyIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
+import { commandOf } from '../hints';
 import { IProblem } from '../wire';
 import { IconAction } from './icon-action';
 import { useTrans } from './trans';
@@ -96,16 +97,6 @@ export function WhyCard({ problem }: IWhyCardProps): React.ReactElement {
       )}
     </div>
   );
-}
-
-/** A command in a hint: all that follows ``: `` on words that are typed, or stands in backticks. */
-const COMMAND =
-  /`([^`]+)`|((?:rayspace|pip|kubectl|%ray_\w+|jupyter) [^\n]*?)(?:[.;]?$|\n)/;
-
-/** Find the command in a hint. */
-export function commandOf(hint: string): string {
-  const found = COMMAND.exec(hint);
-  return (found?.[1] ?? found?.[2] ?? '').trim();
 }
 
 /** Properties of `Hint`. */

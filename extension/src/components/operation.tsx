@@ -8,15 +8,6 @@ import { Hint } from './cards';
 import { IconAction } from './icon-action';
 import { useTrans } from './trans';
 
-/** The stage an operation is at, for people; empty before the first. */
-export function stageText(operation: IOperation): string {
-  const doing = operation.stages.filter(stage => stage.state === 'doing');
-  return (
-    (doing[doing.length - 1] ?? operation.stages[operation.stages.length - 1])?.text ??
-    ''
-  );
-}
-
 /** Properties of `FailedOperation`. */
 export interface IFailedOperationProps {
   readonly operation: IOperation;

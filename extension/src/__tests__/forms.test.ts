@@ -1,0 +1,193 @@
+import { Api } from '../api';
+import { PAUSE_MS, StartModel } from '../clusters/start-model';
+import { ResponseError } from '../request';
+import { ShipModel } from '../ship/model';
+import { changedValues, initialText, valueError } from '../ship/values';
+import { ILive } from '../tokens';
+import { IField, IProfile } from '../wire';
+import { cluster, FakeServer, trans } from './server';
+
+function field(changes: Partial<IField> = {}): IField {
+  return {
+    name: 'lr',
+    type: 'float',
+    kind: 'float',
+    is_optional: false,
+    default: 0.1,
+    default_repr: '0.1',
+    has_default: true,
+    choices: [],
+    help: '',
+    ...changes
+  };
+}
+
+const LAPTOP = {
+  name: 'laptop',
+  description: '',
+  target: 'local'
+} as unknown as IProfile;
+
+describe('values of parameters', () => {
+  const layers = field({
+    name: 'layers',
+    kind: 'list',
+    default: [64, 32],
+    default_repr: '[64, 32]'
+  });
+  const flag = field({
+    name: 'flag',
+    kind: 'bool',
+    default: true,
+    default_repr: 'True'
+  });
+  const mode = field({ name: 'mode', kind: 'choice', default: 1, choices: [1, 2] });
+
+  it('begin with their defaults, and are not sent unless they differ', () => {
+    expect(initialText(layers)).toBe('[64,32]');
+    expect(initialText(field({ default: null, default_repr: 'Path("x")' }))).toBe(
+      'Path("x")'
+    );
+    const all = [field(), layers, flag, mode];
+    expect(
+      changedValues(all, { lr: '0.1', layers: '[64,32]', flag: 'true', mode: '1' })
+    ).toEqual({});
+    expect(
+      changedValues(all, { lr: '0.2', layers: '[1]', flag: 'false', mode: '2' })
+    ).toEqual({
+      lr: '0.2',
+      layers: '[1]',
+      flag: false,
+      mode: 2
+    });
+  });
+
+  it('are None where they are left empty and may be', () => {
+    const optional = field({ is_optional: true });
+    expect(changedValues([optional], { lr: '' })).toEqual({ lr: null });
+    expect(changedValues([field()], { lr: ' ' })).toEqual({});
+  });
+
+  it('are checked before they are sent', () => {
+    expect(valueError(field(), 'fast', trans)).toBe('Give a number.');
+    expect(valueError(field(), '1e-3', trans)).toBe('');
+    expect(valueError(field({ kind: 'int' }), '1.5', trans)).toBe(
+      'Give a whole number.'
+    );
+    expect(valueError(layers, '[64', trans)).toContain('Give a list');
+    expect(valueError(layers, '{"a": 1}', trans)).toContain('Give a list');
+    expect(valueError(field({ has_default: false }), '', trans)).toContain(
+      'needs a value'
+    );
+  });
+});
+
+describe('ShipModel', () => {
+  const live = {
+    clusters: [cluster(), cluster({ name: 'off', phase: 'suspended' })],
+    chosen: { target: 'local', name: 'laptop' },
+    targets: []
+  } as unknown as ILive;
+
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  function loaded(server: FakeServer, given = {}): ShipModel {
+    return new ShipModel(
+      new Api(server.request),
+      live,
+      'a/train.ipynb',
+      null,
+      given,
+      trans
+    );
+  }
+
+  it('proposes the chosen cluster, and asks once when nobody types any more', async () => {
+    const server = new FakeServer()
+      .on('GET notebooks/parameters', { parameters: [field()] })
+      .on('GET profiles', { profiles: [LAPTOP] })
+      .on('POST jobs/plan', { magic: '%ray_job submit train.ipynb' });
+    const model = loaded(server, { lr: '0.5', gone: '1' });
+    await model.load();
+    expect(model.places.map(place => place.key)).toEqual([
+      'cluster local laptop',
+      'profile laptop'
+    ]);
+    model.setValue('lr', '0.6');
+    model.setValue('lr', '0.7');
+    await jest.advanceTimersByTimeAsync(PAUSE_MS);
+    const plans = server.asked.filter(asked => asked.path === 'jobs/plan');
+    expect(plans.map(asked => asked.body)).toEqual(
+      ['0.5', '0.7'].map(lr => ({
+        path: 'a/train.ipynb',
+        kernel: null,
+        parameters: { lr },
+        cluster: 'laptop',
+        target: 'local'
+      }))
+    );
+    expect(model.plan?.magic).toBe('%ray_job submit train.ipynb');
+    model.dispose();
+  });
+
+  it('does not ask with values that are wrong', async () => {
+    const server = new FakeServer()
+      .on('GET notebooks/parameters', { parameters: [field()] })
+      .on('GET profiles', { profiles: [LAPTOP] })
+      .on('POST jobs/plan', { magic: '' });
+    const model = loaded(server);
+    await model.load();
+    model.setValue('lr', 'fast');
+    await jest.advanceTimersByTimeAsync(PAUSE_MS);
+    expect(model.isSound).toBe(false);
+    expect(server.asked.filter(asked => asked.path === 'jobs/plan').length).toBe(1);
+    model.dispose();
+  });
+});
+
+describe('StartModel', () => {
+  beforeEach(() => jest.useFakeTimers());
+  afterEach(() => jest.useRealTimers());
+
+  it('sends what is typed, and nothing for what is not', async () => {
+    const server = new FakeServer()
+      .on('GET profiles', { profiles: [LAPTOP] })
+      .on('POST clusters/plan', { problems: [{ is_final: true }] });
+    const model = new StartModel(new Api(server.request), 'p', 'laptop');
+    await model.load();
+    model.set({ workers: '2', name: ' mine ' });
+    await jest.advanceTimersByTimeAsync(PAUSE_MS);
+    expect(server.asked[server.asked.length - 1]?.body).toEqual({
+      path: 'p',
+      profile: 'laptop',
+      name: 'mine',
+      target: null,
+      workers: 2,
+      gpus: null,
+      queue: null
+    });
+    expect(model.isHopeless).toBe(true);
+    model.dispose();
+  });
+
+  it('shows why a wish is wrong', async () => {
+    const server = new FakeServer()
+      .on('GET profiles', { profiles: [LAPTOP] })
+      .on(
+        'POST clusters/plan',
+        new ResponseError(400, 'usage', 'Too many.', 'Give 0 to 16.')
+      );
+    const model = new StartModel(new Api(server.request), '', 'laptop');
+    await model.load();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(model.error).toEqual({
+      code: 'usage',
+      message: 'Too many.',
+      hint: 'Give 0 to 16.',
+      details: {}
+    });
+    expect(model.plan).toBeNull();
+    model.dispose();
+  });
+});

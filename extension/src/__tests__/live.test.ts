@@ -1,0 +1,159 @@
+import { Api } from '../api';
+import { Live } from '../live';
+import { ResponseError } from '../request';
+import { Stream } from '../stream';
+import {
+  cluster,
+  FakeServer,
+  FakeSocket,
+  health,
+  job,
+  operation,
+  snapshot,
+  trans
+} from './server';
+
+describe('Live', () => {
+  let server: FakeServer;
+  let socket: FakeSocket;
+  let stream: Stream;
+  let live: Live;
+
+  const settle = async (): Promise<void> => {
+    await jest.advanceTimersByTimeAsync(50);
+  };
+
+  beforeEach(() => {
+    jest.useFakeTimers();
+    server = new FakeServer().on('GET health', health());
+    stream = new Stream({
+      open: query => (socket = new FakeSocket(query)),
+      random: () => 0.5
+    });
+    live = new Live(new Api(server.request), stream, trans);
+  });
+
+  afterEach(() => {
+    live.dispose();
+    jest.useRealTimers();
+  });
+
+  it('holds what a snapshot and changes tell', async () => {
+    await live.start();
+    socket.say('snapshot', 1, snapshot({ clusters: [cluster()], jobs: [job()] }));
+    socket.say('cluster', 2, cluster({ name: 'big', target: 'team' }));
+    socket.say('cluster', 3, cluster({ name: 'alpha' }));
+    socket.say('job', 4, job({ name: 'train-2', submitted_ms: 2_000_000 }));
+    socket.say('cluster_gone', 5, { target: 'local', name: 'laptop' });
+    await settle();
+    expect(live.clusters?.map(c => `${c.target}/${c.name}`)).toEqual([
+      'local/alpha',
+      'team/big'
+    ]);
+    expect(live.jobs?.map(j => j.name)).toEqual(['train-2', 'train-1']);
+    expect(live.connection).toEqual({ kind: 'live' });
+  });
+
+  it('draws once for changes that come together', async () => {
+    await live.start();
+    await settle();
+    let count = 0;
+    live.changed.connect(() => (count += 1));
+    socket.say('snapshot', 1, snapshot());
+    for (let seq = 2; seq < 500; seq += 1) {
+      socket.say('cluster', seq, cluster({ name: `c${seq}` }));
+    }
+    await settle();
+    expect(count).toBe(1);
+    expect(live.clusters?.length).toBe(498);
+  });
+
+  it('keeps what it holds when the server goes, and says since when it may be old', async () => {
+    await live.start();
+    socket.say('snapshot', 1, snapshot({ clusters: [cluster()] }));
+    await settle();
+    const sinceMs = Date.now();
+    socket.break();
+    await settle();
+    expect(live.connection.kind).toBe('live');
+    await jest.advanceTimersByTimeAsync(3000);
+    expect(live.connection).toEqual({ kind: 'stale', sinceMs });
+    expect(live.clusters?.length).toBe(1);
+    socket.say('snapshot', 1, snapshot(), 'e2');
+    await settle();
+    expect(live.connection).toEqual({ kind: 'live' });
+    expect(live.clusters).toEqual([]);
+  });
+
+  it('says how to enable a server extension that is not there', async () => {
+    server.on('GET health', new ResponseError(404, '', 'Not Found'));
+    await live.start();
+    expect(live.connection.kind).toBe('failed');
+    expect(live.connection.kind === 'failed' && live.connection.error.hint).toContain(
+      '`jupyter server extension enable rayspace.server`'
+    );
+  });
+
+  it('says which half to mend when both differ', async () => {
+    server.on('GET health', health({ wire_version: 0, rayspace_version: '0.0.9' }));
+    await live.start();
+    const error = live.connection.kind === 'failed' ? live.connection.error : null;
+    expect(error?.message).toBe(
+      'The panel is of rayspace 0.1.0, but the half in the server is of 0.0.9.'
+    );
+    expect(error?.hint).toContain('`pip install rayspace==0.1.0`');
+    server.on('GET health', health({ wire_version: 9, rayspace_version: '0.2.0' }));
+    await live.start();
+    const other = live.connection.kind === 'failed' ? live.connection.error : null;
+    expect(other?.hint).toContain('Reload this page');
+  });
+
+  it('tells of a job that ends, but not of one that had ended', async () => {
+    const ended: string[] = [];
+    live.jobEnded.connect((_, { name }) => ended.push(name));
+    await live.start();
+    socket.say(
+      'snapshot',
+      1,
+      snapshot({ jobs: [job(), job({ name: 'old', phase: 'failed' })] })
+    );
+    socket.say('job', 2, job({ phase: 'succeeded', ended_ms: 2_000_000 }));
+    socket.say('job', 3, job({ name: 'old', phase: 'failed' }));
+    expect(ended).toEqual(['train-1']);
+  });
+
+  it('asks for the jobs where the snapshot does not hold them', async () => {
+    server.on('GET jobs', { jobs: [], unreached: [] });
+    await live.start();
+    socket.say('snapshot', 1, snapshot({ jobs: null }));
+    await settle();
+    expect(live.jobs).toEqual([]);
+  });
+
+  it('listens anew for the project of another folder, and only then', async () => {
+    await live.start();
+    socket.say('snapshot', 1, snapshot({ jobs: [job()] }));
+    await settle();
+    const first = socket;
+    await live.follow('same');
+    expect(socket).toBe(first);
+    server.on('GET health', health({ project: '/work/other' }));
+    await live.follow('other');
+    expect(socket.query).toEqual({ path: 'other' });
+    expect(live.project).toBe('/work/other');
+    await settle();
+    expect(live.jobs).toBeNull();
+  });
+
+  it('shows an operation before the stream tells it', async () => {
+    await live.start();
+    socket.say('snapshot', 1, snapshot());
+    live.note(operation());
+    await settle();
+    expect(live.operations.map(o => o.id)).toEqual(['o1']);
+    socket.say('operation', 2, operation({ state: 'done' }));
+    live.note(operation());
+    await settle();
+    expect(live.operations.map(o => o.state)).toEqual(['done']);
+  });
+});

@@ -1,0 +1,163 @@
+import { ISignal, Signal } from '@lumino/signaling';
+
+import { Api } from '../api';
+import { ClustersModel } from '../clusters/model';
+import { stageText } from '../operations';
+import { LogFollower } from '../components/log-follower';
+import { JobsModel } from '../jobs/model';
+import { ILive } from '../tokens';
+import * as wire from '../wire';
+import { cluster, FakeServer, job, operation } from './server';
+
+/** What the server tells, as a test says. */
+class FakeLive implements ILive {
+  readonly connection = { kind: 'live' } as const;
+  readonly project = '/work';
+  readonly path = '';
+  readonly targets = [];
+  clusters: readonly wire.IClusterState[] | null = null;
+  jobs: readonly wire.IJobState[] | null = null;
+  operations: readonly wire.IOperation[] = [];
+  chosen = { target: 'local', name: 'laptop' };
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get operationEnded(): ISignal<this, wire.IOperation> {
+    return this._operation;
+  }
+
+  get jobEnded(): ISignal<this, wire.IJobState> {
+    return this._job;
+  }
+
+  tell(changes: Partial<FakeLive>): void {
+    Object.assign(this, changes);
+    this._changed.emit();
+  }
+
+  note(): void {
+    return;
+  }
+
+  retry(): void {
+    return;
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+  private readonly _operation = new Signal<this, wire.IOperation>(this);
+  private readonly _job = new Signal<this, wire.IJobState>(this);
+}
+
+describe('ClustersModel', () => {
+  it('shows a start on its own until there is a cluster, then at its row', () => {
+    const live = new FakeLive();
+    const model = new ClustersModel(new Api(new FakeServer().request), live);
+    expect(model.rows).toBeNull();
+    const up = operation({ target: '' });
+    live.tell({ clusters: [], operations: [up] });
+    expect([model.rows?.length, model.starting]).toEqual([0, [up]]);
+    live.tell({ clusters: [cluster({ phase: 'starting' })] });
+    expect(model.starting).toEqual([]);
+    expect(model.rows?.[0]).toMatchObject({ isChosen: true, operation: up });
+    model.dispose();
+  });
+
+  it('leaves rows the same object that did not change', () => {
+    const live = new FakeLive();
+    const model = new ClustersModel(new Api(new FakeServer().request), live);
+    const first = cluster();
+    live.tell({ clusters: [first, cluster({ name: 'other' })] });
+    const before = model.rows?.[0];
+    live.tell({ clusters: [first, cluster({ name: 'other', phase: 'lost' })] });
+    expect(model.rows?.[0]).toBe(before);
+    model.dispose();
+  });
+
+  it('shows a failure until it is put away', () => {
+    const live = new FakeLive();
+    const model = new ClustersModel(new Api(new FakeServer().request), live);
+    live.tell({ clusters: [], operations: [operation({ state: 'failed' })] });
+    expect(model.failures.map(o => o.id)).toEqual(['o1']);
+    model.dismiss('o1');
+    expect(model.failures).toEqual([]);
+    model.dispose();
+  });
+
+  it('asks for the nodes of what is open, and forgets what is gone', async () => {
+    const server = new FakeServer().on('GET clusters/local/laptop', { nodes: [] });
+    const live = new FakeLive();
+    const model = new ClustersModel(new Api(server.request), live);
+    live.tell({ clusters: [cluster()] });
+    model.toggle('local/laptop');
+    await new Promise(done => setTimeout(done, 0));
+    expect(model.detail('local/laptop')).toEqual({ nodes: [] });
+    live.tell({ clusters: [] });
+    expect([model.isOpen('local/laptop'), model.detail('local/laptop')]).toEqual([
+      false,
+      undefined
+    ]);
+    model.dispose();
+  });
+});
+
+describe('JobsModel', () => {
+  it('shows a submission until its job is there', () => {
+    const live = new FakeLive();
+    const model = new JobsModel(new Api(new FakeServer().request), live);
+    const submit = operation({ verb: 'submit', name: 'work/train.ipynb' });
+    live.tell({ jobs: [], operations: [submit, operation({ id: 'o2' })] });
+    expect(model.submitting).toEqual([submit]);
+    live.tell({ jobs: [job()], operations: [{ ...submit, name: 'train-1' }] });
+    expect(model.submitting).toEqual([]);
+    expect(model.rows?.[0]?.operation).toBeUndefined();
+    live.tell({ operations: [operation({ verb: 'stop', name: 'train-1' })] });
+    expect(model.rows?.[0]?.operation?.verb).toBe('stop');
+    model.dispose();
+  });
+});
+
+describe('stageText', () => {
+  it('says what goes on, else what came last', () => {
+    const stage = (text: string, state: wire.IStage['state']): wire.IStage => ({
+      key: text,
+      text,
+      state,
+      done: null,
+      total: null,
+      is_passing: false
+    });
+    expect(stageText(operation())).toBe('');
+    expect(
+      stageText(operation({ stages: [stage('a', 'doing'), stage('b', 'done')] }))
+    ).toBe('a');
+    expect(
+      stageText(operation({ stages: [stage('a', 'done'), stage('b', 'done')] }))
+    ).toBe('b');
+  });
+});
+
+describe('LogFollower', () => {
+  it('asks on from where it is until there is no more', async () => {
+    const asked: number[][] = [];
+    const pieces = [
+      { text: 'one\n', offset: 4, is_complete: false },
+      { text: '', offset: 4, is_complete: false },
+      { text: 'two\n', offset: 8, is_complete: true }
+    ];
+    const follower = new LogFollower((offset, waitS) => {
+      asked.push([offset, waitS]);
+      return Promise.resolve(pieces[asked.length - 1] as wire.ILogPiece);
+    });
+    follower.start();
+    await new Promise(done => setTimeout(done, 0));
+    expect(asked).toEqual([
+      [0, 0],
+      [4, 20],
+      [4, 20]
+    ]);
+    expect([follower.buffer.text, follower.isComplete]).toEqual(['one\ntwo\n', true]);
+    follower.dispose();
+  });
+});

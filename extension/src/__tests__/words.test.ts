@@ -1,0 +1,222 @@
+import {
+  clusterFacts,
+  clusterTone,
+  costPerHour,
+  gpuCount,
+  sizeText
+} from '../clusters/words';
+import { commandOf } from '../hints';
+import { sparkPath } from '../components/spark-path';
+import { doneFraction, jobFacts, jobSide, jobTone, parameterText } from '../jobs/words';
+import { grouped } from '../runs/model';
+import { busyFraction } from '../status/model';
+import {
+  formatAge,
+  formatBytes,
+  formatFraction,
+  formatMetric,
+  formatSeconds
+} from '../units';
+import { INode, IProblem, IRun } from '../wire';
+import { cluster, job, trans } from './server';
+
+const problem = (isFinal: boolean): IProblem => ({
+  code: 'image_not_found',
+  summary: 'The image is not there.',
+  hint: '',
+  owner: 'you',
+  evidence: [],
+  is_final: isFinal
+});
+
+describe('units', () => {
+  it('writes sizes in binary units', () => {
+    expect(formatBytes(0)).toBe('0 B');
+    expect(formatBytes(1536)).toBe('1.5 KiB');
+    expect(formatBytes(3 * 2 ** 40)).toBe('3.0 TiB');
+  });
+
+  it('writes durations with two units at most', () => {
+    expect(formatSeconds(59.4)).toBe('59 s');
+    expect(formatSeconds(200)).toBe('3 min 20 s');
+    expect(formatSeconds(7200)).toBe('2 h');
+    expect(formatSeconds(50 * 3600)).toBe('2 d 2 h');
+    expect(formatAge(3599)).toBe('59 min');
+    expect(formatAge(-3)).toBe('0 s');
+  });
+
+  it('writes shares and metrics', () => {
+    expect(formatFraction(0.256)).toBe('26 %');
+    expect(formatMetric(0.98512)).toBe('0.9851');
+    expect(formatMetric(12)).toBe('12');
+    expect(formatMetric(1e-7)).toBe('1.00e-7');
+    expect(formatMetric(NaN)).toBe('NaN');
+  });
+});
+
+describe('a cluster in words', () => {
+  it('counts workers that are there of those that are wanted', () => {
+    expect(sizeText(cluster(), trans)).toBe('1/2 workers');
+    expect(sizeText(cluster({ groups: [] }), trans)).toBe('head only');
+  });
+
+  it('counts the GPUs of head and of all groups', () => {
+    const { spec, groups } = cluster();
+    const with2 = { ...spec.worker, gpus: 2 };
+    const big = {
+      name: 'big',
+      n_workers: 1,
+      worker: { ...with2, gpus: 8 },
+      max_workers: null
+    };
+    const found = cluster({
+      spec: {
+        ...spec,
+        head: { ...spec.head, gpus: 1 },
+        worker: with2,
+        more_groups: [big]
+      },
+      groups: [
+        ...groups,
+        {
+          name: 'big',
+          n_desired: 1,
+          n_requested: 1,
+          n_observed: 0,
+          n_min: null,
+          n_max: null
+        }
+      ]
+    });
+    expect(gpuCount(found)).toBe(1 + 2 * 2 + 8);
+  });
+
+  it('costs what its workers cost that are there', () => {
+    const { spec } = cluster();
+    expect(costPerHour(cluster())).toBeNull();
+    const priced = { ...spec, pods: { ...spec.pods, price_per_hour: 1.5 } };
+    expect(costPerHour(cluster({ spec: priced }))).toBe(1.5);
+  });
+
+  it('says when it suspends itself', () => {
+    const nowMs = 10_000_000;
+    const idle = cluster({
+      started_ms: nowMs - 720_000,
+      activity: {
+        seen_ms: nowMs,
+        active: [],
+        acts_at_ms: nowMs + 1_080_000,
+        action: 'suspend'
+      }
+    });
+    expect(clusterFacts(idle, nowMs, trans)).toEqual([
+      'ready',
+      'local',
+      '12 min',
+      'suspends in 18 min'
+    ]);
+  });
+
+  it('warns of problems, and of those that do not go away', () => {
+    expect(clusterTone(cluster())).toBe('good');
+    expect(clusterTone(cluster({ problems: [problem(false)] }))).toBe('warn');
+    expect(clusterTone(cluster({ phase: 'starting' }))).toBe('busy');
+    expect(
+      clusterTone(cluster({ phase: 'starting', problems: [problem(false)] }))
+    ).toBe('warn');
+    expect(clusterTone(cluster({ phase: 'starting', problems: [problem(true)] }))).toBe(
+      'bad'
+    );
+    expect(clusterTone(cluster({ phase: 'lost' }))).toBe('gone');
+  });
+});
+
+describe('a job in words', () => {
+  it('says at which cell it is', () => {
+    expect(jobSide(job(), 1_030_000, trans)).toBe('cell 3 of 8');
+    expect(doneFraction(job())).toBe(0.25);
+    expect(jobFacts(job(), 1_030_000, trans)).toEqual([
+      'running',
+      '20 s',
+      'fit(model)',
+      'laptop'
+    ]);
+  });
+
+  it('says how long it took, and when that was', () => {
+    const done = job({ phase: 'succeeded', ended_ms: 1_070_000 });
+    expect(jobSide(done, 9_000_000, trans)).toBe('1 min');
+    expect(jobFacts(done, 1_190_000, trans)).toEqual([
+      'succeeded',
+      '2 min ago',
+      'laptop'
+    ]);
+    expect(doneFraction(done)).toBeNull();
+  });
+
+  it('says what it waits for', () => {
+    const waits = job({
+      phase: 'pending',
+      started_ms: 0,
+      progress: null,
+      reason: 'No room.'
+    });
+    expect(jobFacts(waits, 1_030_000, trans)).toEqual(['pending', 'No room.']);
+    expect(jobTone(job({ phase: 'pending', is_stuck: true }))).toBe('bad');
+  });
+
+  it('writes parameters as they are given', () => {
+    expect(parameterText({ lr: '0.1', layers: '[64, 32]' })).toBe(
+      'lr=0.1 layers=[64, 32]'
+    );
+  });
+});
+
+describe('hints and lines', () => {
+  it('finds the command in a hint', () => {
+    expect(commandOf('Run `pip install x`, then restart.')).toBe('pip install x');
+    expect(commandOf('See: rayspace cluster list')).toBe('rayspace cluster list');
+    expect(commandOf('Ask for less.')).toBe('');
+  });
+
+  it('draws a line through what is finite', () => {
+    expect(sparkPath([1])).toBe('');
+    expect(sparkPath([0, NaN, 1]).match(/M/g)?.length).toBe(2);
+    expect(sparkPath([1, 1, 1])).toBe('M1.0 12.5L28.0 12.5L55.0 12.5');
+  });
+});
+
+describe('runs and GPUs', () => {
+  it('puts runs of one experiment together, in their order', () => {
+    const run = (id: string, experiment: string): IRun => ({
+      run_id: id,
+      name: id,
+      experiment_id: experiment,
+      experiment,
+      status: 'FINISHED',
+      started_ms: 0,
+      ended_ms: 0,
+      job: '',
+      metrics: [],
+      link: ''
+    });
+    const found = grouped([run('a', 'x'), run('b', 'y'), run('c', 'x')]);
+    expect(found.map(e => [e.name, e.runs.map(r => r.run_id)])).toEqual([
+      ['x', ['a', 'c']],
+      ['y', ['b']]
+    ]);
+  });
+
+  it('averages what drivers tell', () => {
+    const gpu = (busy: number | null): INode['gpu_samples'][number] => ({
+      gpu_index: 0,
+      name: '',
+      busy_fraction: busy,
+      memory_used_bytes: 0,
+      memory_total_bytes: 0
+    });
+    const node = { gpu_samples: [gpu(0.5), gpu(null), gpu(1)] } as unknown as INode;
+    expect(busyFraction([node])).toBe(0.75);
+    expect(busyFraction([])).toBeNull();
+  });
+});
