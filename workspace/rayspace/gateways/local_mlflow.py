@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _START_S = 120.0
 _END_S = 5.0
 _POLL_S = 0.1
+#: A server that shows pages runs no jobs, and tells nobody how it is used.
+_ENV = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 #: Ends the whole session once nobody holds the other end of its standard input.
 _PROGRAM = """
 import os, signal, sys, threading
@@ -87,7 +89,7 @@ class LocalMlflow:
             *words,
             "--uvicorn-opts",
             options,
-            env={**self._environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+            env={**self._environ, **_ENV},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

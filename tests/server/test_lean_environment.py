@@ -1,0 +1,150 @@
+"""JupyterLab in an environment of its own: neither Ray nor all of MLflow is there.
+
+What a cluster or a job must fit is asked of the notebook's kernel, which has another Python.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from tests.install.test_base_install import caller_home
+from tests.server.jupyter_process import JupyterProcess
+from tests.server.twin import FAR
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def lean_python() -> str:
+    """Return the Python of an environment with the base install and Jupyter's server alone."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    wanted = [*project["dependencies"], "jupyter_server"]
+    key = hashlib.sha256(repr((wanted, sys.version)).encode()).hexdigest()[:16]
+    folder = caller_home() / ".cache" / "rayspace-tests" / f"lean-{key}"
+    python = folder / "bin" / "python"
+    if not (folder / "ready").exists():
+        uv = [sys.executable, "-m", "uv"]
+        subprocess.run([*uv, "venv", "-q", "--clear", "-p", sys.executable, folder], check=True)
+        subprocess.run([*uv, "pip", "install", "-q", "-p", python, *wanted], check=True)
+        (folder / "ready").touch()
+    return str(python)
+
+
+@pytest.fixture(scope="module")
+def lean_jupyter(own_home, lean_python, tmp_path_factory):
+    root = tmp_path_factory.mktemp("lean-root")
+    server = JupyterProcess(
+        root,
+        tmp_path_factory.mktemp("lean"),
+        tmp_path_factory.mktemp("lean-state"),
+        python=lean_python,
+        environ={"PYTHONPATH": str(ROOT / "workspace")},
+    ).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def kernel_says(own_home):
+    """Return what a real kernel answers to the code that a panel runs in it."""
+
+    def ask(code: str, mime_type: str) -> dict:
+        manager, client = start_new_kernel(kernel_name="python3")
+        try:
+            answers: list[dict] = []
+
+            def hear(message: dict) -> None:
+                if message["msg_type"] == "display_data":
+                    answers.append(message["content"]["data"])
+
+            reply = client.execute_interactive(
+                code, silent=False, store_history=False, output_hook=hear, timeout=30
+            )
+            assert reply["content"]["status"] == "ok", reply
+            left = client.execute_interactive(
+                "assert '_rayspace_probe' not in dir()", store_history=False, timeout=30
+            )
+            assert left["content"]["status"] == "ok"
+            return answers[0][mime_type]
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+
+    return ask
+
+
+async def test_it_serves_without_ray_and_without_mlflow(lean_jupyter):
+    health = await lean_jupyter.get("/rayspace/health")
+
+    assert health["ray_version"] == ""
+    assert health["python"] != sys.executable
+    assert "proxy_missing" in [problem["code"] for problem in health["problems"]]
+    assert (await lean_jupyter.get("/rayspace/clusters"))["clusters"] == []
+    assert (await lean_jupyter.get("/rayspace/profiles"))["profiles"]
+    async with lean_jupyter.stream() as tab:
+        assert (await tab.next())["kind"] == "snapshot"
+        await tab.until("jobs_problem", code="missing_extra", timeout_s=10)
+
+
+async def test_what_is_missing_is_said_with_the_command_that_brings_it(lean_jupyter):
+    jobs = await lean_jupyter.ask("GET", "/rayspace/jobs")
+    pane = await lean_jupyter.ask("GET", "/rayspace/proxy/mlflow/local/")
+    up = await lean_jupyter.done(
+        await lean_jupyter.post("/rayspace/clusters", {"profile": "laptop"}, status=202)
+    )
+
+    assert (jobs.status, jobs.json["hint"]) == (
+        501,
+        "Install it with: pip install 'rayspace[local]'",
+    )
+    assert (pane.status, pane.json["hint"]) == (
+        501,
+        "Install it with: pip install 'rayspace[jupyter]'",
+    )
+    assert up["error"]["code"] == "missing_extra"
+
+
+async def test_a_cluster_starts_with_the_python_of_the_kernel(lean_jupyter, kernel_says):
+    probe = await lean_jupyter.get("/rayspace/kernel")
+    kernel = kernel_says(probe["code"], probe["mime_type"])
+    wish = {"profile": "laptop", "name": "of-kernel", "kernel": kernel}
+
+    await lean_jupyter.post("/rayspace/clusters", wish, status=202)
+    found: list[dict] = []
+    while not found:
+        await asyncio.sleep(0.2)
+        found = (await lean_jupyter.get("/rayspace/clusters"))["clusters"]
+    # That it gets ready is tested elsewhere; here it counts whose Ray it is.
+    command = Path(f"/proc/{found[0]['pid']}/cmdline").read_bytes().split(b"\0")
+    down = await lean_jupyter.done(
+        await lean_jupyter.post("/rayspace/clusters/local/of-kernel/down", status=202)
+    )
+
+    assert kernel["ray_version"] == "2.60.0"
+    assert found[0]["python"] == kernel["python"] == sys.executable
+    assert command[0].decode() == sys.executable
+    assert down["state"] == "done", down
+
+
+async def test_the_kernel_says_what_a_plan_must_fit(twin):
+    kernel = {
+        "python": "/opt/other/bin/python",
+        "python_version": "3.12.9",
+        "ray_version": "2.59.1",
+        "rayspace_version": "",
+    }
+
+    await twin.post("/rayspace/clusters/plan", {"target": FAR, "kernel": kernel})
+    await twin.post("/rayspace/clusters/plan", {"target": FAR})
+
+    asked = [app.kernel for app in twin.apps]
+    assert [item.ray_version for item in asked if item is not None] == ["2.59.1"]
+    assert None in asked
