@@ -131,3 +131,24 @@ def made_namespace(cluster: Cluster, title: str) -> Iterator[Namespace]:
     yield made
     if not os.environ.get("RAYSPACE_KEEP_NAMESPACES"):
         cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def is_ready(cluster: Cluster, node: str) -> bool:
+    """Whether Kubernetes takes a node for ready; one that it does not know is not."""
+    if cluster.try_kubectl("get", "node", node).returncode:
+        return False
+    conditions = cluster.objects("get", "node", node)["status"].get("conditions", [])
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+
+
+@pytest.fixture
+def node_b(cluster: Cluster) -> Iterator[str]:
+    """Have a second real node, and take it away."""
+    cluster.order("add_node")
+    deadline_s = time.monotonic() + 120
+    while not is_ready(cluster, "node-b"):
+        assert time.monotonic() < deadline_s, "node-b is not Ready"
+        time.sleep(0.2)
+    yield "node-b"
+    cluster.order("remove_node")
+    cluster.kubectl("delete", "node", "node-b")

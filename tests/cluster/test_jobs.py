@@ -180,6 +180,27 @@ def test_a_running_cluster_takes_jobs_too(person):
     run(person.clusters.down("shared"))
 
 
+def test_the_trials_of_a_sweep_apart_have_clusters_of_their_own(person):
+    """The last of them completes the sweep: nobody looks meanwhile."""
+    cell = "if lr < 0.05:\n    raise ValueError('too small')\nprint('fine')"
+    notebook = person.notebook("tries.ipynb", cell, parameters="lr: float = 0.5")
+    sweep = {"lr": [0.1, 0.01]}
+    job = person.submit(notebook, sweep=sweep, apart=True, keep_failed_s=0.0)
+    runs = person.app.runs_of(person.target)
+    person.namespace.until(
+        "the sweep is over", lambda: runs.get(job.run_id).status.is_terminal, timeout_s=240
+    )
+    ended = person.status(job.name)
+    assert (ended.phase, ended.cause) == (JobPhase.FAILED, Cause.TRIALS_FAILED)
+    assert ended.reason.startswith("1 of 2 trials failed; the first, lr=0.01: Cell 1 raised")
+    _, children, files = person.record(job.name)
+    assert "results/trials.json" in files
+    clusters = {child.tags[Tag.JOB] for child in children}
+    assert clusters == {f"{job.name}-1", f"{job.name}-2"}
+    done = person.command("job", "fetch", job.name, "--json")
+    assert len(json.loads(done.stdout)["trials"]) == 2
+
+
 def test_an_mlflow_that_pods_do_not_reach_is_told(person):
     """While the job waits for it, and when it ends; not in a log that somebody has to find."""
     nowhere = "http://nowhere.invalid:5000"

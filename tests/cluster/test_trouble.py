@@ -5,29 +5,9 @@ from __future__ import annotations
 import json
 import time
 
-import pytest
-
+from tests.cluster.conftest import is_ready
 from tests.cluster.samples import raycluster
 from tests.cluster.test_ray import apply, condition, provisioned
-
-
-def is_ready(cluster, node: str) -> bool:
-    """Whether Kubernetes calls a node Ready."""
-    return condition(cluster.objects("get", "node", node), "Ready").get("status") == "True"
-
-
-@pytest.fixture
-def node_b(cluster, namespace):
-    """Have a second real node, and take it away."""
-    cluster.order("add_node")
-    namespace.until("node-b is Ready", lambda: _has_ready(cluster, "node-b"))
-    yield "node-b"
-    cluster.order("remove_node")
-    cluster.kubectl("delete", "node", "node-b")
-
-
-def _has_ready(cluster, node: str) -> bool:
-    return cluster.try_kubectl("get", "node", node).returncode == 0 and is_ready(cluster, node)
 
 
 def test_a_second_node_works_and_can_be_lost(cluster, namespace, node_b):

@@ -60,6 +60,9 @@ def job_parser(prog: str) -> Parser:
         "--parallel", type=int, default=0, metavar="N", help="trials of a sweep at a time"
     )
     submit.add_argument(
+        "--apart", action="store_true", help="each trial as a job with a cluster of its own"
+    )
+    submit.add_argument(
         "--again", action="store_true", help="run also trials that succeeded before"
     )
     naming(

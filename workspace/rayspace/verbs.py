@@ -263,6 +263,7 @@ async def _submit(app: App, args: argparse.Namespace, report: Report) -> Any:
         "retries": args.retries,
         "sweep": _sweep(args.sweep),
         "parallel": args.parallel,
+        "apart": args.apart,
         "again": args.again,
         "packages": args.packages,
         "keep_failed_s": args.keep_failed,

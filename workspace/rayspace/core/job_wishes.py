@@ -87,6 +87,8 @@ class SubmitOptions(TypedDict, total=False):
         Values by parameter: each combination is a trial, a child run of one job.
     parallel
         How many trials run at a time; 0 for as many as the driver has CPUs, at most 4. [1]
+    apart
+        Whether each trial is a job with a cluster of its own, on Kubernetes.
     again
         Whether trials run that succeeded in an earlier submission of the same.
     packages
@@ -124,6 +126,7 @@ class SubmitOptions(TypedDict, total=False):
     retries: int
     sweep: Mapping[str, Sequence[object]]
     parallel: int
+    apart: bool
     again: bool
     packages: Literal["auto", "image", "sync"]
     keep_failed_s: float

@@ -75,6 +75,11 @@ def has_own_cluster(run: RunRecord) -> bool:
     return Tag.RAY_JOB_UID in run.tags
 
 
+def is_submission_over(run: RunRecord, now_ms: int) -> bool:
+    """Tell whether whoever submitted a job has had more than enough time for it."""
+    return now_ms - int(run.tags.get(Tag.SUBMITTED_MS, run.started_ms)) > _SUBMITTING_MS
+
+
 def is_runner_starting(run: RunRecord, seen: Observation) -> bool:
     """Tell whether a runner was started that does not have its job yet: its log says why.
 

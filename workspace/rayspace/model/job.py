@@ -140,6 +140,10 @@ class JobOrder:
         How many trials run at a time; 0 leaves it to the runner. [1]
     wishes
         What was asked of the place where it runs, for the day on which it runs once more.
+    is_apart
+        Whether the trials of a sweep are jobs of their own.
+    bundle_run_id
+        Run that holds the bundle; empty for the job's own.
     """
 
     name: str
@@ -158,6 +162,8 @@ class JobOrder:
     trials: tuple[dict[str, Any], ...] = ()
     parallel: int = 0
     wishes: dict[str, Any] = field(default_factory=dict)
+    is_apart: bool = False
+    bundle_run_id: str = ""
 
 
 class LivePhase(enum.Enum):

@@ -45,6 +45,8 @@ class Tag:
     NAMESPACE = "rayspace.namespace"
     #: Of a child run: which trial of a sweep it is.
     TRIAL = "rayspace.trial"
+    #: Of a sweep whose trials are jobs of their own: how many there are to be.
+    N_APART = "rayspace.n_apart"
     #: Equal for sweeps whose trials count together.
     SWEEP = "rayspace.sweep"
     #: Written by the runner.

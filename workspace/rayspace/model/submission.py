@@ -52,6 +52,8 @@ class SubmitRequest:
         Whether trials run that succeeded in an earlier submission.
     wishes
         What is asked of the place where it runs, as its order keeps it.
+    is_apart
+        Whether the trials of a sweep are jobs of their own.
     """
 
     notebook_path: Path
@@ -70,6 +72,7 @@ class SubmitRequest:
     parallel: int = 0
     again: bool = False
     wishes: Mapping[str, Any] = field(default_factory=dict)
+    is_apart: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from dataclasses import fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from rayspace.core.lifecycle import STATUS_OF_PHASE
+from rayspace.core.sweep_apart import is_trial_apart
 from rayspace.errors import GatewayError, JobNotFoundError, RayspaceError
 from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
 from rayspace.model.run import Artifact, RunStatus, Tag
@@ -36,6 +37,7 @@ from rayspace.runner.stopping import StopRequested, StopSignals
 from rayspace.runner.store import BUDGET_S, RecordStore
 from rayspace.runner.timeline import Timeline
 from rayspace.runner.verdicts import taken_away
+from rayspace.services.sweep_apart import close_apart
 from rayspace.units import format_duration
 
 if TYPE_CHECKING:
@@ -156,7 +158,10 @@ class Attempt:
             verdict = taken_away(verdict, self._spool.attempt, self._retries)
         if self._spool.is_stored:
             return exit_code(verdict)
-        return exit_code(verdict) if self._store(verdict) else max(exit_code(verdict), 1)
+        is_stored = self._store(verdict)
+        if is_stored:
+            self._close_sweep()
+        return exit_code(verdict) if is_stored else max(exit_code(verdict), 1)
 
     def _verdict(self) -> Verdict:
         run = self._patiently(lambda: self._runs.get(self._run_id), _FIRST_PATIENCE_S)
@@ -244,6 +249,16 @@ class Attempt:
             self._spool.mark_to_retry()
         return is_stored
 
+    def _close_sweep(self) -> None:
+        """Complete the sweep of which this is the last trial, where they are jobs of their own."""
+        try:
+            run = self._runs.get(self._run_id)
+            if is_trial_apart(run):
+                close_apart(self._runs, self._runs.get(run.tags[Tag.PARENT_RUN_ID]))
+        except RayspaceError as exc:
+            # Whoever looks does so.
+            self._log.line(f"rayspace: the sweep is not completed yet: {exc.message}")
+
     def _attempt_run(self, attempt: int) -> str:
         """Make the child run of an attempt that another one follows."""
         try:
@@ -300,7 +315,9 @@ class Attempt:
 
         archive = self._patiently(
             lambda: self._runs.download(
-                self._order_run_id, order.bundle, self._spool.directory / "bundle"
+                order.bundle_run_id or self._order_run_id,
+                order.bundle,
+                self._spool.directory / "bundle",
             )
         )
         unpack(archive, self._spool.work_dir)

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rayspace.core.sweep_apart import is_apart
 from rayspace.errors import GatewayError, NotFoundError, PhaseError
 from rayspace.model.run import Artifact, Tag
 
@@ -64,6 +65,13 @@ class JobLogs:
         PhaseError
             If there is none (yet), and nobody follows.
         """
+        if is_apart(record):
+            name = record.tags[Tag.JOB]
+            raise PhaseError(
+                f"The trials of {name!r} are jobs of their own, each with its log.",
+                hint=f"Read one with: rayspace job logs {name}-1",
+                details={"name": name},
+            )
         n_told, attempt = 0, ""
         while True:
             fresh = await asyncio.to_thread(ledger.runs.get, record.run_id)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rayspace.core.job_wishes import SubmitOptions, job_wishes, wishes_again
 from rayspace.core.lifecycle import has_own_cluster
+from rayspace.core.sweep_apart import is_apart
 from rayspace.errors import PhaseError, StorageError
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.target import LOCAL
@@ -285,7 +286,8 @@ class JobService:
                 f"The job {state.name!r} is still {state.phase.value}.",
                 hint=f"Stop it first with: rayspace job stop {state.name}",
             )
-        if cluster is None and profile is None and target is None and has_own_cluster(record):
+        had_own = has_own_cluster(record) or is_apart(record)
+        if cluster is None and profile is None and target is None and had_own:
             profile, target = state.profile or None, state.target
         order = await asyncio.to_thread(order_of, earlier.runs, record)
         wishes = wishes_again(order.wishes, cluster, profile, target)

@@ -10,16 +10,20 @@ from rayspace.core.lifecycle import (
     UNSEEN,
     is_quiet,
     is_runner_starting,
+    is_submission_over,
     job_state,
     last_words,
     missing_verdict,
     recorded_verdict,
     silence_ms,
 )
-from rayspace.model.job import Cause
+from rayspace.core.sweep_apart import apart_progress, is_apart
+from rayspace.model.job import Cause, JobPhase
 from rayspace.model.progress import Stage
+from rayspace.model.run import Tag
 from rayspace.services.results import results_dir
 from rayspace.services.settlement import settle
+from rayspace.services.sweep_apart import close_apart, trials_of
 
 if TYPE_CHECKING:
     from rayspace.gateways.contracts import Clock, RunGateway
@@ -93,6 +97,8 @@ class JobObserver:
         """
         verdict = recorded_verdict(record.tags)
         seen = UNSEEN
+        if verdict is None and is_apart(record):
+            return await self._sweep(record, ledger)
         if verdict is None:
             now_ms = self._clock.now_ms()
             seen = await self._live.observe(record, is_quiet=is_quiet(record, now_ms))
@@ -109,6 +115,36 @@ class JobObserver:
             tracking_uri=ledger.shown_uri,
             results_dir=results_dir(record, self._place),
             silent_ms=silence_ms(record, self._clock.now_ms()),
+        )
+
+    async def _sweep(self, record: RunRecord, ledger: Ledger) -> JobState:
+        """Describe a sweep by its trials, which are jobs of their own."""
+        runs = ledger.runs
+        trials = await trials_of(runs, record)
+        states = [await self.state(trial, ledger) for trial in trials]
+        now_ms = self._clock.now_ms()
+        is_complete = Tag.ACCEPTED_MS in record.tags or is_submission_over(record, now_ms)
+        verdict = await asyncio.to_thread(close_apart, runs, record, is_complete=is_complete)
+        if verdict is not None:
+            record = await asyncio.to_thread(runs.get, record.run_id)
+        shown = job_state(
+            record,
+            UNSEEN,
+            verdict,
+            tracking_uri=ledger.shown_uri,
+            results_dir=results_dir(record, self._place),
+        )
+        if verdict is not None:
+            return shown
+        elapsed_s = max(0.0, (now_ms - shown.submitted_ms) / 1000)
+        begun = [s for s in states if s.phase is not JobPhase.PENDING]
+        waiting = [s for s in states if s.phase is JobPhase.PENDING]
+        return dataclasses.replace(
+            shown,
+            phase=JobPhase.RUNNING if begun else JobPhase.PENDING,
+            reason=f"{waiting[0].name}: {waiting[0].reason}" if waiting else "",
+            progress=apart_progress(trials, int(record.tags[Tag.N_APART]), elapsed_s),
+            is_stuck=bool(waiting) and all(s.is_stuck or s.phase.is_terminal for s in states),
         )
 
     async def _settled(

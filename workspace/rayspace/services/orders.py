@@ -91,6 +91,8 @@ class Orders:
             raise UsageError(
                 f"{parallel} trials can't run at a time.", hint=f"Give 1 to {MAX_TRIALS}."
             )
+        if options.get("apart"):
+            _check_apart(options)
         params_file = options.get("params_file")
         given: dict[str, object] = {}
         if params_file is not None:
@@ -113,6 +115,7 @@ class Orders:
             again=options.get("again", False),
             packages=PackagesMode(options.get("packages", "auto")),
             wishes=wishes_on_record(job_wishes(options)),
+            is_apart=options.get("apart", False),
         )
         return await asyncio.to_thread(self._submission.draft, request)
 
@@ -194,6 +197,21 @@ class Orders:
         own = replace(wishes.own, name="job")
         profile = wishes.profile or DEFAULT_PROFILE
         return await self._clusters.plan(profile, own, target=wishes.target)
+
+
+def _check_apart(options: SubmitOptions) -> None:
+    if not options.get("sweep"):
+        raise UsageError("There are no trials to run apart.", hint="Add: --sweep NAME V1,V2")
+    if options.get("parallel"):
+        raise UsageError(
+            "How many trials run at a time is not ours to say where each has its own cluster.",
+            hint="Leave out --parallel; a queue (--queue NAME) admits as many as it has room for.",
+        )
+    if options.get("cluster"):
+        raise UsageError(
+            "Trials that run apart have clusters of their own.",
+            hint="Leave out --cluster, or --apart to run all of them on that one.",
+        )
 
 
 def order_of(runs: RunGateway, run: RunRecord) -> JobOrder:

@@ -7,15 +7,12 @@ created before the job is started: from then on the record says what was tried, 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
-import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.core.bundle import path_warnings
-from rayspace.core.lifecycle import STATUS_OF_PHASE, verdict_tags
 from rayspace.core.notebook import literal_experiment, mentioned_paths, read_notebook
 from rayspace.core.submitted_parameters import (
     converted_parameters,
@@ -23,25 +20,26 @@ from rayspace.core.submitted_parameters import (
     known_parameters,
 )
 from rayspace.core.sweep import sweep_key
-from rayspace.errors import NotebookFormatError, RayspaceError
-from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
-from rayspace.model.progress import Report, Stage
+from rayspace.errors import NotebookFormatError
+from rayspace.model.job import JobOrder
+from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.run import Artifact, Tag
 from rayspace.model.submission import Draft, SubmitPlan, SubmitRequest
 from rayspace.model.target import LOCAL
 from rayspace.model.wire import to_wire
 from rayspace.names import safe_name
+from rayspace.services.recording import recorded_failure, upload_order
 from rayspace.services.resuming import only_failed, without_done
+from rayspace.services.sweep_apart import require_own, start_apart, sweep_tags
 from rayspace.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable, Mapping
 
     from rayspace.gateways.contracts import (
         Clock,
         KernelGateway,
         PackageGateway,
-        RunGateway,
         WorkfileGateway,
     )
     from rayspace.model.bundle import GitState
@@ -120,6 +118,8 @@ class Submission:
             What would be done.
         """
         request, notebook, bundle = draft.request, draft.notebook, draft.bundle
+        if request.is_apart:
+            require_own(destination)
         path = request.notebook_path.absolute()
         kernel_name, language = self._kernel(notebook, destination)
         warnings = path_warnings(
@@ -148,6 +148,7 @@ class Submission:
             trials=draft.trials,
             parallel=request.parallel,
             wishes=dict(request.wishes),
+            is_apart=request.is_apart,
         )
         return SubmitPlan(
             notebook=str(request.notebook_path),
@@ -221,6 +222,8 @@ class Submission:
                 tags[Tag.SWEEP] = key
                 if not request.again:
                     order = await asyncio.to_thread(without_done, runs, order, key, report)
+                if order.is_apart:
+                    tags = sweep_tags(tags, order)
             run = await asyncio.to_thread(
                 lambda: runs.create(
                     experiment=plan.experiment,
@@ -229,10 +232,10 @@ class Submission:
                     params={key: str(value) for key, value in plan.parameters.items()},
                 )
             )
-            async with _recorded_failure(runs, run):
+            async with recorded_failure(runs, run):
                 report(Stage("upload", "Uploading the bundle to the run"))
-                await asyncio.to_thread(_upload, runs, run, order, packed.path, path)
-                await self._start(order, run, starter, ledger, report)
+                await asyncio.to_thread(upload_order, runs, run, order, packed.path, path)
+                await self._start(order, run, starter, ledger, report, path)
         return run
 
     async def _start(
@@ -242,14 +245,43 @@ class Submission:
         starter: Starter,
         ledger: Ledger,
         report: Report,
+        notebook: Path,
     ) -> None:
         """Hand over a job whose run holds all it needs."""
-        tags = await starter.start(order, run, ledger, report)
+        if order.is_apart:
+            await self._start_trials(order, run, starter, ledger, report, notebook)
+            tags: Mapping[str, str] = {}
+        else:
+            tags = await starter.start(order, run, ledger, report)
         accepted = {**tags, Tag.ACCEPTED_MS: str(self._clock.now_ms())}
         await asyncio.to_thread(lambda: ledger.runs.update(run.run_id, tags=accepted))
         destination = starter.destination
         where = destination.cluster or f"{destination.namespace} of {destination.target}"
         report(Stage("job", f"{order.name} was accepted by {where}", "done"))
+
+    async def _start_trials(
+        self,
+        sweep: JobOrder,
+        run: RunRecord,
+        starter: Starter,
+        ledger: Ledger,
+        report: Report,
+        notebook: Path,
+    ) -> None:
+        runs = ledger.runs
+
+        def put_on_record(order: JobOrder, name: str, tags: Mapping[str, str]) -> RunRecord:
+            params = {**run.params, **{key: str(v) for key, v in order.parameters.items()}}
+            tags = {**self._tags(order, starter, notebook, None), **tags}
+            made = runs.create(experiment=run.experiment, name=name, tags=tags, params=params)
+            upload_order(runs, made, order, None, notebook)
+            return made
+
+        async def start(order: JobOrder, made: RunRecord) -> None:
+            async with recorded_failure(runs, made):
+                await self._start(order, made, starter, ledger, silent, notebook)
+
+        await start_apart(sweep, run, runs, put_on_record, start, report)
 
     async def retry(
         self,
@@ -280,12 +312,14 @@ class Submission:
         """
         with tempfile.TemporaryDirectory(prefix="rayspace-") as name:
             directory = Path(name)
+            bundle_run_id = order.bundle_run_id or old.run_id
             stem = order.name.rpartition("-")[0] or order.name
-            order = dataclasses.replace(order, name=f"{stem}-{self._new_suffix()}")
+            new_name = f"{stem}-{self._new_suffix()}"
+            order = dataclasses.replace(order, name=new_name, bundle_run_id="")
             if order.trials:
                 order = await asyncio.to_thread(only_failed, earlier.runs, old, order)
             packed = await asyncio.to_thread(
-                earlier.runs.download, old.run_id, order.bundle, directory
+                earlier.runs.download, bundle_run_id, order.bundle, directory
             )
             source = await asyncio.to_thread(
                 earlier.runs.download,
@@ -302,12 +336,15 @@ class Submission:
                 Tag.SOURCE_NAME,
                 Tag.MLFLOW_GIT_COMMIT,
                 Tag.SWEEP,
+                Tag.TRIAL,
             )
             tags = {
                 **self._tags(order, starter, source, None),
                 **{key: old.tags[key] for key in kept if key in old.tags},
                 Tag.RETRY_OF: old.tags[Tag.JOB],
             }
+            if order.is_apart:
+                tags = sweep_tags(tags, order)
             run = await asyncio.to_thread(
                 lambda: ledger.runs.create(
                     experiment=old.experiment,
@@ -316,9 +353,9 @@ class Submission:
                     params={k: v for k, v in old.params.items() if not k.startswith("notebook.")},
                 )
             )
-            async with _recorded_failure(ledger.runs, run):
-                await asyncio.to_thread(_upload, ledger.runs, run, order, packed, source)
-                await self._start(order, run, starter, ledger, report)
+            async with recorded_failure(ledger.runs, run):
+                await asyncio.to_thread(upload_order, ledger.runs, run, order, packed, source)
+                await self._start(order, run, starter, ledger, report, source)
         return run
 
     def _tags(
@@ -342,42 +379,3 @@ class Submission:
             tags[Tag.GIT_COMMIT] = tags[Tag.MLFLOW_GIT_COMMIT] = git.commit
             tags[Tag.GIT_DIRTY] = "true" if git.is_dirty else "false"
         return tags
-
-
-def _upload(
-    runs: RunGateway, run: RunRecord, order: JobOrder, packed: Path, notebook: Path
-) -> None:
-    runs.upload(run.run_id, notebook, Artifact.SOURCE_DIR)
-    runs.upload(run.run_id, packed, str(Path(Artifact.BUNDLE).parent))
-    order_path = packed.with_name(Path(Artifact.ORDER).name)
-    order_path.write_text(json.dumps(to_wire(order), indent=1), "utf-8")
-    runs.upload(run.run_id, order_path, str(Path(Artifact.ORDER).parent))
-
-
-@contextlib.asynccontextmanager
-async def _recorded_failure(runs: RunGateway, run: RunRecord) -> AsyncIterator[None]:
-    """Leave no run that looks as if it might still begin."""
-    try:
-        yield
-    except BaseException as exc:
-        why = exc.message if isinstance(exc, RayspaceError) else type(exc).__name__
-        stopped = not isinstance(exc, Exception)
-        verdict = Verdict(
-            JobPhase.STOPPED if stopped else JobPhase.FAILED,
-            Cause.NOT_STARTED,
-            f"The submission did not finish: {why}",
-        )
-        # The first error is the one to tell; the tracking server may be what failed, and who
-        # pressed Ctrl-C does not wait for it long.
-        with contextlib.suppress(RayspaceError, TimeoutError):
-            await asyncio.wait_for(asyncio.to_thread(_record, runs, run, verdict), _LAST_WORD_S)
-        raise
-
-
-def _record(runs: RunGateway, run: RunRecord, verdict: Verdict) -> None:
-    runs.update(run.run_id, tags=verdict_tags(verdict))
-    runs.set_status(run.run_id, STATUS_OF_PHASE[verdict.phase])
-
-
-#: How long a failed submission tries to say so in its run. [s]
-_LAST_WORD_S = 4.0

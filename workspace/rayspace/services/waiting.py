@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.core.lifecycle import recorded_verdict
+from rayspace.core.sweep_apart import is_apart
 from rayspace.errors import (
     ClusterStartError,
     GatewayError,
@@ -22,6 +23,7 @@ from rayspace.model.run import Tag
 from rayspace.model.target import LOCAL
 from rayspace.services.observation import JobObserver, stage_of
 from rayspace.services.settlement import settle, store_logs
+from rayspace.services.sweep_apart import trials_of
 
 if TYPE_CHECKING:
     from rayspace.gateways.contracts import Clock, HeadGateway
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 #: Time between two looks at a job that is waited for, here and across a network. [s]
 _POLL_S, _FAR_POLL_S = 0.5, 1.0
+#: How often Kubernetes is asked about the trials of a sweep, all together. [1/s]
+_LOOKS_PER_S = 10.0
 #: How long a tracking server that does not answer is waited for: by who stops a job, and by who
 #: waits for one, whose line may be down for longer. [s]
 _PATIENCE_S, _WAITERS_PATIENCE_S = 120.0, 900.0
@@ -138,6 +142,8 @@ class JobWaiter:
                 f"The job {state.name!r} has ended already: {state.phase.value}.",
                 hint=f"Run it once more with: rayspace job retry {state.name}",
             )
+        if is_apart(record):
+            return await self._stop_trials(record, ledger, report)
         gateway = self._live.gateway(record)
         if gateway is not None and not await self._is_stopping(record):
             await self._withdraw(record, ledger, report)
@@ -160,6 +166,20 @@ class JobWaiter:
             await gateway.delete(state.name)
         report(Stage("stop", f"{state.name} has ended: {state.phase.value}", "done"))
         return state
+
+    async def _stop_trials(self, record: RunRecord, ledger: Ledger, report: Report) -> JobState:
+        """Stop the trials of a sweep that are jobs of their own; those that ended stay so."""
+
+        async def stop(trial: RunRecord) -> None:
+            try:
+                await self.stop(trial, ledger, report)
+            except PhaseError as exc:
+                # It ended meanwhile, or goes on: the sweep's state says which.
+                report(Stage(f"stop-{trial.tags[Tag.JOB]}", exc.message, "note"))
+
+        trials = await trials_of(ledger.runs, record)
+        await asyncio.gather(*(stop(t) for t in trials if recorded_verdict(t.tags) is None))
+        return await self._look(record, ledger)
 
     async def _is_stopping(self, record: RunRecord) -> bool:
         """Ask the head of a job's own cluster to stop it; False where no head has it."""
@@ -198,7 +218,7 @@ class JobWaiter:
 
     async def _until_gone(self, record: RunRecord) -> None:
         """Wait for the moment in which a runner that gave its verdict ends its processes."""
-        if Tag.RAY_JOB_UID in record.tags:
+        if Tag.RAY_JOB_UID in record.tags or is_apart(record):
             # Nothing else runs there, and its cluster goes by itself.
             return
         began_s = self._clock.monotonic_s()
@@ -233,4 +253,7 @@ class JobWaiter:
 
     async def _pause(self, record: RunRecord) -> None:
         is_here = record.tags.get(Tag.TARGET, LOCAL) == LOCAL
-        await self._clock.sleep(_POLL_S if is_here else _FAR_POLL_S)
+        # A look at a sweep is one at each of its trials.
+        n_looks = int(record.tags.get(Tag.N_APART, "1"))
+        pause_s = _POLL_S if is_here else _FAR_POLL_S * max(1.0, n_looks / _LOOKS_PER_S)
+        await self._clock.sleep(pause_s)
