@@ -31,6 +31,7 @@ from rayspace.names import safe_name
 from rayspace.services.recording import recorded_failure, upload_order
 from rayspace.services.resuming import only_failed, without_done
 from rayspace.services.sweep_apart import require_own, start_apart, sweep_tags
+from rayspace.units import format_bytes
 from rayspace.version import __version__
 
 if TYPE_CHECKING:
@@ -235,6 +236,8 @@ class Submission:
             async with recorded_failure(runs, run):
                 report(Stage("upload", "Uploading the bundle to the run"))
                 await asyncio.to_thread(upload_order, runs, run, order, packed.path, path)
+                sent = f"Uploaded {format_bytes(packed.size_bytes)} to the run"
+                report(Stage("upload", sent, "done"))
                 await self._start(order, run, starter, ledger, report, path)
         return run
 
