@@ -78,9 +78,9 @@ def main() -> int:
             little.append(_submitted(person, small, small)[0])
     one, other = statistics.median(plain), statistics.median(whole)
     sys.stdout.write(
-        f"plain upload {one:.1f} s, submission with it {other:.1f} s: {one / other:.2f} of the bytes"
-        f" per second; after the upload {statistics.median(after):.2f} s; a submission without it"
-        f" {statistics.median(little):.2f} s\n"
+        f"plain upload {one:.1f} s, submission with it {other:.1f} s: {one / other:.2f} of the"
+        f" bytes per second; after the upload {statistics.median(after):.2f} s; a submission"
+        f" without it {statistics.median(little):.2f} s\n"
     )
     return 0
 
