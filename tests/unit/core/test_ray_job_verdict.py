@@ -15,7 +15,7 @@ from rayspace.core.lifecycle import (
     silence_ms,
     verdict_tags,
 )
-from rayspace.core.ray_job_verdict import ray_job_reason, ray_job_verdict
+from rayspace.core.ray_job_verdict import LOST_NODE_MS, ray_job_reason, ray_job_verdict
 from rayspace.model.job import Cause, JobPhase, LivePhase, Verdict
 from rayspace.model.packages import EXIT_PACKAGES
 from rayspace.model.ray_job import RayJobStage, RayJobState
@@ -150,6 +150,21 @@ def test_what_it_waits_for_is_said(stage) -> None:
     assert (told.phase, told.is_stuck) == (JobPhase.PENDING, True)
     if stage is not RayJobStage.RETRYING:
         assert told.reason == "No node has a GPU."
+
+
+def test_a_head_that_is_lost_with_its_node_ends_a_job_after_a_while() -> None:
+    """KubeRay says that it runs for as long as nobody takes the node away."""
+    lost = RayJobState("x", "u", RayJobStage.RUNNING, lost_head="The head can't be reached.")
+
+    def told(job, silent_ms: int, *, began: bool = True):
+        return ray_job_verdict(job, began=began, silent_ms=silent_ms, patience_ms=0)
+
+    assert told(lost, LOST_NODE_MS - 1) is None
+    assert told(state(RayJobStage.RUNNING), LOST_NODE_MS) is None
+    assert told(lost, LOST_NODE_MS, began=False) is None
+    verdict = told(lost, LOST_NODE_MS)
+    assert (verdict.phase, verdict.cause) == (JobPhase.FAILED, Cause.HEAD_LOST)
+    assert verdict.summary == "Its head is lost with its node: The head can't be reached."
 
 
 def test_a_runner_that_runs_and_is_silent_is_told_of() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rayspace.core.lifecycle import verdict_tags
+from rayspace.core.ray_job_verdict import LOST_NODE_MS
 from rayspace.core.sweep import trial_key
 from rayspace.errors import (
     ClusterStartError,
@@ -294,6 +295,18 @@ async def test_a_retry_runs_as_the_job_ran(world, notebook) -> None:
         first, spec=replace(first.spec, name=again.name), env=second.env, run_id=again.run_id
     )
     assert (second.spec.pods.image, second.driver_gpus) == ("example.org/ray:2", 1.0)
+
+
+async def test_what_a_lost_node_holds_is_given_back(world, notebook) -> None:
+    """KubeRay would wait for it; the run has what was saved, and says so."""
+    job = await world.jobs.submit(notebook, target="team-a")
+    world.runs.update(job.run_id, tags={Tag.ATTEMPT: "1"})
+    world.clock.time_ms += LOST_NODE_MS
+    world.gateway.set(job.name, RayJobStage.RUNNING, lost_head="The head can't be reached.")
+    lost = await world.jobs.status(job.name)
+    assert (lost.phase, lost.cause) == (JobPhase.FAILED, Cause.HEAD_LOST)
+    assert job.name not in world.gateway.jobs
+    assert Artifact.EVENTS in world.runs.artifacts(job.run_id, "logs")
 
 
 async def test_a_sweep_is_one_job_with_its_trials(world, notebook) -> None:

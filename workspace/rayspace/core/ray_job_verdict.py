@@ -15,6 +15,9 @@ from rayspace.units import format_duration
 
 #: A runner gives a sign at least every 10 s; so late nobody takes it for a slow one. [ms]
 QUIET_AFTER_MS = 30_000
+#: After so long without a sign a runner on a node that is lost is taken for lost too: the node may
+#: have been cut off for a while only. [ms]
+LOST_NODE_MS = 180_000
 #: KubeRay's reasons for giving up.
 _DEADLINE, _START_DEADLINE = "DeadlineExceeded", "PreRunningDeadlineExceeded"
 _SUBMISSION = "SubmissionFailed"
@@ -61,6 +64,10 @@ def ray_job_verdict(
         return _completed(job, began)
     if job.stage is RayJobStage.FAILED:
         return _failed(job, began)
+    if job.lost_head and began and silent_ms >= LOST_NODE_MS:
+        # KubeRay waits for a pod that nobody can end, until somebody takes the node away.
+        text = f"Its head is lost with its node: {first_line(job.lost_head)}"
+        return Verdict(JobPhase.FAILED, Cause.HEAD_LOST, text)
     return None
 
 

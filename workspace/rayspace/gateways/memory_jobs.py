@@ -111,6 +111,7 @@ class MemoryJobs:
         message: str = "",
         waits_for: str = "",
         is_hopeless: bool = False,
+        lost_head: str = "",
     ) -> None:
         """Let KubeRay and Ray say something else of a job."""
         self.jobs[name] = replace(
@@ -121,6 +122,7 @@ class MemoryJobs:
             message=message,
             waits_for=waits_for,
             is_hopeless=is_hopeless,
+            lost_head=lost_head,
         )
 
     def run(self, name: str, cluster: ClusterState) -> None:

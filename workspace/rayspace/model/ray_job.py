@@ -106,6 +106,8 @@ class RayJobState:
         One sentence on what keeps it from running; empty for nothing that is known.
     is_hopeless
         Whether that can't be waited out.
+    lost_head
+        One sentence on the node of its head, where that is lost; empty otherwise.
     """
 
     name: str
@@ -120,3 +122,4 @@ class RayJobState:
     created_ms: int = 0
     waits_for: str = ""
     is_hopeless: bool = False
+    lost_head: str = ""

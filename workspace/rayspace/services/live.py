@@ -136,6 +136,14 @@ class LiveSide:
             files |= {f"pods/{pod}.log": text for pod, text in logs.items()}
         return {path: text for path, text in files.items() if text}
 
+    async def release(self, record: RunRecord) -> None:
+        """Give back what a job holds for which KubeRay waits in vain; its run has what is left."""
+        gateway = self.gateway(record)
+        # Who only looks may not be allowed to; then it stays until somebody takes the node away.
+        with contextlib.suppress(RayspaceError):
+            if gateway is not None:
+                await gateway.delete(record.tags[Tag.JOB])
+
     async def _ray_job(self, record: RunRecord, *, is_quiet: bool) -> Observation:
         gateway = self.gateway(record)
         if gateway is None:

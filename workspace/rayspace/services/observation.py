@@ -26,6 +26,7 @@ from rayspace.services.settlement import settle
 from rayspace.services.sweep_apart import close_apart, trials_of
 
 if TYPE_CHECKING:
+    from rayspace.core.lifecycle import Observation
     from rayspace.gateways.contracts import Clock, RunGateway
     from rayspace.model.job import JobState, Progress, Verdict
     from rayspace.model.place import Place
@@ -107,7 +108,7 @@ class JobObserver:
                 words = last_words(await self._live.log(record))
                 seen = dataclasses.replace(seen, runner_says=words)
             if verdict is not None:
-                record, verdict = await self._settled(record, ledger.runs, verdict)
+                record, verdict = await self._settled(record, ledger.runs, verdict, seen)
         return job_state(
             record,
             seen,
@@ -148,7 +149,7 @@ class JobObserver:
         )
 
     async def _settled(
-        self, record: RunRecord, runs: RunGateway, verdict: Verdict
+        self, record: RunRecord, runs: RunGateway, verdict: Verdict, seen: Observation
     ) -> tuple[RunRecord, Verdict]:
         """Store a verdict that its runner could not, unless it came while we looked."""
         fresh = await asyncio.to_thread(runs.get, record.run_id)
@@ -161,4 +162,6 @@ class JobObserver:
         if verdict.cause is Cause.RUNNER_ERROR and said:
             verdict = dataclasses.replace(verdict, summary=f"{verdict.summary} It said: {said}")
         await asyncio.to_thread(settle, runs, fresh, verdict, log, files)
+        if seen.ray_job is not None and seen.ray_job.lost_head:
+            await self._live.release(record)
         return await asyncio.to_thread(runs.get, record.run_id), verdict

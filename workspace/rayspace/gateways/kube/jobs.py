@@ -170,7 +170,8 @@ class KubeJobs:
             # Named before it is made.
             return state
         final = any(problem.is_final for problem in cluster.problems)
-        return replace(state, waits_for=cluster.reason, is_hopeless=final)
+        lost = (p.summary for p in cluster.problems if p.code == "node_lost" and p.is_about_head)
+        return replace(state, waits_for=cluster.reason, is_hopeless=final, lost_head=next(lost, ""))
 
     async def cluster(self, state: RayJobState) -> ClusterState:
         """Observe the cluster of a job; `ClusterNotFoundError` while, or when, it has none."""
