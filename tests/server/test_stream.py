@@ -6,6 +6,7 @@ import asyncio
 import json
 
 from rayspace.model.cluster import ClusterPhase
+from rayspace.model.run import Tag
 from rayspace.server.hub import Hub
 from tests.server.jupyter_process import JupyterProcess
 from tests.server.twin import DEAD, FAR
@@ -154,7 +155,7 @@ async def test_progress_of_what_takes_long_comes_by_its_id(twin):
     async with twin.stream() as tab:
         await tab.next()
         operation = await twin.post("/rayspace/clusters", {"profile": "laptop"}, status=202)
-        await tab.until("operation", id=operation["id"], state="running")
+        await tab.until("cluster", name="laptop", phase="starting")
         twin.worlds["local"].make_ready("laptop")
         ended = await tab.until("operation", id=operation["id"], state="done")
 
@@ -184,6 +185,19 @@ async def test_nobody_looks_at_jobs_that_nobody_sees(twin):
         await tab.socket.send_json({"kind": "visible", "is_visible": True})
         await asyncio.sleep(1)
         assert len(twin.runs.calls) > before
+
+
+async def test_a_tab_that_comes_after_the_last_one_left_sees_new_jobs(twin):
+    async with twin.stream() as tab:
+        await tab.next()
+        await asyncio.sleep(1.5)
+    await asyncio.sleep(1.5)
+    tags = {Tag.JOB: "new", Tag.SUBMITTED_MS: "1", Tag.PHASE: "succeeded"}
+    twin.runs.create(experiment="e", name="new", tags=tags, params={})
+    async with twin.stream() as tab:
+        first = await tab.next()
+        assert first["data"]["jobs"] == []
+        await tab.until("job", name="new", timeout_s=3)
 
 
 async def test_what_a_client_says_wrongly_is_passed_over(twin):

@@ -61,6 +61,7 @@ class StreamHandler(WebSocketMixin, websocket.WebSocketHandler, JupyterHandler):
             self._workspace.watching.enter(
                 self, tell, self._query.get("after", 0), self._query.get("epoch", "")
             )
+            self._workspace.jobs.see(self, is_visible=True)
 
         await in_background(enter())
 
