@@ -45,6 +45,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--no-cluster", action="store_true", help="leave out the tests on a real Kubernetes"
     )
+    parser.addoption(
+        "--screenshots", action="store_true", help="take pictures of the panel of JupyterLab"
+    )
 
 
 @pytest.fixture(scope="session", autouse=True)
