@@ -192,7 +192,7 @@ def test_the_trials_of_a_sweep_apart_have_clusters_of_their_own(person):
     )
     ended = person.status(job.name)
     assert (ended.phase, ended.cause) == (JobPhase.FAILED, Cause.TRIALS_FAILED)
-    assert ended.reason.startswith("1 of 2 trials failed; the first, lr=0.01: Cell 1 raised")
+    assert ended.reason.startswith("1 of 2 trials failed; the first, lr=0.01: Cell 2 raised")
     _, children, files = person.record(job.name)
     assert "results/trials.json" in files
     clusters = {child.tags[Tag.JOB] for child in children}

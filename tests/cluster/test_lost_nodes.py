@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rayspace.core import ray_job_verdict
 from rayspace.model.job import Cause, JobPhase
 from rayspace.model.run import Artifact
 from tests.cluster.conftest import made_namespace
@@ -34,6 +35,7 @@ head: {{cpus: 1, memory: 1400MiB}}
 workers: {workers}
 cpus: 1
 memory: 1GiB
+env: {{RAY_grpc_client_keepalive_time_ms: "30000", RAY_grpc_client_keepalive_timeout_ms: "20000"}}
 rayCluster:
   spec:
     headGroupSpec:
@@ -85,8 +87,11 @@ def team(cluster: Cluster) -> Iterator[Namespace]:
 
 
 @pytest.mark.timeout(900)
-def test_a_node_lost_under_a_worker_and_under_a_head(cluster, team, node_b, tmp_path):
+def test_a_node_lost_under_a_worker_and_under_a_head(
+    cluster, team, node_b, tmp_path, monkeypatch
+):
     """Ray runs tasks once more; a notebook is cut off, and what it had is there."""
+    monkeypatch.setattr(ray_job_verdict, "LOST_NODE_MS", 60_000)
     person = Shipper(cluster, team, tmp_path)
     profiles = person.project / ".rayspace" / "profiles"
     tolerates = _TOLERATES.replace("\n      ", "\n")

@@ -51,8 +51,10 @@ class Supervisor:
         return self._running[name].pid
 
     def stop(self, name: str) -> None:
-        """Kill a process and all that it started in its group."""
-        process = self._running.pop(name)
+        """Kill a process and all that it started in its group; nothing where it does not run."""
+        process = self._running.pop(name, None)
+        if process is None:
+            return
         # It may have ended by itself.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rayspace.core.diagnosis.events import KubeEvent, read_events
@@ -142,7 +142,7 @@ def read_snapshot(snapshot: ClusterSnapshot) -> ClusterView:
     if snapshot.nodes is not None:
         nodes = {text(node, "metadata", "name"): node for node in _objects(snapshot.nodes)}
     is_suspended = field(document, "spec", "suspend") is True
-    return ClusterView(
+    view = ClusterView(
         snapshot=snapshot,
         pods=tuple(
             sorted(
@@ -159,6 +159,11 @@ def read_snapshot(snapshot: ClusterSnapshot) -> ClusterView:
         is_suspended=is_suspended,
         queue=text(document, "metadata", "labels", QUEUE_LABEL),
     )
+    if view.head is not None:
+        return view
+    # One that is on a lost node never goes, and KubeRay makes no other before it has.
+    stuck = (pod for pod in pods if pod.is_head and pod.is_leaving and view.is_lost(pod))
+    return replace(view, pods=(*stuck, *view.pods))
 
 
 def _objects(value: object) -> tuple[KubeObject, ...]:
