@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING
 
 from rayspace.core.lifecycle import STATUS_OF_PHASE, verdict_tags
-from rayspace.errors import GatewayError, RayspaceError
+from rayspace.errors import AccessError, GatewayError, RayspaceError
 from rayspace.model.job import JobPhase
 from rayspace.model.run import Artifact, RunStatus, Tag
 from rayspace.runner.html import export_html
@@ -186,10 +186,13 @@ class RecordStore:
         while True:
             try:
                 action()
-            except GatewayError as exc:
+            except (GatewayError, AccessError) as exc:
                 now_s = time.monotonic()
                 if self._give_up_s is None:
-                    self._give_up_s = now_s + self._budget_s
+                    # Credentials that ran out may be good again; nobody hands us others.
+                    is_locked_out = isinstance(exc, AccessError)
+                    budget_s = min(self._budget_s, BUDGET_S) if is_locked_out else self._budget_s
+                    self._give_up_s = now_s + budget_s
                     self._log.line(f"rayspace: could not {what} ({exc.message}); trying again.")
                 if now_s + pause_s >= self._give_up_s:
                     return False
