@@ -6,8 +6,9 @@ import hashlib
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.manifest_lines import located
 from rayspace.core.overlay import merged, overlay_of
-from rayspace.errors import UsageError
+from rayspace.errors import ManifestError, UsageError
 from rayspace.model.cluster import ClusterSpec
 from rayspace.model.profile import PodOptions
 from rayspace.names import is_safe_name, safe_name
@@ -136,6 +137,8 @@ class UpPlan:
         What would keep it from coming up, what waiting can't mend first.
     notes
         What is not known of that, a sentence each.
+    profile
+        The profile; None where none was read.
     """
 
     spec: ClusterSpec
@@ -145,6 +148,11 @@ class UpPlan:
     difference: str = ""
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    profile: Profile | None = field(default=None, repr=False, compare=False)
+
+    def located(self, error: ManifestError) -> ManifestError:
+        """Return an error of Kubernetes with the line of the profile that it is about, if any."""
+        return error if self.profile is None else located(error, self.profile)
 
 
 def cluster_spec(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rayspace.core import profile_pods
+from rayspace.core.manifest_lines import overlay_lines
 from rayspace.core.profile_checks import Checks
 from rayspace.core.yaml_text import read_yaml_mapping
 from rayspace.errors import ProfileError, ProfileNotFoundError
@@ -70,6 +71,7 @@ def parse_profile(text: str, *, name: str, layer: str = "built-in", path: str = 
         pods=profile_pods.pod_options(checks, fields),
         layer=layer,
         path=path,
+        lines=overlay_lines(fields.get("rayCluster")),
     )
     checks.finish()
     return profile

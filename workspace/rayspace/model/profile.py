@@ -132,6 +132,8 @@ class Profile:
         Which layer the winning file is of: built-in, system, namespace, user or project.
     path
         The winning file.
+    lines
+        Lines of the fields of its overlay in that file, by path with dots. [1]
     """
 
     name: str
@@ -146,3 +148,4 @@ class Profile:
     pods: PodOptions = PodOptions()
     layer: str = "built-in"
     path: str = ""
+    lines: dict[str, int] = field(default_factory=dict, repr=False, compare=False)

@@ -17,7 +17,7 @@ from rayspace.core.cluster_spec import (
     differences,
 )
 from rayspace.core.manifest_diff import manifest_difference
-from rayspace.errors import ClusterNotFoundError, ProfileNotFoundError, StorageError
+from rayspace.errors import ClusterNotFoundError, ManifestError, ProfileNotFoundError, StorageError
 from rayspace.model.cluster import ClusterPhase, ClusterState, Origin
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.target import LOCAL
@@ -169,7 +169,10 @@ class ClusterStarter:
         gateway = self._finder.gateway(plan.target)
         running = await self._running(gateway, plan.spec.name)
         spec = as_it_runs(running, wishes, profile) if running else plan.spec
-        state = await gateway.create(spec, report, force=force)
+        try:
+            state = await gateway.create(spec, report, force=force)
+        except ManifestError as exc:
+            raise plan.located(exc) from exc
         if running and plan.spec.profile == running.profile:
             await self._tell_what_stays(spec, wishes, report)
         if wait:
@@ -213,7 +216,7 @@ class ClusterStarter:
         spec, name_was = cluster_spec(chosen, wishes, self._project, limit=limit)
         if wishes.name is None:
             spec = replace(spec, name=await self._own_name(chosen.name, gateway))
-        return UpPlan(spec, where, name_was)
+        return UpPlan(spec, where, name_was, profile=chosen)
 
     async def _profile(self, name: str, target: str | None) -> tuple[Profile, str]:
         """Read a profile, of the namespace too where it starts in one; and say where it starts."""

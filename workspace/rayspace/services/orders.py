@@ -139,7 +139,7 @@ class Orders:
         """
         own = await self.own(wishes)
         if own is not None and own.target != LOCAL:
-            return Found(own.target, self._starters.own(own.spec, own.target, wishes))
+            return Found(own.target, self._starters.own(own, wishes))
         if wishes.asks_for_own:
             raise UsageError(
                 "Workers, image, queue and --set are for a cluster that the job gets for itself,"

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from rayspace.core.cluster_spec import UpPlan
     from rayspace.core.job_wishes import JobWishes
     from rayspace.gateways.contracts import HeadGateway, JobGateway
-    from rayspace.model.cluster import ClusterSpec, ClusterState
+    from rayspace.model.cluster import ClusterState
 
 
 class Starters:
@@ -48,7 +49,7 @@ class Starters:
         """Return what starts a job on a cluster that is ready."""
         return OnRunningCluster(cluster, wishes, self._head, self._archive, self._credentials)
 
-    def own(self, spec: ClusterSpec, target: str, wishes: JobWishes) -> Starter:
+    def own(self, plan: UpPlan, wishes: JobWishes) -> Starter:
         """Return what starts a job with a cluster of its own.
 
         Raises
@@ -56,6 +57,7 @@ class Starters:
         TargetNotFoundError
             If there is no such target on Kubernetes.
         """
+        target = plan.target
         gateway = self._gateways.get(target)
         if gateway is None:
             raise TargetNotFoundError(
@@ -63,4 +65,4 @@ class Starters:
                 hint="See: rayspace cluster targets",
                 details={"target": target, "known": sorted(self._gateways)},
             )
-        return WithOwnCluster(spec, target, gateway.namespace, wishes, gateway, self._archive)
+        return WithOwnCluster(plan, gateway.namespace, wishes, gateway, self._archive)

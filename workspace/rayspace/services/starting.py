@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rayspace.errors import ManifestError
 from rayspace.model.ray_job import Launch
 from rayspace.model.run import Tag
 from rayspace.model.submission import Destination
@@ -17,9 +18,10 @@ from rayspace.model.target import LOCAL
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from rayspace.core.cluster_spec import UpPlan
     from rayspace.core.job_wishes import JobWishes
     from rayspace.gateways.contracts import HeadGateway, JobGateway
-    from rayspace.model.cluster import ClusterSpec, ClusterState
+    from rayspace.model.cluster import ClusterState
     from rayspace.model.job import JobOrder
     from rayspace.model.progress import Report
     from rayspace.model.run import RunRecord
@@ -201,9 +203,9 @@ class WithOwnCluster:
 
     Parameters
     ----------
-    spec
+    plan
         The cluster, whose name does not count: it is the job's.
-    target, namespace
+    namespace
         Where.
     wishes
         How it shall run.
@@ -215,15 +217,15 @@ class WithOwnCluster:
 
     def __init__(
         self,
-        spec: ClusterSpec,
-        target: str,
+        plan: UpPlan,
         namespace: str,
         wishes: JobWishes,
         gateway: JobGateway,
         archive: Callable[[], Path],
     ) -> None:
-        self._spec = spec
-        self._target = target
+        self._plan = plan
+        self._spec = plan.spec
+        self._target = plan.target
         self._namespace = namespace
         self._wishes = wishes
         self._gateway = gateway
@@ -259,7 +261,10 @@ class WithOwnCluster:
         env = _runner_env(order, run, ledger, order.name)
         env |= {"RAYSPACE_PYTHON": "python", **_ON_KUBERNETES}
         launch = self._launch(order, env, run.run_id, ledger.secret)
-        made = await self._gateway.create(launch, archive)
+        try:
+            made = await self._gateway.create(launch, archive)
+        except ManifestError as exc:
+            raise self._plan.located(exc) from exc
         return {Tag.RAY_JOB_UID: made.uid}
 
     def _launch(self, order: JobOrder, env: dict[str, str], run_id: str, secret: str) -> Launch:
