@@ -35,7 +35,6 @@ head: {{cpus: 1, memory: 1400MiB}}
 workers: {workers}
 cpus: 1
 memory: 1GiB
-env: {{RAY_grpc_client_keepalive_time_ms: "30000", RAY_grpc_client_keepalive_timeout_ms: "20000"}}
 rayCluster:
   spec:
     headGroupSpec:

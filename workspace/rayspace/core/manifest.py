@@ -71,6 +71,12 @@ _LEAST_CPU = 0.5
 _DEFAULT_MEMORY_BYTES = 4 * 2**30
 #: Ray does not end on SIGTERM inside of KubeRay's shell: the rest of a grace is lost time. [s]
 _GRACE_S = 10
+#: A node that is lost says nothing: Ray would wait for seven minutes for the answer of a task on it
+#: before it runs it elsewhere. Measured with 2.60: one minute with these. [ms]
+_KEEPALIVE = {
+    "RAY_grpc_client_keepalive_time_ms": "30000",
+    "RAY_grpc_client_keepalive_timeout_ms": "20000",
+}
 _HEAD_PROBE = {"path": "/api/gcs_healthz", "port": DASHBOARD_PORT}
 _WORKER_PROBE = {"path": "/api/local_raylet_healthz", "port": 52365}
 #: What Pod Security "restricted" asks for, and nothing that Ray would miss.
@@ -350,7 +356,12 @@ def _n_slots(head: NodeResources) -> int:
 
 def _env(spec: ClusterSpec, *, is_head: bool) -> list[dict[str, Any]]:
     # Said here too: an operator that is too old to know of tokens would start Ray without any.
-    values = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token", **spec.env}
+    values = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        **_KEEPALIVE,
+        **spec.env,
+    }
     if is_head:
         values.setdefault(*START_TIMEOUT)
     plain: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
