@@ -12,8 +12,9 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.container_env import container_env
 from rayspace.core.defaults import CA_DIR, with_defaults, with_registries
-from rayspace.core.driver_slots import RESOURCE, START_TIMEOUT, n_driver_slots
+from rayspace.core.driver_slots import RESOURCE, n_driver_slots
 from rayspace.core.overlay import merged
 from rayspace.core.profile_pods import toleration
 from rayspace.model.defaults import Defaults
@@ -71,12 +72,6 @@ _LEAST_CPU = 0.5
 _DEFAULT_MEMORY_BYTES = 4 * 2**30
 #: Ray does not end on SIGTERM inside of KubeRay's shell: the rest of a grace is lost time. [s]
 _GRACE_S = 10
-#: A node that is lost says nothing: Ray would wait for seven minutes for the answer of a task on it
-#: before it runs it elsewhere. Measured with 2.60: one minute with these. [ms]
-_KEEPALIVE = {
-    "RAY_grpc_client_keepalive_time_ms": "30000",
-    "RAY_grpc_client_keepalive_timeout_ms": "20000",
-}
 _HEAD_PROBE = {"path": "/api/gcs_healthz", "port": DASHBOARD_PORT}
 _WORKER_PROBE = {"path": "/api/local_raylet_healthz", "port": 52365}
 #: What Pod Security "restricted" asks for, and nothing that Ray would miss.
@@ -235,7 +230,7 @@ def _template(
         "name": HEAD_CONTAINER if is_head else WORKER_CONTAINER,
         "image": facts.image.image,
         "resources": _resources(node),
-        "env": _env(spec, is_head=is_head),
+        "env": container_env(spec, is_head=is_head),
         "readinessProbe": {
             "httpGet": _HEAD_PROBE if is_head else _WORKER_PROBE,
             "initialDelaySeconds": 1,
@@ -352,24 +347,6 @@ def _resources(node: NodeResources) -> dict[str, dict[str, str]]:
 
 def _n_slots(head: NodeResources) -> int:
     return n_driver_slots(head.cpus or _LEAST_CPU, head.memory_bytes or _DEFAULT_MEMORY_BYTES)
-
-
-def _env(spec: ClusterSpec, *, is_head: bool) -> list[dict[str, Any]]:
-    # Said here too: an operator that is too old to know of tokens would start Ray without any.
-    values = {
-        "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_AUTH_MODE": "token",
-        **_KEEPALIVE,
-        **spec.env,
-    }
-    if is_head:
-        values.setdefault(*START_TIMEOUT)
-    plain: list[dict[str, Any]] = [{"name": name, "value": value} for name, value in values.items()]
-    for name, place in spec.pods.secrets.items():
-        secret, _, key = place.partition("/")
-        source = {"secretKeyRef": {"name": secret, "key": key}}
-        plain.append({"name": name, "valueFrom": source})
-    return plain
 
 
 def _volumes(
