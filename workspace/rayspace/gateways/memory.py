@@ -250,7 +250,7 @@ class MemoryClusterGateway(Unsuspendable):
         self._cluster(name)
         yield "Ray runtime started."
 
-    async def _stirred(self) -> None:
+    async def _stirred(self, known: tuple[ClusterState, ...]) -> None:
         """Wait until something changes."""
         loop, waker = asyncio.get_running_loop(), asyncio.Event()
 

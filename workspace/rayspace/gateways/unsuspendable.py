@@ -65,9 +65,9 @@ class Unsuspendable:
             if changed or is_first:
                 yield changed
             known, is_first = now, False
-            await self._stirred()
+            await self._stirred(tuple(now.values()))
 
-    async def _stirred(self) -> None:
+    async def _stirred(self, known: tuple[ClusterState, ...]) -> None:
         """Wait until it is worth looking at all clusters again."""
         await self._clock.sleep(_LOOK_S)
 

@@ -309,6 +309,12 @@ class ClusterState:
     stages: tuple[Stage, ...] = ()
 
     @property
+    def is_settled(self) -> bool:
+        """Whether it is as it was asked for, or can't become so by waiting."""
+        has_all = self.n_workers_observed == self.n_workers_desired
+        return self.phase.is_terminal or (self.phase is ClusterPhase.READY and has_all)
+
+    @property
     def n_workers_desired(self) -> int:
         """Workers wanted, of all groups. [1]"""
         return sum(group.n_desired for group in self.groups)

@@ -85,6 +85,11 @@ class Apps:
         projects = dict.fromkeys([root, *(project for project, _ in self._kept)])
         return [self.of_project(project) for project in projects]
 
+    def with_target(self, target: str) -> App:
+        """Return the services that know a target: those of the root, else of another project."""
+        known = self.known()
+        return next((app for app in known if target in {t.name for t in app.targets()}), known[0])
+
     def file(self, path: str) -> Path:
         """Return where a file of the contents API is on this machine.
 

@@ -67,7 +67,7 @@ class Panes:
         target, name
             The cluster: one that is known, and no other address.
         """
-        app, now_s = self._apps.of(""), asyncio.get_running_loop().time()
+        app, now_s = self._apps.with_target(target), asyncio.get_running_loop().time()
         for key, pane in self._panes.items():
             if key[:3] == ("ray", target, name) and now_s - pane.seen_s < _FRESH_S:
                 # A page asks for many things at once; the cluster was there a moment ago.
@@ -91,7 +91,7 @@ class Panes:
         """
         target, _, folder = place.partition(":")
         is_project = target == LOCAL and bool(folder)
-        app = self._apps.of(folder if is_project else "")
+        app = self._apps.of(folder) if is_project else self._apps.with_target(place)
         where = LOCAL if is_project else place
         key = ("mlflow", where, app.tracking_uri if where == LOCAL else "")
         return await self._socket(key, lambda: self._to_mlflow(app, where))

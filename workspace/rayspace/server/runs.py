@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from rayspace.extras import missing_extras
 from rayspace.model.run import Tag
+from rayspace.model.target import LOCAL
 from rayspace.services.recent_runs import recent_runs
 
 if TYPE_CHECKING:
@@ -26,10 +27,11 @@ async def list_runs(ask: Ask) -> Any:
             limit=query["limit"],
         )
         uri = await asyncio.to_thread(lambda: ledger.shown_uri)
-    link = f"rayspace/proxy/mlflow/{quote(target, safe='')}/"
-    if project := ask.path:
+    place = target
+    if target == LOCAL and uri != ask.workspace.apps.of("").tracking_uri:
         # Each project of this machine may have a database of its own.
-        link += f"?path={quote(project)}"
+        place = f"{LOCAL}:{ask.workspace.apps.contents_path(str(ask.app.project))}"
+    link = f"rayspace/proxy/mlflow/{quote(place, safe='')}/"
     return {
         "target": target,
         "tracking_uri": uri,

@@ -43,6 +43,8 @@ class StreamHandler(WebSocketMixin, websocket.WebSocketHandler, JupyterHandler):
         """Open the connection for who is logged in and may read."""
         given = {name: self.get_query_argument(name) for name in self.request.query_arguments}
         self._query = checked_query(_TEMPLATE, "GET", given)
+        # Said before the connection opens, where it can still be answered.
+        self._workspace.apps.file(self._query.get("path", ""))
         await super().get(*args, **kwargs)
 
     async def open(self, *args: Any, **kwargs: Any) -> None:

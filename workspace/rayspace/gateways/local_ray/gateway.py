@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Time between two looks at the state files, which costs next to nothing. [s]
 _FILES_S = 0.25
-#: After so many of them the heads are asked. [1]
-_LOOKS = 8
+#: After so many of them the heads are asked: while something goes on, and while nothing does. [1]
+_LOOKS, _CALM_LOOKS = 8, 40
 
 
 class LocalRayGateway(Unsuspendable):
@@ -142,12 +142,14 @@ class LocalRayGateway(Unsuspendable):
         ):
             yield line
 
-    async def _stirred(self) -> None:
-        """Wait until a state file changes, or it is time to ask the heads."""
-        before = self._store.fingerprint()
-        for _ in range(_LOOKS):
+    async def _stirred(self, known: tuple[ClusterState, ...]) -> None:
+        """Wait until a record changes or a head ends, or it is time to ask the heads."""
+        files = self._store.fingerprint()
+        living = {state.pid for state in known if state.pid and processes.lives(state.pid)}
+        is_calm = all(state.is_settled for state in known)
+        for _ in range(_CALM_LOOKS if is_calm else _LOOKS):
             await self._clock.sleep(_FILES_S)
-            if self._store.fingerprint() != before:
+            if self._store.fingerprint() != files or not all(map(processes.lives, living)):
                 return
 
     # Below: what is done with the lock of the cluster held.

@@ -126,6 +126,12 @@ def find(record: ProcessRecord | None) -> psutil.Process | None:
         return None
 
 
+def lives(pid: int) -> bool:
+    """Whether a process of that id runs, ours or another's."""
+    _reap()
+    return psutil.pid_exists(pid)
+
+
 def marked(uid: str) -> list[psutil.Process]:
     """List the processes of this user whose environment names the cluster, without ourselves."""
     return [process for process, environ in _environments() if environ.get(MARKER) == uid]
