@@ -25,7 +25,7 @@ def pytest_configure() -> None:
 
 #: Tests that may run beside others, each group in one process: clusters of their own, and whatever
 #: else would see what the others start. About as long as each other.
-_SECOND_CLUSTER = {"test_chaos", "test_jobs", "test_mlflow"}
+_SECOND_CLUSTER = {"test_chaos", "test_jobs", "test_mlflow", "test_lost_nodes"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
