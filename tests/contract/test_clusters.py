@@ -50,6 +50,13 @@ class Provider:
         self.sleep_command = sleep_command
         self.done_command = done_command
 
+    #: Where its clusters are.
+    target = "local"
+
+    def spec(self, name: str = "one", **changes) -> ClusterSpec:
+        """Describe a small cluster."""
+        return spec(name, **changes)
+
     @abstractmethod
     def changed_by_another(self, name: str) -> AbstractContextManager[None]:
         """Let somebody else change a cluster meanwhile."""
@@ -125,7 +132,7 @@ class MemoryProvider(Provider):
 async def provider(request, tmp_path_factory):
     """Start one cluster for all promises about a running one; end whatever is left."""
     made = request.param(tmp_path_factory.mktemp("clusters"))
-    await made.clusters.create(spec(), silent)
+    await made.clusters.create(made.spec(), silent)
     await made.ready("one")
     yield made
     for state in await made.clusters.list():
@@ -138,15 +145,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def test_a_running_cluster_is_found_by_name_and_in_the_list(provider) -> None:
     """`get` and `list` tell the same of a cluster."""
     state = await provider.clusters.get("one")
-    assert (state.name, state.target, state.origin) == ("one", "local", Origin.STARTED)
+    assert (state.name, state.target, state.origin) == ("one", provider.target, Origin.STARTED)
     assert [c.name for c in await provider.clusters.list()] == ["one"]
-    assert state.spec == spec()
+    assert state.spec == provider.spec()
 
 
 async def test_asking_again_for_the_same_returns_the_running_one(provider) -> None:
     """`create` is idempotent, whatever the number of workers and the project."""
     before = await provider.clusters.get("one")
-    again = await provider.clusters.create(spec(n_workers=3, project="/elsewhere"), silent)
+    again = await provider.clusters.create(provider.spec(n_workers=3, project="/elsewhere"), silent)
     assert (again.pid, again.address) == (before.pid, before.address)
 
 
@@ -154,7 +161,7 @@ async def test_another_cluster_of_the_same_name_is_refused(provider) -> None:
     """A name in use by a cluster that will not do is a conflict that changes nothing."""
     before = await provider.clusters.get("one")
     with pytest.raises(ClusterExistsError):
-        await provider.clusters.create(spec(profile="other"), silent)
+        await provider.clusters.create(provider.spec(profile="other"), silent)
     after = await provider.clusters.get("one")
     assert (after.pid, after.spec, after.phase) == (before.pid, before.spec, before.phase)
 
@@ -199,7 +206,7 @@ async def test_workers_come_and_go(provider) -> None:
 
 async def test_workers_are_requested_with_their_cluster(provider) -> None:
     """Nobody has to wait and ask again: they come by themselves, and can be changed meanwhile."""
-    state = await provider.clusters.create(spec("pair", n_workers=2), silent)
+    state = await provider.clusters.create(provider.spec("pair", n_workers=2), silent)
     assert (state.groups[0].n_desired, state.groups[0].n_requested) == (2, 2)
     state = await provider.clusters.scale("pair", 1, silent)
     assert (state.groups[0].n_desired, state.groups[0].n_requested) == (1, 1)
@@ -217,7 +224,7 @@ async def test_what_somebody_else_changes_is_left_alone(provider) -> None:
     before = await provider.clusters.get("one")
     with provider.changed_by_another("one"):
         for change in (
-            provider.clusters.create(spec(), silent),
+            provider.clusters.create(provider.spec(), silent),
             provider.clusters.scale("one", 2, silent),
             provider.clusters.delete("one", silent),
         ):
@@ -306,7 +313,7 @@ async def test_an_unknown_job_is_not_found(provider) -> None:
 
 async def test_a_deleted_cluster_is_gone_and_its_name_free(provider) -> None:
     """`delete` does what `planned_deletion` says, and the head answers no more."""
-    await provider.clusters.create(spec("two"), silent)
+    await provider.clusters.create(provider.spec("two"), silent)
     state = await provider.ready("two")
     planned = await provider.clusters.planned_deletion("two")
     assert await provider.clusters.delete("two", silent) == planned
