@@ -92,3 +92,18 @@ async def test_mlflows_pages_ask_and_are_answered(lab_jupyter):
     script = await lab_jupyter.ask("GET", "/rayspace/proxy/xsrf.js")
     assert script.status == 200
     assert "X-XSRFToken" in script.text
+
+
+async def test_the_runs_of_another_project_are_in_a_pane_of_their_own(lab_jupyter):
+    other = lab_jupyter.root / "other project"
+    (other / ".rayspace").mkdir(parents=True, exist_ok=True)
+
+    same = await lab_jupyter.ask("GET", f"{MLFLOW}/?path=", allow_redirects=False)
+    led = await lab_jupyter.ask("GET", f"{MLFLOW}/?path=other%20project", allow_redirects=False)
+    runs = await lab_jupyter.get("/rayspace/runs?path=other%20project")
+
+    assert same.status == 200
+    assert led.status == 302
+    assert led.headers["Location"].endswith("/rayspace/proxy/mlflow/local%3Aother%20project/")
+    assert runs["link"] == "rayspace/proxy/mlflow/local%3Aother%20project/"
+    assert runs["tracking_uri"].endswith("/other project/mlflow.db")

@@ -81,6 +81,20 @@ class Panes:
 
         return await self._socket(key, made)
 
+    async def place(self, path: str) -> str:
+        """Return how the pane with the runs of a project's own jobs is called.
+
+        Parameters
+        ----------
+        path
+            A notebook or folder of the project.
+        """
+        app = self._apps.of(path)
+        if app.tracking_uri == self._apps.of("").tracking_uri:
+            return LOCAL
+        # Each project of this machine may have a database of its own.
+        return f"{LOCAL}:{self._apps.contents_path(str(app.project))}"
+
     async def mlflow(self, place: str) -> str:
         """Return the socket file to MLflow.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import aiohttp
 import yarl
@@ -121,6 +122,11 @@ class PaneHandler(ProxyHandler):  # type: ignore[misc]
 
     async def _pass_on(self, where: dict[str, str]) -> None:
         path = self._rest()
+        if self._kind == "mlflow" and path == "/" and (of := self.get_query_argument("path", "")):
+            # The pages ask for what they need by relative addresses, so the project is in theirs.
+            place = quote(await in_background(self._workspace.panes.place(of)), safe="")
+            self.redirect(f"{self.base_url}rayspace/proxy/mlflow/{place}/")
+            return
         socket_path = await self._socket_path(where)
         headers = dict(self.proxy_request_headers())
         query = f"?{self.request.query}" if self.request.query else ""

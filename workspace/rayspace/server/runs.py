@@ -27,10 +27,7 @@ async def list_runs(ask: Ask) -> Any:
             limit=query["limit"],
         )
         uri = await asyncio.to_thread(lambda: ledger.shown_uri)
-    place = target
-    if target == LOCAL and uri != ask.workspace.apps.of("").tracking_uri:
-        # Each project of this machine may have a database of its own.
-        place = f"{LOCAL}:{ask.workspace.apps.contents_path(str(ask.app.project))}"
+    place = await ask.workspace.panes.place(ask.path) if target == LOCAL else target
     link = f"rayspace/proxy/mlflow/{quote(place, safe='')}/"
     return {
         "target": target,
