@@ -6,7 +6,7 @@ Both go by the same relay to the same MLflow. It prints medians and ratios and a
 
 from __future__ import annotations
 
-import random
+import os
 import statistics
 import sys
 import tempfile
@@ -66,7 +66,7 @@ def main() -> int:
         await_mlflow(namespace)
         person = Shipper(cluster, namespace, Path(directory))
         path = person.project / "weights.bin"
-        path.write_bytes(random.randbytes(_SIZE_BYTES))
+        path.write_bytes(os.urandom(_SIZE_BYTES))
         notebook = person.notebook("big.ipynb", "1")
         small = person.notebook("small.ipynb", "1")
         plain, whole, after, little = [], [], [], []
