@@ -1,10 +1,5 @@
-import {
-  clusterFacts,
-  clusterTone,
-  costPerHour,
-  gpuCount,
-  sizeText
-} from '../clusters/words';
+import { clusterFacts, costPerHour, gpuCount, sizeText } from '../clusters/words';
+import { clusterTone } from '../components/cluster-phase';
 import { commandOf } from '../hints';
 import { sparkPath } from '../components/spark-path';
 import { doneFraction, jobFacts, jobSide, jobTone, parameterText } from '../jobs/words';

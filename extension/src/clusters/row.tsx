@@ -4,6 +4,7 @@ import { linkIcon, stopIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import { WhyCard } from '../components/cards';
+import { clusterTone, phaseName } from '../components/cluster-phase';
 import { IconAction } from '../components/icon-action';
 import { dashboardIcon } from '../components/icons';
 import { Facts, Row } from '../components/row';
@@ -14,7 +15,7 @@ import { stageText } from '../operations';
 import { IClusterDetail } from '../wire';
 import { ClusterBody } from './body';
 import { IClusterRow } from './model';
-import { clusterFacts, clusterTone, phaseName, sizeText } from './words';
+import { clusterFacts, sizeText } from './words';
 
 /** What can be done with a cluster. */
 export interface IClusterActions {

@@ -61,9 +61,15 @@ function keepUnchanged(panel: NotebookPanel): void {
     return;
   }
   panel.addClass(EXECUTED_CLASS);
-  panel.context.model.readOnly = true;
-  // Opening it may have completed what the file left out; nobody wants to be asked to save that.
-  panel.context.model.dirty = false;
+  const { model } = panel.context;
+  model.readOnly = true;
+  // Showing it completes what the file left out; nobody wants to be asked to save that.
+  model.dirty = false;
+  model.stateChanged.connect((_, change) => {
+    if (change.name === 'dirty' && change.newValue) {
+      model.dirty = false;
+    }
+  });
   panel.content.modelContentChanged.connect(close);
   panel.toolbar.insertBefore(
     'kernelName',

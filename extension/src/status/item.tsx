@@ -2,7 +2,8 @@
 
 import * as React from 'react';
 
-import { StatusDot, Tone } from '../components/status-dot';
+import { clusterTone, phaseName } from '../components/cluster-phase';
+import { StatusDot } from '../components/status-dot';
 import { useTrans } from '../components/trans';
 import { useModel } from '../components/use-signal';
 import { formatFraction } from '../units';
@@ -34,21 +35,11 @@ export function StatusItem({
   if (gpuFraction !== null) {
     parts.push(trans.__('GPU %1', formatFraction(gpuFraction)));
   }
-  const tone: Tone = cluster.phase === 'ready' ? 'good' : 'wait';
-  const label = trans.__(
-    'Ray cluster %1 (%2): show the panel',
-    cluster.name,
-    cluster.phase
-  );
+  const phase = phaseName(cluster.phase, trans);
+  const label = trans.__('Ray cluster %1 (%2): show the panel', cluster.name, phase);
   return (
-    <button
-      type="button"
-      className="rayspace-Status"
-      title={label}
-      aria-label={label}
-      onClick={onOpen}
-    >
-      <StatusDot tone={tone} label={cluster.phase} />
+    <button type="button" className="rayspace-Status" title={label} onClick={onOpen}>
+      <StatusDot tone={clusterTone(cluster)} label={phase} />
       <span>{parts.join(' · ')}</span>
     </button>
   );

@@ -1,0 +1,43 @@
+"""Notebooks that people would run."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tests.laboratory import notebook_json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PARAMETERS = """\
+lr: float = 0.1  # learning rate
+layers: list[int] = [64, 32]  # width of each layer
+shuffle: bool = True
+optimizer: str = "adam"
+"""
+CURVE = """\
+import mlflow
+for step in range(20):
+    mlflow.log_metric("accuracy", 1 - lr / (step + 1), step=step)"""
+#: What an exception says is other people's text.
+EVIL = "<img src=x onerror='window.evil = 1'>"
+
+
+def write_notebooks(root: Path) -> None:
+    """Write them into a project."""
+    settings = root / ".rayspace" / "config.json"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(json.dumps({"Rayspace": {"sample_interval_s": 1}}))
+    pauses = [f"import time\ntime.sleep(0.4)  # pause {index}" for index in range(6)]
+    fillers = [f"# part {index}\nprint({index})\n\n\n\n\n" for index in range(20)]
+    for name, cells, options in (
+        ("train.ipynb", [CURVE, *pauses, "print(lr, layers)"], {"parameters": PARAMETERS}),
+        ("broken.ipynb", [*fillers, f'raise ValueError("{EVIL}")', *fillers[:8]], {}),
+        (
+            "long.ipynb",
+            [f'print("\\x1b[31m{EVIL}\\x1b[0m", flush=True)', "import time\ntime.sleep(seconds)"],
+            {"parameters": "seconds: int = 120"},
+        ),
+    ):
+        (root / name).write_text(json.dumps(notebook_json(*cells, **options)))

@@ -1,0 +1,200 @@
+"""What the panel shows in states that real parts don't take at will; and whether all can use it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from rayspace.model.cluster import ClusterPhase
+from tests import extension_build
+from tests.browser import states
+from tests.browser.conftest import LOOP
+from tests.browser.lab_page import LabPage
+from tests.browser.notebooks import EVIL
+
+SCREENSHOTS = Path(__file__).parents[2] / "extension" / "screenshots"
+#: Rows that are opened to look at all there is.
+OPENED = (("clusters", "sweep"), ("clusters", "train-gpu"), ("jobs", "train.ipynb"))
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
+async def told_page(jupyter, browser):
+    """Open JupyterLab whose stream tells what the tests say."""
+    told = states.Told()
+    page = await LabPage.open(browser, jupyter, before=told.answer)
+    page.told = told
+    await expect(page.row("clusters", "train-gpu")).to_be_visible()
+    yield page
+    await page.close()
+
+
+async def test_an_image_that_is_not_there_shows_why(told_page):
+    """The row says it in a line; open, it has the hint, the evidence, and a command to copy."""
+    page = told_page
+    row = page.row("clusters", "sweep")
+    await expect(row.locator(".rayspace-Row-why")).to_have_text(states.IMAGE_MISSING.summary)
+    body = await page.open_row(row)
+    await expect(body).to_contain_text("Choose one that exists")
+    await body.get_by_text("Evidence").click()
+    await expect(body).to_contain_text("manifest unknown")
+    await body.get_by_role("button", name="Copy the command").click()
+    copied = await page.page.evaluate("navigator.clipboard.readText()")
+    assert copied == "rayspace cluster up sweep --image rayproject/ray:2.60.0-py312"
+    await row.locator(".rayspace-Row-main").click()
+
+
+async def test_rows_tell_sizes_prices_and_when_a_cluster_stops(told_page):
+    """Workers that are there of those wanted, GPUs, what it costs, and what its nodes do."""
+    page = told_page
+    row = page.row("clusters", "train-gpu")
+    await expect(row.locator(".rayspace-Row-side")).to_have_text("3/4 workers · 8 GPU")
+    facts = row.locator(".rayspace-Row-facts")
+    await expect(facts).to_have_text(
+        re.compile(r"^ready·team-a·\d min·suspends in 1\d min·7\.20 per hour$")
+    )
+    body = await page.open_row(row)
+    await expect(body.locator("tbody tr")).to_have_count(7)
+    await expect(body).to_contain_text("Not in use; suspends itself at")
+    await row.locator(".rayspace-Row-main").click()
+
+
+async def test_other_peoples_words_are_text(told_page):
+    """An exception that is HTML stays what it says."""
+    page = told_page
+    body = await page.open_row(page.row("jobs", "prepare.ipynb"))
+    await expect(body).to_contain_text(EVIL)
+    assert await page.page.evaluate("window.evil") is None
+    await page.row("jobs", "prepare.ipynb").locator(".rayspace-Row-main").click()
+
+
+async def test_the_panel_is_used_by_keyboard_alone(told_page):
+    """One stop of the tab key for each list; arrows move, open and close; actions follow."""
+    page, keyboard = told_page, told_page.page.keyboard
+    first = page.row("clusters", "laptop").locator(".rayspace-Row-main")
+    await first.focus()
+    await keyboard.press("ArrowDown")
+    second = page.row("clusters", "nightly").locator(".rayspace-Row-main")
+    await expect(second).to_be_focused()
+    await keyboard.press("End")
+    last = page.row("clusters", "train-gpu").locator(".rayspace-Row-main")
+    await expect(last).to_be_focused()
+    await keyboard.press("ArrowRight")
+    await expect(last).to_have_attribute("aria-expanded", "true")
+    await keyboard.press("ArrowLeft")
+    await expect(last).to_have_attribute("aria-expanded", "false")
+    await keyboard.press("Tab")
+    connect = page.row("clusters", "train-gpu").get_by_role("button", name=re.compile("^Connect"))
+    await expect(connect).to_be_focused()
+    await expect(connect).to_have_css("opacity", "1")
+    await keyboard.press("Shift+Tab")
+    await expect(last).to_be_focused()
+    # One stop leads back out of the list.
+    await keyboard.press("Shift+Tab")
+    assert not await page.page.evaluate(
+        "document.activeElement.classList.contains('rayspace-Row-main')"
+    )
+    start = page.tool("Start a cluster").first
+    await start.focus()
+    await keyboard.press("Enter")
+    await expect(page.dialog.get_by_label("Profile")).to_be_focused()
+    await keyboard.press("Escape")
+    await expect(page.dialog).to_have_count(0)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+async def test_axe_finds_nothing_serious(told_page, theme):
+    """In the panel with open rows, and in both dialogs; in both themes."""
+    page = told_page
+    script = extension_build.package("axe-core/axe.min.js").read_text("utf-8")
+    await page.theme(THEMES[theme])
+    for section, title in OPENED:
+        await page.open_row(page.row(section, title))
+    found = await page.axe(script, "#rayspace-panel")
+    await page.tool("Start a cluster").first.click()
+    await expect(page.dialog.locator(".rayspace-Magic code")).to_contain_text("%ray_cluster")
+    found += await page.axe(script, ".jp-Dialog .rayspace-Dialog")
+    await page.page.keyboard.press("Escape")
+    await page.run_on_ray("train.ipynb", "laptop")
+    found += await page.axe(script, ".jp-Dialog .rayspace-Dialog")
+    await page.page.keyboard.press("Escape")
+    assert found == []
+
+
+async def test_nothing_overflows_a_narrow_panel(told_page):
+    """All rows stay within the panel, at its least width and at a large one."""
+    page = told_page
+    panel = page.page.locator("#rayspace-panel")
+    for width in (210, 480, 300):
+        await page.widen(width)
+        wide = await panel.locator(".rayspace-Section-body").evaluate_all(
+            "bodies => bodies.filter(body => body.scrollWidth > body.clientWidth + 1)"
+            ".map(body => body.innerText)"
+        )
+        assert wide == []
+
+
+async def test_a_thousand_clusters_are_drawn_and_changed_at_once(jupyter, browser):
+    """A change of one of them is on the screen soon."""
+    many = [states.cluster(f"c{index:04}", 1, 2) for index in range(1000)]
+    told = states.Told(many)
+    page = await LabPage.open(browser, jupyter, before=told.answer)
+    row = page.row("clusters", "c0003")
+    await expect(row).to_have_attribute("data-phase", "ready")
+    await expect(page.section("clusters").locator(".rayspace-Row")).to_have_count(1000)
+    # Measured in the page: from the message to the row.
+    await page.page.evaluate(
+        "() => { const row = [...document.querySelectorAll('#rayspace-section-clusters"
+        " .rayspace-Row')][3]; window.took = new Promise(done => { const began ="
+        " performance.now(); new MutationObserver(() => requestAnimationFrame(() =>"
+        " done(performance.now() - began))).observe(row, {attributes: true}) }) }"
+    )
+    told.say("cluster", states.cluster("c0003", 0, 2, phase=ClusterPhase.LOST))
+    took_ms = await page.page.evaluate("window.took")
+    print(f"a change of 1 of 1,000 clusters: {took_ms:.0f} ms")
+    assert took_ms < 1500
+    await page.close()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+async def test_screenshots(told_page, theme, request):
+    """Take a picture of each section, where that is asked for."""
+    if not request.config.getoption("--screenshots"):
+        pytest.skip("asked for with --screenshots")
+    page = told_page
+    SCREENSHOTS.mkdir(exist_ok=True)
+    await page.close_all()
+    await page.theme(THEMES[theme])
+    await page.page.set_viewport_size({"width": 1280, "height": 1040})
+    await page.open_file("train.ipynb")
+    for section, title in OPENED:
+        row = page.row(section, title)
+        if await row.get_attribute("data-open"):
+            await row.locator(".rayspace-Row-main").click()
+    await page.at_rest()
+    await page.page.screenshot(path=SCREENSHOTS / f"panel-{theme}.png")
+    await page.page.set_viewport_size({"width": 1280, "height": 1900})
+    for title in ("train-gpu", "sweep"):
+        await page.open_row(page.row("clusters", title))
+    await expect(page.row("clusters", "train-gpu").locator("tbody tr")).to_have_count(7)
+    await page.at_rest()
+    for section in ("clusters", "jobs", "runs", "profiles"):
+        shown = page.section(section).locator(".rayspace-State")
+        await shown.screenshot(path=SCREENSHOTS / f"{section}-{theme}.png")
+    await page.page.set_viewport_size({"width": 1280, "height": 1040})
+    await page.row("clusters", "sweep").locator(".rayspace-Row-main").click()
+    await page.tool("Start a cluster").first.click()
+    await expect(page.dialog.locator(".rayspace-Magic code")).to_contain_text("%ray_cluster")
+    dialog = page.page.locator(".jp-Dialog-content")
+    await dialog.screenshot(path=SCREENSHOTS / f"start-{theme}.png")
+    await page.page.keyboard.press("Escape")
+    await page.run_on_ray("train.ipynb", "laptop")
+    await dialog.screenshot(path=SCREENSHOTS / f"run-{theme}.png")
+    await page.page.keyboard.press("Escape")
+
+
+pytestmark = pytest.mark.timeout(120)
