@@ -66,6 +66,30 @@ def test_what_did_not_change_is_not_told():
     assert [json.loads(text)["kind"] for text in texts] == ["cluster", "job", "job_gone"]
 
 
+def test_jobs_of_a_server_that_does_not_answer_stay():
+    hub = Hub()
+    hub.jobs([{"name": "a", "submitted_ms": 1}, {"name": "b", "submitted_ms": 2}])
+    hub.jobs([{"name": "b", "submitted_ms": 2}], is_whole=False)
+
+    assert [job["name"] for job in hub.snapshot()["jobs"]] == ["b", "a"]
+
+
+async def test_a_watch_that_stumbles_begins_anew(twin):
+    listing = twin.gateways["local"].list
+    stumbles = [ValueError("a defect"), KeyError("another")]
+
+    async def stumbling():
+        if stumbles:
+            raise stumbles.pop()
+        return await listing()
+
+    twin.gateways["local"].list = stumbling
+    twin.make("a")
+    async with twin.stream() as tab:
+        await tab.next()
+        await tab.until("cluster", name="a", timeout_s=10)
+
+
 async def test_two_tabs_are_told_the_same(twin):
     twin.make("before")
     async with twin.stream() as one, twin.stream() as two:

@@ -26,6 +26,7 @@ MAY_SWALLOW = {
     "line_words.py": "a person's own expression may raise anything",
     "runner/attempt.py": "the last place that can still give a verdict",
     "server/operations.py": "nobody else waits for what goes on in the background",
+    "server/watching.py": "a defect must not leave all tabs with what is old",
 }
 #: Names that say their unit, or need none: ports, process ids, exit codes.
 SAYS_UNIT = re.compile(

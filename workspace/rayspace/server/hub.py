@@ -106,24 +106,16 @@ class Hub:
         """Name the clusters of a target that are shown."""
         return {name for where, name in self._clusters if where == target}
 
-    def jobs(self, states: list[dict[str, Any]]) -> None:
-        """Take in all jobs."""
+    def jobs(self, states: list[dict[str, Any]], *, is_whole: bool = True) -> None:
+        """Take in jobs: all of them, or those that could be asked for."""
         before = self._jobs or {}
-        self._jobs = {}
+        self._jobs = {} if is_whole else dict(before)
         for state in states:
             self._jobs[state["name"]] = state
             if before.get(state["name"]) != state:
                 self._publish("job", state)
         for name in before.keys() - self._jobs.keys():
             self._publish("job_gone", {"name": name})
-
-    def job(self, state: dict[str, Any]) -> None:
-        """Take in one job."""
-        known = self._jobs if self._jobs is not None else {}
-        if known.get(state["name"]) != state:
-            known[state["name"]] = state
-            self._jobs = known
-            self._publish("job", state)
 
     def jobs_problem(self, problem: dict[str, Any] | None) -> None:
         """Take in why jobs can't be listed; None where they can."""

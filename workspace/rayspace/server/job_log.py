@@ -46,8 +46,9 @@ class _Reader:
                 self._tell()
         except RayspaceError as exc:
             self.error = exc
-        self.is_complete = True
-        self._tell()
+        finally:
+            self.is_complete = True
+            self._tell()
 
     def _tell(self) -> None:
         self.more.set()

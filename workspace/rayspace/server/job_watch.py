@@ -53,6 +53,10 @@ class JobWatch:
         if is_visible:
             self.poke()
 
+    def leave(self, key: object) -> None:
+        """Let go of somebody who listens no more."""
+        self._hidden.discard(key)
+
     def poke(self) -> None:
         """Look at once."""
         self._poked.set()
@@ -76,23 +80,26 @@ class JobWatch:
         end = loop.time() + duration_s - _LEAST_S
         while loop.time() < end and self._stamp() == stamp and not self._poked.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._poked.wait(), _LEAST_S / 2)
+                async with asyncio.timeout(_LEAST_S / 2):
+                    await self._poked.wait()
 
     async def _look(self) -> bool:
         """List all jobs; whether one is under way."""
         found: dict[str, dict[str, Any]] = {}
         problem: dict[str, Any] | None = None
+        untold: list[Stage] = []
         for app in self._projects():
             try:
                 with missing_extras():
-                    jobs = await app.jobs.list(limit=_LIMIT, report=_ignored)
+                    jobs = await app.jobs.list(limit=_LIMIT, report=untold.append)
             except RayspaceError as exc:
                 problem = problem or wire_error(exc)
             else:
                 found |= {job.name: to_wire(job) for job in jobs}
         self._hub.jobs_problem(problem)
         if problem is None or found:
-            self._hub.jobs(list(found.values()))
+            # Jobs of a server that does not answer are still there.
+            self._hub.jobs(list(found.values()), is_whole=not (untold or problem))
         return any(job["phase"] in {"pending", "running"} for job in found.values())
 
     def _projects(self) -> list[App]:
@@ -114,7 +121,3 @@ class JobWatch:
                 with contextlib.suppress(OSError):
                     times.append(Path(uri.removeprefix(_SQLITE)).stat().st_mtime_ns)
         return times
-
-
-def _ignored(stage: Stage) -> None:
-    """Pass over servers that do not answer: targets say so themselves."""

@@ -89,7 +89,7 @@ class StreamHandler(WebSocketMixin, websocket.WebSocketHandler, JupyterHandler):
 
     async def _leave(self) -> None:
         self._workspace.watching.leave(self)
-        self._workspace.jobs.see(self, is_visible=True)
+        self._workspace.jobs.leave(self)
 
     def _send(self, text: str) -> None:
         if not self._is_open:

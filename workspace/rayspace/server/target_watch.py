@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from typing import TYPE_CHECKING, Any
 
 from rayspace.errors import GatewayError, RayspaceError
 from rayspace.model.target import LOCAL
 from rayspace.model.wire import to_wire
 from rayspace.server.errors import wire_error
+from rayspace.server.watching import ended
 
 if TYPE_CHECKING:
     from rayspace.app import App
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 _LOOK_S = 1.0
 #: Before a target that does not answer is tried anew: at first, and at most. [s]
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+_log = logging.getLogger(__name__)
 
 
 def target_state(
@@ -73,9 +76,12 @@ class TargetWatch:
                         wanted.setdefault(target.name, (target, app))
                 targets = {target for target, _ in wanted.values()}
                 for gone in [target for target in tasks if target not in targets]:
-                    await _ended(tasks.pop(gone))
+                    await ended([tasks.pop(gone)])
                     self._drop(gone)
                 for target, app in wanted.values():
+                    if target in tasks and tasks[target].done():
+                        error = tasks.pop(target).exception()
+                        _log.error("Watching %s stumbled", target.name, exc_info=error)
                     if target not in tasks:
                         if self._hub.target_state(target.name) is None:
                             self._hub.target(target_state(target))
@@ -84,9 +90,7 @@ class TargetWatch:
                 self._tell_choice()
                 await asyncio.sleep(_LOOK_S)
         finally:
-            for task in tasks.values():
-                task.cancel()
-            await asyncio.gather(*tasks.values(), return_exceptions=True)
+            await ended(tasks.values())
 
     def _tell_choice(self) -> None:
         clusters = self._apps.of("").clusters
@@ -99,6 +103,7 @@ class TargetWatch:
             self._hub.cluster_gone(target.name, name)
 
     async def _follow(self, app: App, target: Target) -> None:
+        """Follow the clusters of one target; what is a defect ends it, and it begins anew."""
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
@@ -120,8 +125,3 @@ class TargetWatch:
                 self._hub.target(trouble_of(target, exc))
             await asyncio.sleep(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from rayspace.server.hub import Hub
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 _LINGER_S = 30.0
 #: Proxies cut connections on which nothing comes for a minute. [s]
 _PING_S = 10.0
+#: Before a watcher that stumbled begins anew. [s]
+_PAUSE_S = 1.0
+_log = logging.getLogger(__name__)
 
 
 class Watcher(Protocol):
@@ -22,6 +26,32 @@ class Watcher(Protocol):
     async def run(self) -> None:
         """Look until it is cancelled."""
         ...
+
+
+async def ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and wait until they have ended.
+
+    Parameters
+    ----------
+    tasks
+        The tasks; one that swallows that it was cancelled is told again.
+    """
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_PAUSE_S)
+
+
+async def supervised(watcher: Watcher) -> None:
+    """Keep a watcher going until it is cancelled, whatever it stumbles over."""
+    while True:
+        try:
+            await watcher.run()
+        except Exception:  # noqa: BLE001  see below
+            # A defect of ours, which must not leave all tabs with what is old.
+            _log.exception("%s stumbled, and begins anew", type(watcher).__name__)
+        await asyncio.sleep(_PAUSE_S)
 
 
 class Watching:
@@ -49,7 +79,7 @@ class Watching:
         self._hub.listen(key, tell, after, epoch)
         if not self._tasks:
             loop = asyncio.get_running_loop()
-            runs = [watcher.run() for watcher in self._watchers]
+            runs = [supervised(watcher) for watcher in self._watchers]
             self._tasks = [loop.create_task(run) for run in (*runs, self._ping())]
 
     def leave(self, key: object) -> None:
@@ -66,9 +96,7 @@ class Watching:
     async def close(self) -> None:
         """Look no more."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(tasks)
 
     async def _end_later(self) -> None:
         await asyncio.sleep(_LINGER_S)

@@ -82,7 +82,9 @@ class NamespaceChanges:
                 known = set(present)
                 yield {**self._snapshots(names, present), **dict.fromkeys(gone)}
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(waker.wait(), _CALM_S)
+                    # Not `wait_for`, which may swallow that it is cancelled.
+                    async with asyncio.timeout(_CALM_S):
+                        await waker.wait()
                     await asyncio.sleep(_TOGETHER_S)
                 if not waker.is_set():
                     heard |= self._unsettled
