@@ -74,7 +74,9 @@ async def test_a_notebook_runs_from_its_toolbar(lab_page):
     editor = executed.locator(".jp-CodeCell .cm-content").first
     await expect(editor).to_have_attribute("aria-readonly", "true")
     # Nobody is asked to save it.
-    await expect(page.page.locator(".lm-TabBar-tab.lm-mod-current.jp-mod-dirty")).to_have_count(0)
+    tab = page.page.locator(".lm-TabBar-tab[title*='train.runs']")
+    await expect(tab).to_have_count(1)
+    await expect(tab).not_to_have_class(re.compile("jp-mod-dirty"))
     run = page.section("runs").locator(".rayspace-Row").first
     await expect(run).to_contain_text("accuracy")
     await expect(run.get_by_role("img", name="Course of accuracy")).to_be_visible()

@@ -177,7 +177,7 @@ async def test_screenshots(told_page, theme, request):
             await row.locator(".rayspace-Row-main").click()
     await page.at_rest()
     await page.page.screenshot(path=SCREENSHOTS / f"panel-{theme}.png")
-    await page.page.set_viewport_size({"width": 1280, "height": 1900})
+    await page.page.set_viewport_size({"width": 1280, "height": 3400})
     for title in ("train-gpu", "sweep"):
         await page.open_row(page.row("clusters", title))
     await expect(page.row("clusters", "train-gpu").locator("tbody tr")).to_have_count(7)
