@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.server
 import itertools
 import json
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -14,12 +16,15 @@ import pytest
 from rayspace.errors import SpecError
 from rayspace.gateways.memory_runs import MemoryRunGateway
 from rayspace.model.job import Cause, Progress
+from rayspace.model.measurement import GpuChoice
 from rayspace.model.run import Artifact, Tag
 from rayspace.runner import sampler as sampler_module
 from rayspace.runner.dashboard import Dashboard
 from rayspace.runner.log import RunnerLog
+from rayspace.runner.node_record import NodeRecord
 from rayspace.runner.reporter import CELLS_DONE, Reporter
 from rayspace.runner.sampler import Sampler
+from rayspace.runner.spool import Spool
 from tests.runner.workshop import notebook, wait_for
 
 
@@ -255,7 +260,8 @@ def test_nodes_are_sampled_at_once_and_at_the_end(head, log, workshop):
     assert result.tag(Tag.SESSION) == "session_1"
     assert result.run.metrics["system/head/cpu_utilization_percentage"] == 12.5
     history = workshop.runs.metric_history
-    steps = [metric[4] for metric in history if metric[1].endswith("cpu_utilization_percentage")]
+    name = "system/head/cpu_utilization_percentage"
+    steps = [metric[4] for metric in history if metric[1] == name]
     assert steps == [0, 1]
     assert {h.get("Authorization") for h in head.seen_headers} == {"Bearer " + "t" * 32}
     assert "t" * 32 not in result.log
@@ -264,7 +270,10 @@ def test_nodes_are_sampled_at_once_and_at_the_end(head, log, workshop):
 def _sampler(head_url, log, gcs="", lost_after_s=0.5):
     lost = threading.Event()
     sent: list = []
-    sampler = Sampler(Dashboard(head_url, gcs, {}), 0.05, sent.extend, lost.set, log, lost_after_s)
+    spool = Spool(Path(tempfile.mkdtemp()))
+    record = NodeRecord(spool, "train", 0.05, GpuChoice.ALL, log)
+    dashboard = Dashboard(head_url, gcs, {})
+    sampler = Sampler(dashboard, 0.05, record, sent.extend, lost.set, log, lost_after_s)
     return sampler, lost, sent
 
 

@@ -368,13 +368,14 @@ class App:
         )
 
     def _job_defaults(self) -> JobDefaults:
-        settings, environ = self.settings, self.environ
-        experiment = settings.experiment or safe_name(self.project.name or "rayspace")
+        chosen, environ = self.settings, self.environ
+        experiment = chosen.experiment or safe_name(self.project.name or "rayspace")
         if not self.is_inside_job:
-            return JobDefaults(experiment, settings.sample_interval_s)
+            return JobDefaults(experiment, chosen.sample_interval_s, sampled_gpus=chosen.gpu_choice)
         return JobDefaults(
             experiment=environ.get("RAYSPACE_EXPERIMENT", "") or experiment,
-            sample_interval_s=settings.sample_interval_s,
+            sample_interval_s=chosen.sample_interval_s,
+            sampled_gpus=chosen.gpu_choice,
             parent_run_id=environ["RAYSPACE_RUN_ID"],
             depth=int(environ.get("RAYSPACE_DEPTH", "0")) + 1,
             own_notebook=environ.get("RAYSPACE_NOTEBOOK", ""),

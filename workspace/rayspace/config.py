@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
-from traitlets import Dict, Float, TraitError, Unicode
+from traitlets import Dict, Enum, Float, TraitError, Unicode
 from traitlets.config import Configurable
 
 from rayspace.core.access import check_access
 from rayspace.core.tracking import check_tracking, parse_tracking
 from rayspace.errors import SettingsError
+from rayspace.model.measurement import GpuChoice
 from rayspace.model.target import IN_CLUSTER, LOCAL
 from rayspace.model.tracking import TrackingWish
 from rayspace.names import nearest
@@ -49,6 +50,12 @@ class Rayspace(Configurable):
     sample_interval_s = Float(
         10.0, help="Time between two samples of the nodes that a job runs on. [s]"
     ).tag(config=True)
+    sampled_gpus = Enum(
+        [choice.value for choice in GpuChoice],
+        "all",
+        help="Which GPUs a job's run is told of: all of its cluster, or those that it holds (mine),"
+        " where it shares the cluster.",
+    ).tag(config=True)
     tracking_pod_uri = Unicode(
         "", help="The same server as pods reach it; by default as tracking_uri says."
     ).tag(config=True)
@@ -67,6 +74,11 @@ class Rayspace(Configurable):
         "",
         help="Directory of the records of local clusters; by default the user's state directory.",
     ).tag(config=True)
+
+    @property
+    def gpu_choice(self) -> GpuChoice:
+        """Which GPUs a job's run is told of."""
+        return GpuChoice(self.sampled_gpus)
 
 
 def project_dir(start: Path) -> Path:

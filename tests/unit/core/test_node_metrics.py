@@ -1,133 +1,192 @@
-"""What a head measures, as metrics of a run."""
+"""What is measured on nodes, as metrics of a run: names, units, and how many."""
 
 from __future__ import annotations
 
+import random
+import statistics
+
 import pytest
 
-from rayspace.core.node_metrics import MAX_METRICS, node_labels, node_metrics
+from rayspace.core.node_follower import NodeFollower
+from rayspace.core.node_metrics import MAX_KEYS, node_metrics, percentile
+from rayspace.core.node_readings import read_nodes
+from tests.unit.core.node_answers import gpu, node, recorded, summary
 
 
-def _node(node_id="aa", *, host="vm", ip="10.0.0.1", head=False, state="ALIVE", **changes):
-    return {
-        "hostname": host,
-        "ip": ip,
-        "cpu": 12.5,
-        "mem": [2_000_000_000, 500_000_000, 75.0, 1_500_000_000],
-        "disk": {"/": {"total": 10**10, "used": 4 * 10**9, "free": 6 * 10**9, "percent": 40.0}},
-        "gpus": [],
-        "raylet": {"nodeId": node_id, "isHeadNode": head, "state": state},
-        **changes,
-    }
+def _metrics(*nodes):
+    return _follow(NodeFollower(), *nodes)
 
 
-def _gpu(index=0, **changes):
-    return {
-        "index": index,
-        "utilizationGpu": 30,
-        "memoryUsed": 1024,
-        "memoryTotal": 4096,
-        "powerMw": 350_000,
-        **changes,
-    }
-
-
-def _summary(*nodes):
-    return {"data": {"summary": list(nodes)}}
-
-
-def _metrics(*nodes, **options):
-    summary = _summary(*nodes)
-    return node_metrics(summary, node_labels(summary, {}), **options)
+def _follow(follower, *nodes):
+    reading = follower.follow(read_nodes(summary(*nodes)), 1_700_000_000.0)
+    return node_metrics(reading, follower.names, follower.first)
 
 
 def test_a_node_becomes_metrics_with_the_names_and_units_of_mlflow():
-    metrics = _metrics(_node(head=True, gpus=[_gpu(1)]))
-    assert metrics == {
+    metrics = _metrics(node(head=True, gpus=[gpu(1)]))
+    own = {k: v for k, v in metrics.items() if k.startswith("system/head/")}
+    assert own == {
         "system/head/cpu_utilization_percentage": 12.5,
         "system/head/system_memory_usage_megabytes": 1500.0,
         "system/head/system_memory_usage_percentage": 75.0,
-        "system/head/disk_usage_percentage": 40.0,
+        "system/head/disk_usage_percentage": 44.4,
         "system/head/disk_usage_megabytes": 4000.0,
-        "system/head/disk_available_megabytes": 6000.0,
+        "system/head/disk_available_megabytes": 5000.0,
+        "system/head/network_receive_megabytes": 0.0,
+        "system/head/network_transmit_megabytes": 0.0,
+        "system/head/object_store_usage_megabytes": 25.0,
+        "system/head/object_store_usage_percentage": 25.0,
         "system/head/gpu_1_utilization_percentage": 30.0,
         # 1024 MiB are 1073.741824 * 10^6 bytes.
         "system/head/gpu_1_memory_usage_megabytes": pytest.approx(1073.741824),
         "system/head/gpu_1_memory_usage_percentage": 25.0,
+        "system/head/gpu_1_memory_total_megabytes": pytest.approx(4294.967296),
         "system/head/gpu_1_power_usage_watts": 350.0,
+        "system/head/gpu_1_temperature_celsius": 55.0,
+        "system/head/gpu_1_processes": 1.0,
+    }
+    assert {k: v for k, v in metrics.items() if k not in own} == {
+        "system/cluster/nodes": 1.0,
+        "system/cluster/gpus": 1.0,
+        "system/cluster/cpu_utilization_percentage": 12.5,
+        "system/cluster/system_memory_usage_megabytes": 1500.0,
+        "system/cluster/object_store_usage_megabytes": 25.0,
+        "system/cluster/gpu_utilization_percentage": 30.0,
+        "system/cluster/gpu_memory_usage_megabytes": pytest.approx(1073.741824),
+        "system/cluster/gpu_power_usage_watts": 350.0,
     }
 
 
+def test_a_real_answer_gives_the_numbers_that_the_driver_told():
+    follower = NodeFollower()
+    reading = follower.follow(read_nodes(recorded()), 1_795_679_804.0)
+    metrics = node_metrics(reading, follower.names, follower.first)
+    gpus = {k: v for k, v in metrics.items() if k.startswith("system/head/gpu_")}
+    assert gpus == {
+        "system/head/gpu_0_utilization_percentage": 30.0,
+        "system/head/gpu_0_memory_usage_megabytes": pytest.approx(10737.41824),
+        "system/head/gpu_0_memory_usage_percentage": 12.5,
+        "system/head/gpu_0_memory_total_megabytes": pytest.approx(85899.34592),
+        "system/head/gpu_0_power_usage_watts": 350.0,
+        "system/head/gpu_0_temperature_celsius": 55.0,
+        "system/head/gpu_0_processes": 0.0,
+        "system/head/gpu_1_memory_usage_megabytes": pytest.approx(2147.483648),
+        "system/head/gpu_1_memory_usage_percentage": 2.5,
+        "system/head/gpu_1_memory_total_megabytes": pytest.approx(85899.34592),
+        "system/head/gpu_1_power_usage_watts": 120.0,
+        "system/head/gpu_1_temperature_celsius": 40.0,
+        "system/head/gpu_1_processes": 0.0,
+    }
+    # The mean is that of the GPU whose driver told.
+    assert metrics["system/cluster/gpu_utilization_percentage"] == 30.0
+    assert metrics["system/cluster/gpu_power_usage_watts"] == 470.0
+    assert metrics["system/head/disk_usage_percentage"] == 46.2
+
+
 def test_what_is_not_told_is_left_out():
-    metrics = _metrics(
-        _node(
+    assert _metrics(
+        node(
             cpu=None,
             mem=None,
             disk={"/": {"total": 1, "used": 0, "free": 1, "percent": 0.0}},
-            gpus=[_gpu(utilizationGpu=-1, memoryUsed=None, powerMw=None)],
+            network=None,
+            gpus=[
+                gpu(
+                    utilizationGpu=-1,
+                    memoryUsed=None,
+                    memoryTotal=None,
+                    powerMw=None,
+                    temperatureC=None,
+                    processesPids=None,
+                )
+            ],
+            raylet={"nodeId": "aa", "state": "ALIVE"},
         )
-    )
-    assert metrics == {}
-    assert _metrics() == {}
-    assert node_metrics({}, {}) == {}
+    ) == {"system/cluster/nodes": 1.0, "system/cluster/gpus": 1.0}
 
 
-def test_a_dead_node_is_left_out():
-    metrics = _metrics(_node("aa", host="a"), _node("bb", host="b", state="DEAD"))
-    assert {name.split("/")[1] for name in metrics} == {"a"}
+def test_nodes_without_gpus_have_no_rows_of_gpus():
+    metrics = _metrics(node("aa", head=True), node("bb"), node("cc", gpus=None))
+    assert not [name for name in metrics if "gpu" in name]
+    assert metrics["system/cluster/nodes"] == 3
+    assert metrics["system/worker-1/cpu_utilization_percentage"] == 12.5
 
 
-def test_labels_tell_nodes_apart_and_stay():
-    head = _node("cc", host="vm", ip="127.0.0.2", head=True)
-    first = _node("aa0000", host="vm", ip="127.0.0.3")
-    second = _node("bb0000", host="vm", ip="127.0.0.3")
-    labels = node_labels(_summary(head, first, second), {})
-    assert labels == {"cc": "head", "aa0000": "127.0.0.3", "bb0000": "127.0.0.3-bb0000"}
-    third = _node("000000", host="pod-1", ip="::1%eth0")
-    known = node_labels(_summary(head, third, first), labels)
-    assert known == {**labels, "000000": "pod-1"}
-    assert node_labels(_summary(_node("dd", host="a b/c", ip="")), {}) == {"dd": "a-b-c"}
-    assert node_labels(_summary(_node("ee0000", host="", ip="")), {}) == {"ee0000": "ee0000"}
-    assert node_labels(_summary(_node("ff", host="cluster", ip="::1")), {}) == {"ff": "-1"}
+def test_traffic_counts_from_the_first_sample_and_a_counter_that_fell_is_a_gap():
+    follower = NodeFollower()
+    _follow(follower, node(head=True, network=[3_000_000, 7_000_000]))
+    later = _follow(follower, node(head=True, now=1_700_000_010.0, network=[5_500_000, 1_000]))
+    assert later["system/head/network_transmit_megabytes"] == 2.5
+    assert "system/head/network_receive_megabytes" not in later
+
+
+def test_nodes_that_come_and_go_keep_their_names():
+    follower = NodeFollower()
+    head = node("hh", head=True)
+    _follow(follower, head, node("w0", cpu=10.0), node("w1", cpu=11.0))
+    gone = _follow(follower, head, node("w1", cpu=12.0))
+    assert gone["system/worker-1/cpu_utilization_percentage"] == 12.0
+    assert not [name for name in gone if name.startswith("system/worker-0/")]
+    back = _follow(follower, head, node("w1", cpu=13.0), node("w2", cpu=14.0))
+    assert back["system/worker-1/cpu_utilization_percentage"] == 13.0
+    assert back["system/worker-2/cpu_utilization_percentage"] == 14.0
 
 
 def _many(n_nodes, n_gpus):
     return [
-        _node(
+        node(
             f"{i:06x}",
-            host=f"pod-{i}",
-            gpus=[_gpu(g, utilizationGpu=i % 100) for g in range(n_gpus)],
+            host=f"pod-{i:04}",
+            gpus=[gpu(g, utilizationGpu=i % 100) for g in range(n_gpus)],
         )
         for i in range(n_nodes)
     ]
 
 
 @pytest.mark.parametrize(
-    ("n_nodes", "n_gpus", "per_node"),
+    ("n_nodes", "n_gpus", "n_of_workers", "n_of_gpus"),
     [
-        (52, 8, 38),
-        (100, 8, 4),
-        (400, 8, 4),
-        (1000, 8, 1),
-        (1000, 0, 1),
-        (3000, 8, 0),
+        # Series of their own: 10 of each node, 7 of each GPU.
+        (8, 8, 8 * 10 + 64 * 7, 64 * 7),
+        (64, 1, 64 * 10 + 64 * 7, 64 * 7),
+        # Means of each node: GPUs busy, their memory, CPU and memory.
+        (9, 8, 9 * 4, 0),
+        (100, 8, 100 * 4, 0),
+        # GPUs busy only, or CPUs where there are none.
+        (150, 8, 150, 0),
+        (400, 8, 400, 0),
+        (400, 0, 400, 0),
+        (1000, 8, 0, 0),
+        (1000, 0, 0, 0),
     ],
 )
-def test_a_large_cluster_is_told_in_two_requests(n_nodes, n_gpus, per_node):
+def test_a_large_cluster_is_told_by_means_and_percentiles(n_nodes, n_gpus, n_of_workers, n_of_gpus):
     metrics = _metrics(*_many(n_nodes, n_gpus))
-    assert len(metrics) <= MAX_METRICS == 2000
-    of_nodes = [name for name in metrics if name.startswith("system/pod-")]
-    assert len(of_nodes) == n_nodes * per_node
+    assert len(metrics) <= (1900 if n_of_gpus else MAX_KEYS)
+    of_workers = [name for name in metrics if name.startswith("system/worker-")]
+    assert len(of_workers) == n_of_workers
+    assert sum("/gpu_0" in name or "/gpu_1" in name for name in of_workers) <= n_of_gpus
+    assert metrics["system/cluster/nodes"] == n_nodes
 
 
-def test_figures_of_the_whole_cluster_are_means_and_extremes():
+def test_figures_of_the_whole_cluster_are_means_and_percentiles():
     metrics = _metrics(*_many(100, 8))
-    assert metrics["system/cluster/nodes"] == 100
+    assert metrics["system/cluster/gpus"] == 800
     assert metrics["system/cluster/gpu_utilization_percentage"] == pytest.approx(49.5)
-    assert metrics["system/cluster/gpu_utilization_percentage_min"] == 0
-    assert metrics["system/cluster/gpu_utilization_percentage_max"] == 99
-    assert metrics["system/pod-7/gpu_utilization_percentage"] == 7
-    assert metrics["system/pod-7/gpu_memory_usage_percentage"] == 25
+    ranks = {
+        rank: metrics[f"system/cluster/gpu_utilization_percentage_{rank}"]
+        for rank in ("min", "p5", "p50", "p95", "max")
+    }
+    assert ranks == {"min": 0, "p5": 4, "p50": 49, "p95": 94, "max": 99}
+    assert metrics["system/worker-7/gpu_utilization_percentage"] == 7
+    assert metrics["system/worker-7/gpu_memory_usage_percentage"] == 25
+    assert metrics["system/cluster/gpu_power_usage_watts"] == 800 * 350
 
 
-def test_even_a_tiny_limit_is_kept():
-    assert len(_metrics(*_many(5, 1), limit=3)) == 3
+def test_a_percentile_is_the_nearest_rank():
+    values = sorted(random.Random(1).uniform(0, 100) for _ in range(1001))
+    assert percentile(values, 50) == statistics.median(values)
+    assert percentile(values, 0) == values[0]
+    assert percentile(values, 100) == values[-1]
+    assert percentile([3.0], 95) == 3.0
+    assert percentile([1.0, 2.0], 95) == 2.0

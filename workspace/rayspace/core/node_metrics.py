@@ -1,192 +1,220 @@
-"""Turn what a head measures on its nodes into metrics, named as MLflow names its own.
+"""Turn a reading of all nodes into metrics, named as MLflow names its own.
 
-MLflow's page of system metrics groups ``system/<node>/<metric>`` by node, whoever logged them. So
-that a large cluster does not drown the tracking server, a tick is held to a number of metrics: what
-does not fit is told per node as a mean, then per cluster only.
+MLflow's page of system metrics groups ``system/<node>/<metric>`` by node, whoever logged them. It
+is not made for thousands of charts, so a large cluster is told by means per node and by how its
+GPUs spread; each single sample then goes to a file.
 
-Sources: ``GET /nodes?view=summary`` of Ray 2.60 (ray/dashboard/modules/reporter/reporter_agent.py):
-memory in bytes as ``[total, available, percent, used]``, GPU memory in MiB, power in mW, a
-utilisation of -1 where the driver does not tell. Names: mlflow/system_metrics/metrics/*.py of
-MLflow 3.17, which say megabytes and mean 10^6 bytes for memory and disk.
+Names: mlflow/system_metrics/metrics/*.py of MLflow 3.17, which say megabytes and mean 10^6 bytes.
+MLflow has none for totals, temperature, processes and the object store: those are ours.
 """
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from rayspace.core.node_names import CLUSTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-#: Two requests to a tracking server, which takes 1,000 metrics in each.
-#: Source: mlflow/utils/validation.py, MAX_METRICS_PER_BATCH.
-MAX_METRICS = 2000
-#: Label of figures over all nodes.
-CLUSTER = "cluster"
+    from rayspace.model.measurement import ClusterReading, GpuReading, NodeReading
+
+#: With more GPUs than this, none has series of its own. [1]
+MAX_GPUS = 64
+#: Most metrics of one tick where GPUs or nodes are too many for series of their own. [1]
+MAX_KEYS = 500
+#: Most metrics of one tick at all: two requests to a tracking server, which takes 1,000 in each,
+#: and leave some for the job's own. Source: mlflow/utils/validation.py, MAX_METRICS_PER_BATCH.
+_MAX_FULL = 1900
 _BYTES_PER_MB = 10**6
-_BYTES_PER_MIB = 2**20
-#: What a metric's name may hold, without the slash that parts its levels.
-_NOT_ALLOWED = re.compile(r"[^A-Za-z0-9_.\-]+")
-_MEANS = (
-    "cpu_utilization_percentage",
-    "system_memory_usage_percentage",
-    "gpu_utilization_percentage",
-    "gpu_memory_usage_percentage",
-)
-
-
-def node_labels(summary: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
-    """Give each node a label that it keeps.
-
-    Parameters
-    ----------
-    summary
-        Answer of the node summary.
-    known
-        Labels given so far, by node id; they stay.
-
-    Returns
-    -------
-    dict
-        Label by node id: ``head``, else the host's name where that tells nodes apart, else the
-        address, else the address with the beginning of the node id.
-    """
-    labels = dict(known)
-    nodes = sorted(_alive(summary), key=lambda node: (not _is_head(node), _node_id(node)))
-    hosts = [str(node.get("hostname") or "") for node in nodes]
-    for node, host in zip(nodes, hosts, strict=True):
-        node_id = _node_id(node)
-        if node_id in labels:
-            continue
-        address = str(node.get("ip") or "") or node_id[:6]
-        wanted = [host] if host and hosts.count(host) == 1 else []
-        if _is_head(node):
-            wanted = ["head"]
-        wanted += [address, f"{address}-{node_id[:6]}", node_id]
-        taken = {*labels.values(), CLUSTER}
-        candidates = [_NOT_ALLOWED.sub("-", label) for label in wanted]
-        labels[node_id] = next(label for label in candidates if label not in taken)
-    return labels
+#: How figures of many GPUs are told.
+_PERCENTILES = (5, 50, 95)
+#: Means that a node of a large cluster is told by; where those are too many, the first that it has.
+_GPU_BUSY = "gpu_utilization_percentage"
+_GPU_MEMORY = "gpu_memory_usage_percentage"
+_CPU = "cpu_utilization_percentage"
+_MEMORY = "system_memory_usage_percentage"
 
 
 def node_metrics(
-    summary: Mapping[str, Any], labels: Mapping[str, str], limit: int = MAX_METRICS
+    reading: ClusterReading,
+    names: Mapping[str, str],
+    first: Mapping[str, NodeReading] | None = None,
 ) -> dict[str, float]:
-    """Turn one answer of the node summary into metrics.
+    """Turn a reading into metrics.
 
     Parameters
     ----------
-    summary
-        Answer of the node summary.
-    labels
-        Label by node id.
-    limit
-        Most metrics to return. [1]
+    reading
+        All nodes that live.
+    names
+        Name by node id.
+    first
+        First reading of each node by its id: traffic is counted from there, as MLflow does.
 
     Returns
     -------
     dict
-        Value by name of metric, of nodes that live; percentages are 0..100. What the driver of a
-        GPU does not tell is left out.
+        Value by name of metric; percentages are 0..100. What is unknown is left out.
     """
-    by_node = {labels[_node_id(node)]: node for node in _alive(summary)}
-    full = {
-        f"system/{label}/{name}": value
-        for label, node in by_node.items()
-        for name, value in _measured(node).items()
+    whole = _of_cluster(reading)
+    if sum(len(node.gpus) for node in reading.nodes) <= MAX_GPUS:
+        full = dict(whole)
+        for node in reading.nodes:
+            origin = (first or {}).get(node.node_id, node)
+            _put(full, names[node.node_id], _of_node(node, origin))
+        if len(full) <= _MAX_FULL:
+            return full
+    whole |= _spread(reading)
+    means = {names[node.node_id]: _means(node) for node in reading.nodes}
+    for wanted in ((_GPU_BUSY, _GPU_MEMORY, _CPU, _MEMORY), (_GPU_BUSY, _CPU), ()):
+        told = dict(whole)
+        for name, figures in means.items():
+            chosen = {key: figures[key] for key in wanted if key in figures}
+            if len(wanted) == 2:
+                chosen = dict(list(chosen.items())[:1])
+            _put(told, name, chosen)
+        if len(told) <= MAX_KEYS:
+            return told
+    return whole
+
+
+def gpu_figures(gpu: GpuReading) -> dict[str, float]:
+    """Return what is known of one GPU, by names without the GPU's own; percentages are 0..100."""
+    used, total = gpu.memory_used_bytes, gpu.memory_total_bytes
+    figures = {
+        "utilization_percentage": gpu.busy_percent,
+        "memory_usage_megabytes": None if used is None else used / _BYTES_PER_MB,
+        "memory_usage_percentage": _percent(used, total),
+        "memory_total_megabytes": None if total is None else total / _BYTES_PER_MB,
+        "power_usage_watts": gpu.power_w,
+        "temperature_celsius": gpu.temperature_c,
+        "processes": None if gpu.pids is None else float(len(gpu.pids)),
     }
-    if len(full) <= limit:
-        return full
-    means = {label: _means(node) for label, node in by_node.items()}
-    per_node = {
-        f"system/{label}/{name}": value
-        for label, figures in means.items()
-        for name, value in figures.items()
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def percentile(ordered: Sequence[float], percent: float) -> float:
+    """Return a percentile as the nearest rank: always a value that was measured.
+
+    Parameters
+    ----------
+    ordered
+        Values in ascending order, at least one. Shape ``(n_values,)``. [1]
+    percent
+        Which one, 0..100.
+
+    Returns
+    -------
+    float
+        The value. [1]
+    """
+    rank = -(-len(ordered) * percent // 100)
+    return ordered[max(0, min(len(ordered), int(rank)) - 1)]
+
+
+def _put(metrics: dict[str, float], name: str, figures: Mapping[str, float]) -> None:
+    metrics.update({f"system/{name}/{key}": value for key, value in figures.items()})
+
+
+def _of_node(node: NodeReading, origin: NodeReading) -> dict[str, float]:
+    megabytes = {
+        "system_memory_usage_megabytes": node.memory_used_bytes,
+        "disk_usage_megabytes": node.disk_used_bytes,
+        "disk_available_megabytes": node.disk_free_bytes,
+        "network_receive_megabytes": _since(node.received_bytes, origin.received_bytes),
+        "network_transmit_megabytes": _since(node.sent_bytes, origin.sent_bytes),
+        "object_store_usage_megabytes": node.object_store_used_bytes,
     }
-    whole = _spread(means.values())
-    if len(per_node) + len(whole) <= limit:
-        return {**whole, **per_node}
-    busiest = {
-        f"system/{label}/{name}": figures[name]
-        for label, figures in means.items()
-        for name in ("gpu_utilization_percentage", "cpu_utilization_percentage")
-        if name in figures
-        and (name.startswith("gpu") or "gpu_utilization_percentage" not in figures)
+    percentages = {
+        _CPU: node.cpu_percent,
+        _MEMORY: _percent(node.memory_used_bytes, node.memory_total_bytes),
+        "disk_usage_percentage": node.disk_percent,
+        "object_store_usage_percentage": _percent(
+            node.object_store_used_bytes, node.object_store_total_bytes
+        ),
     }
-    if len(busiest) + len(whole) <= limit:
-        return {**whole, **busiest}
-    return dict(list(whole.items())[:limit])
-
-
-def _alive(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    nodes = (summary.get("data") or {}).get("summary") or []
-    return [node for node in nodes if _raylet(node).get("state") == "ALIVE" and _node_id(node)]
-
-
-def _raylet(node: Mapping[str, Any]) -> Mapping[str, Any]:
-    return node.get("raylet") or {}
-
-
-def _node_id(node: Mapping[str, Any]) -> str:
-    return str(_raylet(node).get("nodeId") or "")
-
-
-def _is_head(node: Mapping[str, Any]) -> bool:
-    return bool(_raylet(node).get("isHeadNode"))
-
-
-def _measured(node: Mapping[str, Any]) -> dict[str, float]:
-    figures: dict[str, float] = {}
-    if node.get("cpu") is not None:
-        figures["cpu_utilization_percentage"] = float(node["cpu"])
-    total, _, percent, used = [*(node.get("mem") or []), 0, 0, 0, 0][:4]
-    if total:
-        figures["system_memory_usage_megabytes"] = used / _BYTES_PER_MB
-        figures["system_memory_usage_percentage"] = float(percent)
-    disk = (node.get("disk") or {}).get("/") or {}
-    # In a pod Ray gives a disk of one byte instead of none.
-    if (disk.get("total") or 0) > 1:
-        figures["disk_usage_percentage"] = float(disk.get("percent") or 0)
-        figures["disk_usage_megabytes"] = float(disk.get("used") or 0) / _BYTES_PER_MB
-        figures["disk_available_megabytes"] = float(disk.get("free") or 0) / _BYTES_PER_MB
-    for gpu in node.get("gpus") or []:
-        figures.update(_gpu(gpu))
+    figures = {key: value for key, value in percentages.items() if value is not None}
+    figures |= {k: value / _BYTES_PER_MB for k, value in megabytes.items() if value is not None}
+    for gpu in node.gpus:
+        figures |= {f"{gpu.key}_{key}": value for key, value in gpu_figures(gpu).items()}
     return figures
 
 
-def _gpu(gpu: Mapping[str, Any]) -> dict[str, float]:
-    prefix = f"gpu_{int(gpu['index'])}_"
-    figures: dict[str, float] = {}
-    busy = gpu.get("utilizationGpu")
-    if busy is not None and busy >= 0:
-        figures[prefix + "utilization_percentage"] = float(busy)
-    used_mib, total_mib = gpu.get("memoryUsed"), gpu.get("memoryTotal")
-    if used_mib is not None and total_mib:
-        used_bytes = used_mib * _BYTES_PER_MIB
-        figures[prefix + "memory_usage_megabytes"] = used_bytes / _BYTES_PER_MB
-        figures[prefix + "memory_usage_percentage"] = 100 * used_mib / total_mib
-    if gpu.get("powerMw") is not None:
-        figures[prefix + "power_usage_watts"] = gpu["powerMw"] / 1000
-    return figures
+def _means(node: NodeReading) -> dict[str, float]:
+    figures = {
+        _GPU_BUSY: _mean(gpu.busy_percent for gpu in node.gpus),
+        _GPU_MEMORY: _mean(_memory_percents([node])),
+        _CPU: node.cpu_percent,
+        _MEMORY: _percent(node.memory_used_bytes, node.memory_total_bytes),
+    }
+    return {key: value for key, value in figures.items() if value is not None}
 
 
-def _means(node: Mapping[str, Any]) -> dict[str, float]:
-    measured = _measured(node)
-    figures = {name: measured[name] for name in _MEANS if name in measured}
-    for name in ("utilization_percentage", "memory_usage_percentage"):
-        values = [v for k, v in measured.items() if k.startswith("gpu_") and k.endswith(name)]
-        if values:
-            figures[f"gpu_{name}"] = sum(values) / len(values)
-    return figures
+def _of_cluster(reading: ClusterReading) -> dict[str, float]:
+    """Return means and sums over all nodes, of what is known."""
+    nodes = reading.nodes
+    gpus = [gpu for node in nodes for gpu in node.gpus]
+    known = {
+        "nodes": float(len(nodes)),
+        "gpus": float(len(gpus)) if gpus else None,
+        _CPU: _mean(node.cpu_percent for node in nodes),
+        "system_memory_usage_megabytes": _megabytes(node.memory_used_bytes for node in nodes),
+        "object_store_usage_megabytes": _megabytes(node.object_store_used_bytes for node in nodes),
+        _GPU_BUSY: _mean(gpu.busy_percent for gpu in gpus),
+        "gpu_memory_usage_megabytes": _megabytes(gpu.memory_used_bytes for gpu in gpus),
+        "gpu_power_usage_watts": _sum(gpu.power_w for gpu in gpus),
+    }
+    return {f"system/{CLUSTER}/{key}": value for key, value in known.items() if value is not None}
 
 
-def _spread(nodes: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    nodes = list(nodes)
-    figures: dict[str, float] = {f"system/{CLUSTER}/nodes": float(len(nodes))}
-    for name in _MEANS:
-        values = [node[name] for node in nodes if name in node]
-        if values:
-            figures[f"system/{CLUSTER}/{name}"] = sum(values) / len(values)
-            figures[f"system/{CLUSTER}/{name}_min"] = min(values)
-            figures[f"system/{CLUSTER}/{name}_max"] = max(values)
-    return figures
+def _spread(reading: ClusterReading) -> dict[str, float]:
+    gpus = [gpu for node in reading.nodes for gpu in node.gpus]
+    figures = {
+        _GPU_BUSY: [gpu.busy_percent for gpu in gpus],
+        _GPU_MEMORY: _memory_percents(reading.nodes),
+        "gpu_temperature_celsius": [gpu.temperature_c for gpu in gpus],
+        _CPU: [node.cpu_percent for node in reading.nodes],
+        _MEMORY: [_percent(n.memory_used_bytes, n.memory_total_bytes) for n in reading.nodes],
+    }
+    spread: dict[str, float] = {}
+    for key, values in figures.items():
+        ordered = sorted(value for value in values if value is not None)
+        if ordered:
+            ranks = {f"p{percent}": percentile(ordered, percent) for percent in _PERCENTILES}
+            ranks |= {"min": ordered[0], "max": ordered[-1]}
+            spread |= {f"system/{CLUSTER}/{key}_{rank}": value for rank, value in ranks.items()}
+    return spread
+
+
+def _memory_percents(nodes: Iterable[NodeReading]) -> list[float | None]:
+    return [
+        _percent(gpu.memory_used_bytes, gpu.memory_total_bytes)
+        for node in nodes
+        for gpu in node.gpus
+    ]
+
+
+def _since(now: float | None, then: float | None) -> float | None:
+    # A counter that fell was set back, and says nothing of this job.
+    return None if now is None or then is None or now < then else now - then
+
+
+def _percent(used: float | None, total: float | None) -> float | None:
+    # Used may be more than the total only where both were believed, as of a store that spills.
+    return None if used is None or not total else 100 * used / total
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _megabytes(values: Iterable[float | None]) -> float | None:
+    total = _sum(values)
+    return None if total is None else total / _BYTES_PER_MB

@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass, field
 from typing import Any
 
+from rayspace.model.measurement import GpuChoice
+
 
 class JobPhase(enum.Enum):
     """Where a job stands."""
@@ -144,6 +146,8 @@ class JobOrder:
         Whether the trials of a sweep are jobs of their own.
     bundle_run_id
         Run that holds the bundle; empty for the job's own.
+    sampled_gpus
+        Which GPUs the run is told of, as `GpuChoice` on the wire.
     """
 
     name: str
@@ -164,6 +168,13 @@ class JobOrder:
     wishes: dict[str, Any] = field(default_factory=dict)
     is_apart: bool = False
     bundle_run_id: str = ""
+    sampled_gpus: str = GpuChoice.ALL.value
+
+    @property
+    def gpu_choice(self) -> GpuChoice:
+        """Which GPUs the run is told of; all where a newer submitter names another choice."""
+        is_mine = self.sampled_gpus == GpuChoice.MINE.value
+        return GpuChoice.MINE if is_mine else GpuChoice.ALL
 
 
 class LivePhase(enum.Enum):

@@ -88,6 +88,9 @@ class Artifact:
     SOURCE_DIR = "source"
     #: The executed notebook and its HTML; while the job runs, the latest snapshot.
     RESULTS_DIR = "results"
+    #: What the job made of its nodes: summary.json, summary.html, and for a large cluster all
+    #: samples.
+    METRICS_DIR = "metrics"
     LOGS_DIR = "logs"
     DRIVER_LOG = "logs/driver.log"
     PACKAGES = "environment/packages.txt"

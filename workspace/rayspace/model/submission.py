@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from rayspace.model.measurement import GpuChoice
 from rayspace.model.packages import PackagesMode
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ class SubmitRequest:
         What is asked of the place where it runs, as its order keeps it.
     is_apart
         Whether the trials of a sweep are jobs of their own.
+    sampled_gpus
+        Which GPUs the run is told of.
     """
 
     notebook_path: Path
@@ -73,6 +76,7 @@ class SubmitRequest:
     again: bool = False
     wishes: Mapping[str, Any] = field(default_factory=dict)
     is_apart: bool = False
+    sampled_gpus: GpuChoice = GpuChoice.ALL
 
 
 @dataclass(frozen=True)
@@ -188,6 +192,8 @@ class JobDefaults:
         Set inside a job: the name of its notebook, which it must not submit again.
     own_job
         Set inside a job: its name.
+    sampled_gpus
+        Which GPUs the run is told of.
     """
 
     experiment: str = "rayspace"
@@ -196,3 +202,4 @@ class JobDefaults:
     depth: int = 0
     own_notebook: str = ""
     own_job: str = ""
+    sampled_gpus: GpuChoice = GpuChoice.ALL

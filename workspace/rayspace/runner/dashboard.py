@@ -6,11 +6,13 @@ headers) and ray/_private/authentication of Ray 2.60.
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import socket
 import urllib.error
 import urllib.request
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +70,44 @@ class Dashboard:
         ValueError
             If the answer is no JSON.
         """
+        return self.get_dated(path, timeout_s)[0]
+
+    def get_dated(self, path: str, timeout_s: float = _TIMEOUT_S) -> tuple[Any, float | None]:
+        """Ask for a JSON document, and for the head's time.
+
+        Parameters
+        ----------
+        path
+            Path and query.
+        timeout_s
+            Longest wait for each step of the exchange. [s]
+
+        Returns
+        -------
+        tuple
+            The document, and the head's time as it answered, to a second; None when it does not
+            tell. [s since 1970-01-01 UTC]
+
+        Raises
+        ------
+        OSError
+            If the head does not answer, or refuses (`urllib.error.HTTPError`).
+        ValueError
+            If the answer is no JSON.
+        """
         request = urllib.request.Request(  # noqa: S310  the address is the submitter's
             self._url + path, headers=self._headers()
         )
-        with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310
-            return json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310
+                return json.load(answer), _time_of(answer.headers.get("Date"))
+        except http.client.HTTPException as exc:
+            # An answer that was cut off, or is no HTTP, is no error of the system's to Python.
+            message = f"the head gave half an answer: {exc!r}"
+            raise ConnectionError(message) from exc
+        except RecursionError as exc:
+            message = "the head's answer is nested too deeply"
+            raise ValueError(message) from exc
 
     def session_name(self) -> str:
         """Return the name of the head's session; empty when it does not tell."""
@@ -124,6 +159,14 @@ class Dashboard:
 def environment_dashboard(url: str, gcs_address: str) -> Dashboard:
     """Return the dashboard, with the token that this process was given."""
     return Dashboard(url, gcs_address, os.environ)
+
+
+def _time_of(date: str | None) -> float | None:
+    """Read the time that a head puts on its answers. [s since 1970-01-01 UTC]"""
+    try:
+        return parsedate_to_datetime(date).timestamp() if date else None
+    except ValueError:
+        return None
 
 
 def _host_and_port(address: str) -> tuple[str, int] | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.model.job import Cause
+from rayspace.model.measurement import GpuChoice
 from rayspace.runner.bootstrap import SETUP_CODE
 from rayspace.runner.execution import Execution
 from rayspace.runner.kernel_environment import (
@@ -17,6 +18,7 @@ from rayspace.runner.kernel_environment import (
     kernel_environment,
     left_out_files,
 )
+from rayspace.runner.node_record import NodeRecord
 from rayspace.runner.observer import JobObserver
 from rayspace.runner.packages import PackageList, kernel_python
 from rayspace.runner.prepare import prepared_notebook, require_kernel, settle_libraries
@@ -76,6 +78,14 @@ class NotebookJob:
         self._sampler = Sampler(
             context.dashboard,
             context.order.sample_interval_s,
+            NodeRecord(
+                context.spool,
+                context.order.name,
+                context.order.sample_interval_s,
+                context.order.gpu_choice,
+                context.log,
+                keeps_summary=sums_up(context),
+            ),
             self._reporter.metrics,
             self._lose_head,
             context.log,
@@ -219,6 +229,15 @@ class NotebookJob:
 
     def _lose_head(self) -> None:
         self._execution.interrupt(Cause.HEAD_LOST)
+
+
+def sums_up(context: JobContext) -> bool:
+    """Tell whether the use of the nodes is the job's own to sum up.
+
+    Trials of a sweep share its nodes: the sweep sums up, or each for what it holds itself.
+    """
+    is_alone = not context.inherited.get("RAYSPACE_TRIAL") or context.order.is_apart
+    return is_alone or context.order.gpu_choice is GpuChoice.MINE
 
 
 def _files(directory: Path) -> dict[str, tuple[int, int]]:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 #: Which process the system ends first when memory runs out; from -1000 to 1000. [1]
 _FIRST_TO_GO, _LATER = 1000, 900
+#: Processes that start each other are not nested deeper; numbers given anew may form a ring. [1]
+_DEEPEST = 100
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,30 @@ def identify(pid: int) -> ProcessIdentity | None:
     # The name of the program may hold spaces and brackets: count from the last bracket.
     fields = stat.rpartition(")")[2].split()
     return None if fields[0] in {"Z", "X"} else ProcessIdentity(pid, fields[19])
+
+
+def descends_from_us(pid: int) -> bool:
+    """Tell whether a process is this one, or was started by it or one that it started."""
+    for _ in range(_DEEPEST):
+        if pid == os.getpid():
+            return True
+        if pid <= 1:
+            return False
+        pid = _parent(pid)
+    return False
+
+
+def _parent(pid: int) -> int:
+    """Return the number of the process that started another one; 0 if there is none. [1]"""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        if Path("/proc/self/stat").exists():
+            return 0
+        command = ["ps", "-o", "ppid=", "-p", str(pid)]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        return int(answer.stdout.strip() or 0)
+    return int(stat.rpartition(")")[2].split()[1])
 
 
 def _identify_by_ps(pid: int) -> ProcessIdentity | None:

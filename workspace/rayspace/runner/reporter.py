@@ -31,6 +31,9 @@ _HEARTBEAT_S = 10.0
 _MAX_BACKOFF_S = 15.0
 #: Metrics kept while the server is away: some hours of a large cluster, about 100 MB. [1]
 _MAX_KEPT = 500_000
+#: Metrics in one write: two requests, since a server takes 1,000 in each. What has piled up while
+#: it was away follows at once, oldest first, and what it took is not sent again. [1]
+_MAX_WRITTEN = 2000
 CELLS_DONE = "rayspace/cells_done"
 
 
@@ -138,7 +141,7 @@ class Reporter:
                 self._wait(last_write_s)
                 if self._is_closed:
                     return
-            tags, metrics = self._take()
+            tags, metrics = self._take(_MAX_WRITTEN)
             last_write_s = time.monotonic()
             if not self._write(tags, metrics):
                 self._keep(tags, metrics)
@@ -156,14 +159,16 @@ class Reporter:
                 return
             self._changed.wait(remaining_s)
 
-    def _take(self) -> tuple[dict[str, str], Metrics]:
+    def _take(self, at_most: int = _MAX_KEPT + 1) -> tuple[dict[str, str], Metrics]:
         progress = self._progress()
         now_ms = time.time_ns() // 1_000_000
         with self._changed:
             tags = {**self._tags, Tag.HEARTBEAT_MS: str(now_ms)}
             self._tags = {}
-            metrics, self._metrics = self._metrics, []
-            self._is_dirty = False
+            # One more may follow from the progress.
+            metrics = self._metrics[: at_most - 1]
+            del self._metrics[: len(metrics)]
+            self._is_dirty = bool(self._metrics)
         if progress is not None:
             tags[Tag.PROGRESS] = json.dumps(to_wire(progress))
             if progress.n_done != self._n_done:

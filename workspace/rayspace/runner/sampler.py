@@ -10,13 +10,12 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from rayspace.core.node_metrics import node_labels, node_metrics
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rayspace.runner.dashboard import Dashboard
     from rayspace.runner.log import RunnerLog
+    from rayspace.runner.node_record import NodeRecord
 
 #: A driver outlives its head by 46 to 61 s (measured with Ray 2.60.0), and the results must be
 #: stored within that time.
@@ -25,6 +24,8 @@ _LOST_AFTER_S = 20.0
 _LOOK_EVERY_S = 3.0
 _LOOK_AGAIN_S = 1.0
 _SUMMARY = "/nodes?view=summary"
+#: The head tells its time to a second only: clocks that are less apart count as one. [s]
+_SAME_CLOCK_S = 2.0
 
 
 class Sampler:
@@ -36,6 +37,8 @@ class Sampler:
         The head to ask.
     interval_s
         Time between two samples. [s]
+    record
+        Turns answers into metrics, and sums up at the end.
     send
         Takes metrics as (name, value, time in ms, step).
     head_lost
@@ -50,6 +53,7 @@ class Sampler:
         self,
         dashboard: Dashboard,
         interval_s: float,
+        record: NodeRecord,
         send: Callable[[list[tuple[str, float, int, int]]], None],
         head_lost: Callable[[], None],
         log: RunnerLog,
@@ -57,12 +61,12 @@ class Sampler:
     ) -> None:
         self._dashboard = dashboard
         self._interval_s = interval_s
+        self._record = record
         self._send = send
         self._head_lost = head_lost
         self._log = log
         self._lost_after_s = lost_after_s
         self._closed = threading.Event()
-        self._labels: dict[str, str] = {}
         self._step = 0
         self._session_name = ""
         self._gone_since_s: float | None = None
@@ -76,7 +80,7 @@ class Sampler:
             self._thread.start()
 
     def close(self, timeout_s: float) -> None:
-        """Take a last sample and end.
+        """Take a last sample, sum up and end.
 
         Parameters
         ----------
@@ -86,13 +90,18 @@ class Sampler:
         self._closed.set()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
+        metrics, at_ms = self._record.close()
+        self._send([(name, value, at_ms, self._step) for name, value in metrics.items()])
 
     def _work(self) -> None:
         self._session_name = self._dashboard.session_name()
         next_sample_s = time.monotonic()
         while not self._is_lost:
-            if time.monotonic() >= next_sample_s and self._gone_since_s is None:
-                self._sample()
+            if time.monotonic() >= next_sample_s:
+                if self._gone_since_s is None:
+                    self._sample()
+                else:
+                    self._record.miss()
                 next_sample_s = max(next_sample_s + self._interval_s, time.monotonic())
             is_gone = self._gone_since_s is not None
             pause_s = _LOOK_AGAIN_S if is_gone else min(_LOOK_EVERY_S, self._interval_s)
@@ -104,19 +113,25 @@ class Sampler:
             self._look()
 
     def _sample(self) -> None:
+        began_s = time.time()
         try:
-            summary = self._dashboard.get(_SUMMARY)
-            self._labels = node_labels(summary, self._labels)
-            metrics = node_metrics(summary, self._labels)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:
-            # A sample may be missed; a cluster that never gives one should be told of.
-            if not self._has_warned and self._step == 0 and not self._closed.is_set():
+            answer, head_s = self._dashboard.get_dated(_SUMMARY)
+        except (OSError, ValueError) as exc:
+            # A sample may be missed; it is told of once, and counted in the summary.
+            self._record.miss()
+            if not self._has_warned and not self._closed.is_set():
                 self._has_warned = True
                 self._log.line(f"rayspace: the nodes could not be sampled ({exc}); trying again.")
             return
-        now_ms = time.time_ns() // 1_000_000
-        self._send([(name, value, now_ms, self._step) for name, value in metrics.items()])
-        self._step += 1
+        now_s = (began_s + time.time()) / 2
+        if head_s is not None and abs(head_s + 0.5 - now_s) > _SAME_CLOCK_S:
+            # Nodes are compared by the clock of the one that all of them know.
+            now_s = head_s + 0.5
+        at_ms = int(now_s * 1000)
+        metrics = self._record.take(answer, at_ms)
+        if metrics:
+            self._send([(name, value, at_ms, self._step) for name, value in metrics.items()])
+            self._step += 1
 
     def _look(self) -> None:
         if self._dashboard.answers():

@@ -50,6 +50,8 @@ class Spool:
         self.work_dir = directory / "work"
         #: Credentials for Ray's workers on this machine.
         self.credentials = directory / "credentials.json"
+        #: What the nodes were used for, as files.
+        self.metrics_dir = directory / "metrics"
         #: What Kubernetes told of the job's pods, as it lies in the run's directory of logs.
         self.pods_dir = directory / "pods"
         self._verdict = directory / "verdict.json"

@@ -131,6 +131,8 @@ class RecordStore:
         for packages in (packages_path(self._spool), self._installed_list()):
             if packages.exists():
                 self._upload(packages, Artifact.PACKAGES.rpartition("/")[0])
+        for path in sorted(self._spool.metrics_dir.glob("[!.]*")):
+            self._upload(path, Artifact.METRICS_DIR)
         for path in sorted(self._spool.pods_dir.glob("[!.]*")):
             is_log = path.suffix == ".log"
             self._upload(path, Artifact.POD_LOGS_DIR if is_log else Artifact.LOGS_DIR)

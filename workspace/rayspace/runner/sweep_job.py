@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.errors import RayspaceError
 from rayspace.model.job import Cause, JobPhase, Progress, Verdict
+from rayspace.runner.node_record import NodeRecord
 from rayspace.runner.reporter import Reporter
 from rayspace.runner.sampler import Sampler
 from rayspace.runner.trials import (
@@ -63,6 +64,13 @@ class SweepJob:
         self._sampler = Sampler(
             context.dashboard,
             context.order.sample_interval_s,
+            NodeRecord(
+                context.spool,
+                context.order.name,
+                context.order.sample_interval_s,
+                context.order.gpu_choice,
+                context.log,
+            ),
             self._reporter.metrics,
             lambda: self.interrupt(Cause.HEAD_LOST),
             context.log,

@@ -106,6 +106,7 @@ class Orders:
             deadline_s=deadline_s,
             cell_timeout_s=cell_timeout_s,
             sample_interval_s=self._defaults.sample_interval_s,
+            sampled_gpus=self._defaults.sampled_gpus,
             experiment=self._defaults.experiment,
             parent_run_id=self._defaults.parent_run_id,
             depth=self._defaults.depth,

@@ -143,6 +143,7 @@ class Submission:
             deadline_s=request.deadline_s,
             env=dict(request.env),
             sample_interval_s=request.sample_interval_s,
+            sampled_gpus=request.sampled_gpus.value,
             depth=request.depth,
             retries=request.retries,
             packages=to_wire(survey.plan),
