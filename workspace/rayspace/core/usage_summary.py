@@ -181,7 +181,8 @@ def _sentences(
     if odd_values:
         n_odd = sum(odd.n_times for odd in odd_values)
         told = [f"{odd.field} of {odd.node} ({odd.value})" for odd in odd_values]
-        yield f"{format_count(n_odd, 'value')} can't be true and was left out: {_named(told)}."
+        what = format_count(n_odd, "value")
+        yield f"Left out, since it can't be true: {what}, as {_named(told)}."
 
 
 def _named(names: Sequence[str]) -> str:
