@@ -161,6 +161,11 @@ class LabPage:
         """Dismiss the dialog in front."""
         await self.page.keyboard.press("Escape")
 
+    async def cancel(self) -> None:
+        """Cancel the dialog in front."""
+        await self.dialog.get_by_role("button", name="Cancel").click()
+        await expect(self.dialog).to_have_count(0)
+
     async def accept(self) -> None:
         """Accept the dialog in front."""
         await self.dialog.locator("button.jp-mod-accept").click()

@@ -118,10 +118,10 @@ async def test_axe_finds_nothing_serious(told_page, theme):
     await page.tool("Start a cluster").first.click()
     await expect(page.dialog.locator(".rayspace-Magic code")).to_contain_text("%ray_cluster")
     found += await page.axe(script, ".jp-Dialog .rayspace-Dialog")
-    await page.page.keyboard.press("Escape")
+    await page.cancel()
     await page.run_on_ray("train.ipynb", "laptop")
     found += await page.axe(script, ".jp-Dialog .rayspace-Dialog")
-    await page.page.keyboard.press("Escape")
+    await page.cancel()
     assert found == []
 
 
@@ -191,10 +191,10 @@ async def test_screenshots(told_page, theme, request):
     await expect(page.dialog.locator(".rayspace-Magic code")).to_contain_text("%ray_cluster")
     dialog = page.page.locator(".jp-Dialog-content")
     await dialog.screenshot(path=SCREENSHOTS / f"start-{theme}.png")
-    await page.page.keyboard.press("Escape")
+    await page.cancel()
     await page.run_on_ray("train.ipynb", "laptop")
     await dialog.screenshot(path=SCREENSHOTS / f"run-{theme}.png")
-    await page.page.keyboard.press("Escape")
+    await page.cancel()
 
 
 pytestmark = pytest.mark.timeout(120)

@@ -3,7 +3,7 @@ import { clusterTone } from '../components/cluster-phase';
 import { commandOf } from '../hints';
 import { sparkPath } from '../components/spark-path';
 import { doneFraction, jobFacts, jobSide, jobTone, parameterText } from '../jobs/words';
-import { grouped } from '../runs/model';
+import { grouped, merged } from '../runs/model';
 import { busyFraction } from '../status/model';
 import {
   formatAge,
@@ -12,7 +12,7 @@ import {
   formatMetric,
   formatSeconds
 } from '../units';
-import { INode, IProblem, IRun } from '../wire';
+import { INode, IProblem, IRun, IRunList } from '../wire';
 import { cluster, job, trans } from './server';
 
 const problem = (isFinal: boolean): IProblem => ({
@@ -200,6 +200,21 @@ describe('runs and GPUs', () => {
       ['x', ['a', 'c']],
       ['y', ['b']]
     ]);
+  });
+
+  it('joins what several tracking servers told, each run once', () => {
+    const list = (...ids: string[]): IRunList => ({
+      target: '',
+      tracking_uri: '',
+      link: ids[0] ?? '',
+      runs: ids.map(id => ({ run_id: id }) as IRun)
+    });
+    const found = merged([list('a', 'b'), list('b', 'c')]);
+    expect([found?.link, found?.runs.map(run => run.run_id)]).toEqual([
+      'a',
+      ['a', 'b', 'c']
+    ]);
+    expect(merged([])).toBeNull();
   });
 
   it('averages what drivers tell', () => {

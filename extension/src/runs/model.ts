@@ -15,6 +15,8 @@ const LONGEST_MS = 120_000;
 
 /** Runs of one experiment. */
 export interface IExperiment {
+  /** Tells it from those of other tracking servers. */
+  readonly key: string;
   readonly name: string;
   readonly runs: readonly IRun[];
 }
@@ -110,18 +112,22 @@ export class RunsModel implements IDisposable {
 
   private async _look(): Promise<void> {
     const path = this.live.path;
-    try {
-      const list = await this._api.runs('local', path);
-      if (path !== this.live.path) {
-        return;
-      }
-      this._list = list;
-      this._error = null;
-      this._changed.emit();
-    } catch (error) {
-      this._error = toError(error);
-      this._changed.emit();
-      throw error;
+    const answers = await Promise.allSettled(
+      targetsOf(this.live).map(target => this._api.runs(target, path))
+    );
+    if (path !== this.live.path) {
+      return;
+    }
+    const lists = answers.flatMap(answer =>
+      answer.status === 'fulfilled' ? [answer.value] : []
+    );
+    const failed = answers.find(answer => answer.status === 'rejected');
+    this._error = failed && lists.length === 0 ? toError(failed.reason) : null;
+    this._list = merged(lists) ?? this._list;
+    this._changed.emit();
+    if (this._error) {
+      // Lets the poll wait longer.
+      throw new Error(this._error.message);
     }
   }
 
@@ -134,16 +140,31 @@ export class RunsModel implements IDisposable {
   private _hasBegun = false;
 }
 
+/** Name the targets whose tracking servers hold jobs that are shown, this machine's first. */
+function targetsOf(live: ILive): readonly string[] {
+  return [...new Set(['local', ...(live.jobs ?? []).map(job => job.target)])];
+}
+
+/** Join what tracking servers told; several targets may have one. */
+export function merged(lists: readonly IRunList[]): IRunList | null {
+  const [first] = lists;
+  const runs = new Map(
+    lists.flatMap(list => list.runs.map(run => [run.run_id, run] as const))
+  );
+  return first ? { ...first, runs: [...runs.values()] } : null;
+}
+
 /** Put runs together that belong to one experiment, in the order in which they come. */
 export function grouped(runs: readonly IRun[]): readonly IExperiment[] {
   const found = new Map<string, IRun[]>();
   for (const run of runs) {
-    const of = found.get(run.experiment_id);
-    if (of) {
-      of.push(run);
-    } else {
-      found.set(run.experiment_id, [run]);
-    }
+    // Ids of two servers may be the same.
+    const key = `${run.experiment_id} ${run.experiment}`;
+    found.set(key, [...(found.get(key) ?? []), run]);
   }
-  return [...found.values()].map(of => ({ name: of[0]?.experiment ?? '', runs: of }));
+  return [...found].map(([key, of]) => ({
+    key,
+    name: of[0]?.experiment ?? '',
+    runs: of
+  }));
 }

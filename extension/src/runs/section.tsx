@@ -50,7 +50,7 @@ export function RunsSection({ model, onOpen }: IRunsSectionProps): React.ReactEl
       }
     >
       {experiments.map(experiment => (
-        <React.Fragment key={experiment.name}>
+        <React.Fragment key={experiment.key}>
           <h4 className="rayspace-Group">{experiment.name}</h4>
           <RowList
             label={experiment.name}
