@@ -33,8 +33,8 @@ class Job:
         reading = self.follower.follow(read_nodes(answer), at_s)
         self.meter.add(reading, self.follower.names, int(at_s * 1000))
 
-    def end(self, choice=GpuChoice.ALL):
-        return summarise(self.meter, self.follower, choice)
+    def end(self, choice=GpuChoice.ALL, price_per_hour=None):
+        return summarise(self.meter, self.follower, choice, price_per_hour)
 
 
 def test_mean_p95_peak_and_hours_are_those_of_the_samples():
@@ -161,6 +161,20 @@ def test_a_clock_that_is_off_and_odd_values_are_told():
         "Clocks that differ from the head's: worker-0 (+42 s).",
         "Left out, since it can't be true: 3 values, as gpu_0.powerMw of worker-0 (1e+21).",
     )
+
+
+def test_workers_cost_for_as_long_as_they_are_there():
+    job = Job()
+    for i in range(361):
+        nodes = [node("hh", head=True), node("w0"), node("w1")]
+        job.sample(10 * i, *nodes[: 3 if i <= 180 else 2])
+    told = job.end(price_per_hour=4.0)
+    # One for an hour, one for half of it.
+    assert [n.held_s for n in told.nodes] == [3600, 3600, 1800]
+    assert told.cost == pytest.approx(6.0)
+    assert usage_metrics(told)["usage/cost"] == pytest.approx(6.0)
+    assert job.end().cost is None
+    assert "usage/cost" not in usage_metrics(job.end())
 
 
 def test_a_job_without_gpus_is_summed_up_without_them():

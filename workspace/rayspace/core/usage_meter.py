@@ -154,8 +154,8 @@ class NodeMeter:
     """What is kept of one node."""
 
     __slots__ = (
-        "cpu", "cpu_course", "first_ms", "last", "last_ms", "memory_course", "memory_peak_bytes",
-        "memory_total_bytes", "n_samples", "told_ms",
+        "cpu", "cpu_course", "first_ms", "held_s", "last", "last_ms", "memory_course",
+        "memory_peak_bytes", "memory_total_bytes", "n_samples", "told_ms",
     )  # fmt: skip
 
     def __init__(self, at_ms: int, *, has_course: bool) -> None:
@@ -167,10 +167,11 @@ class NodeMeter:
         #: When it told figures last.
         self.told_ms = 0
         self.n_samples = 0
+        self.held_s = 0.0
         self.memory_peak_bytes: float | None = None
         self.memory_total_bytes: float | None = None
 
-    def add(self, node: NodeReading, at_ms: int) -> None:
+    def add(self, node: NodeReading, at_ms: int, span_s: float) -> None:
         """Take a reading.
 
         Parameters
@@ -179,8 +180,11 @@ class NodeMeter:
             The reading.
         at_ms
             When it was taken. [ms since 1970-01-01 UTC]
+        span_s
+            Time that it tells of: since the sample before, in which it was there too. [s]
         """
         self.last, self.last_ms = node, at_ms
+        self.held_s += span_s
         if node.told_s is not None:
             self.told_ms = at_ms
             self.n_samples += 1
@@ -258,7 +262,7 @@ class UsageMeter:
         if meter is None:
             has_course = len(self.nodes) < MAX_COURSES
             meter = self.nodes[name] = NodeMeter(at_ms, has_course=has_course)
-        meter.add(node, at_ms)
+        meter.add(node, at_ms, span_s if meter.last_ms == before_ms else 0.0)
         for gpu in node.gpus:
             gpu_meter = self.gpus.get((name, gpu.key))
             if gpu_meter is None:

@@ -26,7 +26,12 @@ _SKEW_S = 10.0
 _N_NAMED = 3
 
 
-def summarise(meter: UsageMeter, follower: NodeFollower, choice: GpuChoice) -> UsageSummary:
+def summarise(
+    meter: UsageMeter,
+    follower: NodeFollower,
+    choice: GpuChoice,
+    price_per_hour: float | None = None,
+) -> UsageSummary:
     """Sum up.
 
     Parameters
@@ -37,6 +42,8 @@ def summarise(meter: UsageMeter, follower: NodeFollower, choice: GpuChoice) -> U
         What is known of the nodes beside it.
     choice
         Which GPUs were told of.
+    price_per_hour
+        What one worker costs an hour; None for unknown. [1]
 
     Returns
     -------
@@ -66,6 +73,8 @@ def summarise(meter: UsageMeter, follower: NodeFollower, choice: GpuChoice) -> U
         gpu_hours_held=sum(gpu.held_s for gpu in gpus) / _S_PER_HOUR,
         gpu_hours_used=sum(gpu.used_s for gpu in gpus) / _S_PER_HOUR,
         gpu_idle_fraction=sum(gpu.idle_s for gpu in gpus) / known_s if known_s else None,
+        price_per_hour=price_per_hour,
+        cost=_cost(nodes, price_per_hour),
         sentences=tuple(_sentences(meter, gpus, nodes, odd_values)),
         gpus=gpus,
         nodes=nodes,
@@ -88,6 +97,7 @@ def usage_metrics(summary: UsageSummary) -> dict[str, float]:
         "usage/samples": float(summary.n_samples),
         "usage/samples_missed": float(summary.n_missed),
     }
+    figures["usage/cost"] = summary.cost
     if summary.gpus:
         figures |= {
             "usage/gpu_hours_held": summary.gpu_hours_held,
@@ -185,6 +195,14 @@ def _sentences(
         yield f"Left out, since it can't be true: {what}, as {_named(told)}."
 
 
+def _cost(nodes: Iterable[NodeUsage], price_per_hour: float | None) -> float | None:
+    """Return what the workers cost; a price is one of a worker, so a head alone costs nothing."""
+    if price_per_hour is None:
+        return None
+    hours = sum(node.held_s for node in nodes if not node.is_head) / _S_PER_HOUR
+    return hours * price_per_hour
+
+
 def _named(names: Sequence[str]) -> str:
     more = len(names) - _N_NAMED
     return ", ".join(names[:_N_NAMED]) + (f" and {more} more" if more > 0 else "")
@@ -198,6 +216,8 @@ def _node(name: str, node_id: str, meter: NodeMeter, follower: NodeFollower) -> 
         hostname=last.hostname if last else "",
         ip=last.ip if last else "",
         node_id=node_id,
+        is_head=last.is_head if last else False,
+        held_s=round(meter.held_s, 3),
         n_samples=meter.n_samples,
         n_silent=follower.n_silent.get(node_id, 0),
         first_ms=meter.first_ms,

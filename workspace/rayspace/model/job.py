@@ -148,6 +148,8 @@ class JobOrder:
         Run that holds the bundle; empty for the job's own.
     sampled_gpus
         Which GPUs the run is told of, as `GpuChoice` on the wire.
+    price_per_hour
+        What one worker of the job's own cluster costs an hour; None for unknown. [1]
     """
 
     name: str
@@ -169,6 +171,7 @@ class JobOrder:
     is_apart: bool = False
     bundle_run_id: str = ""
     sampled_gpus: str = GpuChoice.ALL.value
+    price_per_hour: float | None = None
 
     @property
     def gpu_choice(self) -> GpuChoice:

@@ -125,6 +125,8 @@ class Destination:
         The Python of this machine that runs it; empty elsewhere.
     ray_version
         Version of Ray there; empty while unknown.
+    price_per_hour
+        What one worker of the job's own cluster costs an hour; None for unknown. [1]
     """
 
     target: str
@@ -134,6 +136,7 @@ class Destination:
     namespace: str = ""
     python: str = ""
     ray_version: str = ""
+    price_per_hour: float | None = None
 
 
 @dataclass(frozen=True)

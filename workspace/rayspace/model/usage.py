@@ -64,8 +64,12 @@ class NodeUsage:
         Its name.
     hostname, ip, node_id
         Which one it was.
+    is_head
+        Whether the head ran there.
     n_samples, n_silent
         How often it was read, and how often it was listed but did not measure. [1]
+    held_s
+        For how long it was there. [s]
     first_ms, last_ms
         When it was seen first and last. [ms since 1970-01-01 UTC]
     cpu_mean_fraction, cpu_p95_fraction, cpu_peak_fraction
@@ -80,8 +84,10 @@ class NodeUsage:
     hostname: str
     ip: str
     node_id: str
+    is_head: bool
     n_samples: int
     n_silent: int
+    held_s: float
     first_ms: int
     last_ms: int
     cpu_mean_fraction: float | None
@@ -130,6 +136,9 @@ class UsageSummary:
         Sums over GPUs, a slice counting as one; 0 without GPUs. [1]
     gpu_idle_fraction
         Share of the known time in which GPUs were idle; None when unknown.
+    price_per_hour, cost
+        What one worker costs an hour, and all of them did for as long as they were there; None
+        where nobody set a price. [1]
     sentences
         What people should know.
     gpus, nodes
@@ -147,6 +156,8 @@ class UsageSummary:
     gpu_hours_held: float
     gpu_hours_used: float
     gpu_idle_fraction: float | None
+    price_per_hour: float | None
+    cost: float | None
     sentences: tuple[str, ...]
     gpus: tuple[GpuUsage, ...]
     nodes: tuple[NodeUsage, ...]

@@ -53,6 +53,8 @@ class NodeRecord:
         Takes what people should know.
     keeps_summary
         Whether there is a summary at the end.
+    price_per_hour
+        What one worker costs an hour; None for unknown. [1]
     is_ours
         Tells whether a process of this machine belongs to the job.
     """
@@ -66,6 +68,7 @@ class NodeRecord:
         log: RunnerLog,
         *,
         keeps_summary: bool = True,
+        price_per_hour: float | None = None,
         is_ours: Callable[[int], bool] = descends_from_us,
     ) -> None:
         self._spool = spool
@@ -73,6 +76,7 @@ class NodeRecord:
         self._choice = choice
         self._log = log
         self._keeps_summary = keeps_summary
+        self._price_per_hour = price_per_hour
         self._is_ours = is_ours
         self._hostname = socket.gethostname()
         self._ray_jobs: set[str] = set()
@@ -143,7 +147,7 @@ class NodeRecord:
         return only_held(reading, self._ray_jobs)
 
     def _summary(self) -> UsageSummary:
-        summary = summarise(self._meter, self._follower, self._choice)
+        summary = summarise(self._meter, self._follower, self._choice, self._price_per_hour)
         more = []
         if self._choice is GpuChoice.MINE and not self._ray_jobs:
             more.append("Ray told of no program of this job, so no GPU counts as the job's.")

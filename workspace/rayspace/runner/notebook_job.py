@@ -85,6 +85,7 @@ class NotebookJob:
                 context.order.gpu_choice,
                 context.log,
                 keeps_summary=sums_up(context),
+                price_per_hour=context.order.price_per_hour,
             ),
             self._reporter.metrics,
             self._lose_head,

@@ -70,6 +70,7 @@ class SweepJob:
                 context.order.sample_interval_s,
                 context.order.gpu_choice,
                 context.log,
+                price_per_hour=context.order.price_per_hour,
             ),
             self._reporter.metrics,
             lambda: self.interrupt(Cause.HEAD_LOST),

@@ -93,6 +93,8 @@ def _headline(summary: UsageSummary) -> str:
         f"{format_count(summary.n_samples, 'sample')} in {format_duration(summary.observed_s)}"
         f" from {began:%Y-%m-%d %H:%M:%S} UTC, {format_count(len(summary.nodes), 'node')}."
     )
+    if summary.cost is not None:
+        text += f" The workers cost {summary.cost:.2f} at {summary.price_per_hour:g} an hour each."
     if summary.gpus:
         which = "that the job held" if summary.gpu_choice == "mine" else "of the cluster"
         text += (
@@ -139,7 +141,7 @@ def _node_table(nodes: Sequence[NodeUsage]) -> str:
             _percent(node.cpu_p95_fraction),
             _percent(node.cpu_peak_fraction),
             _memory(node.memory_peak_bytes, node.memory_total_bytes),
-            format_duration((node.last_ms - node.first_ms) / 1000),
+            format_duration(node.held_s),
         )
         for node in nodes[:_MAX_ROWS]
     ]

@@ -239,6 +239,7 @@ class WithOwnCluster:
             cluster="",
             profile=self._spec.profile,
             namespace=self._namespace,
+            price_per_hour=self._spec.pods.price_per_hour,
         )
 
     def tags(self, order: JobOrder) -> dict[str, str]:

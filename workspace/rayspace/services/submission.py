@@ -144,6 +144,7 @@ class Submission:
             env=dict(request.env),
             sample_interval_s=request.sample_interval_s,
             sampled_gpus=request.sampled_gpus.value,
+            price_per_hour=destination.price_per_hour,
             depth=request.depth,
             retries=request.retries,
             packages=to_wire(survey.plan),
