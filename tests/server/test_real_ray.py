@@ -76,7 +76,7 @@ async def test_a_notebook_is_shipped_followed_and_fetched(lab_jupyter):
             piece = await lab_jupyter.get(f"/rayspace/jobs/{job}/logs?offset={offset}&wait_s=20")
             text, offset = text + piece["text"], piece["offset"]
             is_complete = piece["is_complete"]
-        await tab.until("job", name=job, phase="succeeded")
+        await tab.until("job", name=job, phase="succeeded", timeout_s=60)
         counts = {
             m["data"]["progress"]["n_done"]
             for m in tab.seen
@@ -95,7 +95,7 @@ async def test_a_notebook_is_shipped_followed_and_fetched(lab_jupyter):
     assert contents.status == 200
     runs = await lab_jupyter.get("/rayspace/runs")
     (mine,) = [item for item in runs["runs"] if item["job"] == job]
-    assert mine["metrics"] == [{"key": "loss", "value": 0.25, "points": [[0, 0.25]]}]
+    assert mine["metrics"] == [{"key": "loss", "value": 0.25, "points": [[0, 0.25]]}], "no others"
     assert mine["link"].startswith("rayspace/proxy/mlflow/local/#/experiments/")
 
 

@@ -111,7 +111,8 @@ class LocalMlflow:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(process.wait(), _END_S)
                     break
-        await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+        # Not in a thread: none begins any more when a process ends.
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     async def _await_health(self) -> None:
         import aiohttp

@@ -71,9 +71,12 @@ class MemoryWorld:
         self.starts_ready = True
         #: Called after each change; from any thread.
         self.hearers: set[Callable[[], None]] = set()
+        #: How often something changed. [1]
+        self.n_changes = 0
 
     def stir(self) -> None:
         """Let those who watch look again."""
+        self.n_changes += 1
         for hear in tuple(self.hearers):
             hear()
 
@@ -250,7 +253,11 @@ class MemoryClusterGateway(Unsuspendable):
         self._cluster(name)
         yield "Ray runtime started."
 
-    async def _stirred(self, known: tuple[ClusterState, ...]) -> None:
+    def _mark(self) -> object:
+        """Return a value that changes with each change."""
+        return self.world.n_changes
+
+    async def _stirred(self, known: tuple[ClusterState, ...], mark: object) -> None:
         """Wait until something changes."""
         loop, waker = asyncio.get_running_loop(), asyncio.Event()
 
@@ -259,7 +266,8 @@ class MemoryClusterGateway(Unsuspendable):
 
         self.world.hearers.add(hear)
         try:
-            await waker.wait()
+            if self.world.n_changes == mark:
+                await waker.wait()
         finally:
             self.world.hearers.discard(hear)
 

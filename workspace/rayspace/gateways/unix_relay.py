@@ -113,7 +113,8 @@ class UnixRelay:
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
-            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+            # Not in a thread: none begins any more when a process ends.
+            shutil.rmtree(self._directory, ignore_errors=True)
         await self._way.close()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:

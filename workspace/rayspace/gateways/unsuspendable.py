@@ -57,7 +57,9 @@ class Unsuspendable:
         known: dict[str, ClusterState] = {}
         is_first = True
         while True:
-            now = {state.name: state for state in await self.list()}  # type: ignore[attr-defined]  # as above
+            # Taken before the look: what changes meanwhile is looked at next.
+            mark = self._mark()
+            now = {state.name: state for state in await self._seen(known)}
             changed: dict[str, ClusterState | None] = {
                 name: state for name, state in now.items() if known.get(name) != state
             }
@@ -65,9 +67,18 @@ class Unsuspendable:
             if changed or is_first:
                 yield changed
             known, is_first = now, False
-            await self._stirred(tuple(now.values()))
+            await self._stirred(tuple(now.values()), mark)
 
-    async def _stirred(self, known: tuple[ClusterState, ...]) -> None:
+    async def _seen(self, known: Mapping[str, ClusterState]) -> list[ClusterState]:
+        """Observe all clusters; what is known of them may be old."""
+        seen: list[ClusterState] = await self.list()  # type: ignore[attr-defined]  # as above
+        return seen
+
+    def _mark(self) -> object:
+        """Return a value that changes when it is worth looking again."""
+        return None
+
+    async def _stirred(self, known: tuple[ClusterState, ...], mark: object) -> None:
         """Wait until it is worth looking at all clusters again."""
         await self._clock.sleep(_LOOK_S)
 

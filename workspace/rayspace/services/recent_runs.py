@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: Metrics of one run that are shown, and points of each. [1]
 _METRICS, _POINTS = 6, 100
 #: Metrics of the machines, and of a job's progress, begin so: they are shown elsewhere.
-_OF_MACHINES = ("system/", "rayspace/")
+_OF_MACHINES = ("system/", "usage/", "rayspace/")
 #: A tracking server on its way is asked for so many histories at a time. [1]
 _AT_ONCE = 4
 

@@ -26,7 +26,7 @@ from rayspace.units import format_count
 
 if TYPE_CHECKING:
     import builtins
-    from collections.abc import AsyncIterator, Callable, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 
     from rayspace.gateways.contracts import Clock, HeadGateway
     from rayspace.gateways.local_ray.records import LocalRecord, RecordStore
@@ -36,6 +36,8 @@ T = TypeVar("T")
 _FILES_S = 0.25
 #: After so many of them the heads are asked: while something goes on, and while nothing does. [1]
 _LOOKS, _CALM_LOOKS = 8, 40
+#: A head that is busy is asked again later. [s]
+_PATIENCE_S = 3.0
 
 
 class LocalRayGateway(Unsuspendable):
@@ -142,14 +144,31 @@ class LocalRayGateway(Unsuspendable):
         ):
             yield line
 
-    async def _stirred(self, known: tuple[ClusterState, ...]) -> None:
+    async def _seen(self, known: Mapping[str, ClusterState]) -> builtins.list[ClusterState]:
+        """Observe all clusters; a head that takes its time keeps no other from being seen."""
+
+        async def seen(name: str) -> ClusterState:
+            if name not in known:
+                return await self.get(name)
+            try:
+                async with asyncio.timeout(_PATIENCE_S):
+                    return await self.get(name)
+            except TimeoutError:
+                return known[name]
+
+        return list(await asyncio.gather(*(seen(name) for name in self._store.names())))
+
+    def _mark(self) -> object:
+        """Return a value that changes when a record does."""
+        return self._store.fingerprint()
+
+    async def _stirred(self, known: tuple[ClusterState, ...], mark: object) -> None:
         """Wait until a record changes or a head ends, or it is time to ask the heads."""
-        files = self._store.fingerprint()
         living = {state.pid for state in known if state.pid and processes.lives(state.pid)}
         is_calm = all(state.is_settled for state in known)
         for _ in range(_CALM_LOOKS if is_calm else _LOOKS):
             await self._clock.sleep(_FILES_S)
-            if self._store.fingerprint() != files or not all(map(processes.lives, living)):
+            if self._store.fingerprint() != mark or not all(map(processes.lives, living)):
                 return
 
     # Below: what is done with the lock of the cluster held.
