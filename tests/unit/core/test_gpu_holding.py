@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rayspace.core.gpu_holding import jobs_of_programs, only_held
+from rayspace.core.gpu_holding import each_gpu_once, jobs_of_programs, only_held
 from rayspace.core.node_readings import read_nodes
 from tests.unit.core.node_answers import gpu, node, recorded, summary, worker
 
@@ -49,3 +49,18 @@ def test_a_slice_is_held_by_who_runs_on_it():
     ]
     answer = summary(node(gpus=slices, workers=[worker(5, "01", 0)]))
     assert _held(answer, "01") == [["gpu_0_mig_1"]]
+
+
+def test_a_gpu_that_several_nodes_of_one_machine_see_counts_once():
+    gpus = [_idle(0), _idle(1)]
+    machine = summary(
+        node("aa", host="vm", gpus=gpus),
+        node("hh", host="vm", head=True, gpus=gpus),
+        node("bb", host="vm", gpus=[*gpus, _idle(2)]),
+        node("pp", host="pod", gpus=gpus),
+    )
+    reading = each_gpu_once(read_nodes(machine))
+    told = {one.node_id: [item.key for item in one.gpus] for one in reading.nodes}
+    assert told == {"aa": [], "hh": ["gpu_0", "gpu_1"], "bb": ["gpu_2"], "pp": ["gpu_0", "gpu_1"]}
+    pods = read_nodes(summary(node("aa", host="a", gpus=gpus), node("bb", host="b", gpus=gpus)))
+    assert each_gpu_once(pods) is pods

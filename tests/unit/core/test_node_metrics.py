@@ -132,6 +132,13 @@ def test_nodes_that_come_and_go_keep_their_names():
     assert back["system/worker-2/cpu_utilization_percentage"] == 14.0
 
 
+def test_nodes_on_one_machine_share_its_memory():
+    one = _metrics(node("aa", host="vm"), node("bb", host="vm"))
+    assert one["system/cluster/system_memory_usage_megabytes"] == 1500
+    two = _metrics(node("aa", host="pod-a"), node("bb", host="pod-b"))
+    assert two["system/cluster/system_memory_usage_megabytes"] == 3000
+
+
 def _many(n_nodes, n_gpus):
     return [
         node(

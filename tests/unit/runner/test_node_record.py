@@ -136,7 +136,8 @@ def test_an_odd_value_is_told_once_and_never_logged(spool, log, lines):
 def test_a_full_disk_costs_the_files_only(spool, log, lines):
     spool.metrics_dir.write_text("in the way")
     record = NodeRecord(spool, "train-1", 10.0, GpuChoice.ALL, log)
-    record.take(*_at(0, node(head=True)))
+    many = [gpu(k) for k in range(65)]
+    assert record.take(*_at(0, node(head=True, gpus=many)))["system/cluster/gpus"] == 65
     metrics, _ = record.close()
     assert metrics["usage/samples"] == 1
     assert "summary.json can't be written" in lines[0]
@@ -196,7 +197,7 @@ def test_a_file_of_samples_does_not_grow_for_ever(tmp_path, spool, log):
     samples = SampleFile(tmp_path / "s.csv.gz", largest_bytes=100)
     record = NodeRecord(spool, "t", 10.0, GpuChoice.ALL, log)
     record._samples = samples
-    nodes = [node(f"{i:02}", gpus=[gpu(k) for k in range(8)]) for i in range(9)]
+    nodes = [node(f"{i:02}", host=f"h{i}", gpus=[gpu(k) for k in range(8)]) for i in range(9)]
     for i in range(3):
         record.take(*_at(i, *nodes))
     assert samples.n_left_out == 2

@@ -1,4 +1,4 @@
-"""Keep only the GPUs that a job holds, on a cluster that it shares.
+"""Keep only the GPUs that a job holds, on a cluster that it shares, and each of them once.
 
 A job holds a GPU where one of its processes was given it by Ray, or is seen on it by the driver.
 Which processes are a job's is told by Ray's own job ids: those of the programs that the job's
@@ -9,6 +9,7 @@ count: then slots point at GPUs that no process of the job is on, and are given 
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -63,6 +64,39 @@ def only_held(reading: ClusterReading, ray_jobs: Collection[str]) -> ClusterRead
     """
     nodes = tuple(
         replace(node, gpus=_held(node, ray_jobs)) if node.gpus else node for node in reading.nodes
+    )
+    return replace(reading, nodes=nodes)
+
+
+def each_gpu_once(reading: ClusterReading) -> ClusterReading:
+    """Leave a GPU to one node where several on one machine tell of it.
+
+    Parameters
+    ----------
+    reading
+        All nodes that live.
+
+    Returns
+    -------
+    ClusterReading
+        The same nodes. What a head and workers on one machine see is the head's; pods are machines
+        of their own.
+    """
+    hosts = Counter(node.hostname for node in reading.nodes if node.hostname and node.gpus)
+    shared = {host for host, n_nodes in hosts.items() if n_nodes > 1}
+    if not shared:
+        return reading
+    taken: set[tuple[str, str]] = set()
+    kept: dict[str, tuple[GpuReading, ...]] = {}
+    for node in sorted(reading.nodes, key=lambda node: (not node.is_head, node.node_id)):
+        if node.hostname in shared:
+            kept[node.node_id] = tuple(
+                gpu for gpu in node.gpus if (node.hostname, gpu.uuid or gpu.key) not in taken
+            )
+            taken |= {(node.hostname, gpu.uuid or gpu.key) for gpu in node.gpus}
+    nodes = tuple(
+        replace(node, gpus=kept[node.node_id]) if node.node_id in kept else node
+        for node in reading.nodes
     )
     return replace(reading, nodes=nodes)
 

@@ -155,11 +155,13 @@ def _of_cluster(reading: ClusterReading) -> dict[str, float]:
     """Return means and sums over all nodes, of what is known."""
     nodes = reading.nodes
     gpus = [gpu for node in nodes for gpu in node.gpus]
+    # Nodes on one machine share its memory; pods are machines of their own.
+    machines = {node.hostname or node.node_id: node for node in nodes}.values()
     known = {
         "nodes": float(len(nodes)),
         "gpus": float(len(gpus)) if gpus else None,
         _CPU: _mean(node.cpu_percent for node in nodes),
-        "system_memory_usage_megabytes": _megabytes(node.memory_used_bytes for node in nodes),
+        "system_memory_usage_megabytes": _megabytes(node.memory_used_bytes for node in machines),
         "object_store_usage_megabytes": _megabytes(node.object_store_used_bytes for node in nodes),
         _GPU_BUSY: _mean(gpu.busy_percent for gpu in gpus),
         "gpu_memory_usage_megabytes": _megabytes(gpu.memory_used_bytes for gpu in gpus),

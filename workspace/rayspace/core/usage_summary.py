@@ -125,15 +125,13 @@ def usage_metrics(summary: UsageSummary) -> dict[str, float]:
     return {name: value for name, value in figures.items() if value is not None}
 
 
-def wasted(gpus: Sequence[GpuUsage], *, held: str = "") -> str:
+def wasted(gpus: Sequence[GpuUsage]) -> str:
     """Say that GPUs were idle for most of their time; nothing where they were not.
 
     Parameters
     ----------
     gpus
         All GPUs that are told of.
-    held
-        How they were the job's; nothing for those of the cluster.
 
     Returns
     -------
@@ -150,11 +148,10 @@ def wasted(gpus: Sequence[GpuUsage], *, held: str = "") -> str:
     # The shortest holds for all of them, and the longest time is what it is a part of.
     least_s = min(gpu.idle_s for gpu in idle)
     whole_s = max(gpu.held_s for gpu in idle)
-    whole = format_duration(whole_s)
-    within = f"{format_duration(least_s)} of {whole}"
+    within = f"{format_duration(least_s)} of {format_duration(whole_s)}"
     if least_s >= 2 * _WASTED_AFTER_S:
         within = f"{least_s // 60:.0f} of {whole_s / 60:.0f} minutes"
-    what = f"of {format_count(len(gpus), 'GPU')}{held}"
+    what = f"of {format_count(len(gpus), 'GPU')}"
     verb = "was" if len(idle) == 1 else "were"
     return f"{len(idle)} {what} {verb} under {IDLE_BELOW_PERCENT:g} % for {within}."
 

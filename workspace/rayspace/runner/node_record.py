@@ -8,7 +8,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rayspace.core.gpu_holding import jobs_of_programs, only_held
+from rayspace.core.gpu_holding import each_gpu_once, jobs_of_programs, only_held
 from rayspace.core.node_follower import NodeFollower
 from rayspace.core.node_metrics import MAX_GPUS, node_metrics
 from rayspace.core.node_readings import read_nodes
@@ -108,13 +108,13 @@ class NodeRecord:
                 # A head that has just begun knows of none yet.
                 self._meter.miss()
                 return {}
-            reading = self._follower.follow(self._chosen(told), at_ms / 1000)
+            chosen = each_gpu_once(self._chosen(told))
+            reading = self._follower.follow(chosen, at_ms / 1000)
             names = self._follower.names
             self._meter.add(reading, names, at_ms)
             self._tell_odd(reading)
             n_gpus = sum(len(node.gpus) for node in reading.nodes)
             if n_gpus > MAX_GPUS and self._keeps_summary:
-                self._spool.metrics_dir.mkdir(exist_ok=True)
                 self._samples.add(reading, names, at_ms)
             if self._meter.n_samples % _WRITE_EVERY == 0:
                 self._write()

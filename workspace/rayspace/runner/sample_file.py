@@ -79,6 +79,7 @@ class SampleFile:
             )
         packed = gzip.compress(text.getvalue().encode(), compresslevel=1, mtime=0)
         try:
+            self._path.parent.mkdir(exist_ok=True)
             with self._path.open("ab") as stream:
                 stream.write(packed)
         except OSError:
