@@ -13,10 +13,12 @@ import pytest
 
 from rayspace.errors import GatewayUnavailableError
 from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.model.job import JobOrder
 from rayspace.model.measurement import GpuChoice
 from rayspace.runner.dashboard import Dashboard
 from rayspace.runner.log import RunnerLog
 from rayspace.runner.node_record import NodeRecord
+from rayspace.runner.notebook_job import sums_up
 from rayspace.runner.reporter import Reporter
 from rayspace.runner.sampler import Sampler
 from rayspace.runner.spool import Spool
@@ -189,3 +191,19 @@ def test_an_outage_costs_no_sample_and_each_keeps_its_time(lines):
     written = [(name, value, at_ms, step) for _, name, value, at_ms, step in runs.metric_history]
     assert written == [value for tick in ticks for value in tick]
     assert max(runs.sizes) <= 2000
+
+
+@pytest.mark.parametrize(
+    ("trial", "is_apart", "gpus", "expected"),
+    [
+        ("", False, "all", True),
+        ("1", False, "all", False),
+        ("1", False, "mine", True),
+        ("1", True, "all", True),
+    ],
+)
+def test_trials_that_share_a_cluster_leave_the_sum_to_their_sweep(trial, is_apart, gpus, expected):
+    """Each would count the whole cluster as its own otherwise."""
+    order = JobOrder("t", "t.ipynb", "b", is_apart=is_apart, sampled_gpus=gpus)
+    inherited = {"RAYSPACE_TRIAL": trial} if trial else {}
+    assert sums_up(inherited, order) is expected

@@ -96,7 +96,8 @@ class Share:
         for value, count in enumerate(self._counts):
             seen += count
             if count and seen >= wanted:
-                return value / 100
+                # A whole percent may be above all that was told.
+                return min(value, self.peak_percent) / 100
         return None
 
 

@@ -33,7 +33,7 @@ from rayspace.units import format_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rayspace.model.job import Verdict
+    from rayspace.model.job import JobOrder, Verdict
     from rayspace.runner.execution import Ending
     from rayspace.runner.job_context import JobContext
     from rayspace.runner.reporter import Metrics
@@ -84,7 +84,7 @@ class NotebookJob:
                 context.order.sample_interval_s,
                 context.order.gpu_choice,
                 context.log,
-                keeps_summary=sums_up(context),
+                keeps_summary=sums_up(context.inherited, context.order),
                 price_per_hour=context.order.price_per_hour,
             ),
             self._reporter.metrics,
@@ -232,13 +232,13 @@ class NotebookJob:
         self._execution.interrupt(Cause.HEAD_LOST)
 
 
-def sums_up(context: JobContext) -> bool:
+def sums_up(inherited: Mapping[str, str], order: JobOrder) -> bool:
     """Tell whether the use of the nodes is the job's own to sum up.
 
     Trials of a sweep share its nodes: the sweep sums up, or each for what it holds itself.
     """
-    is_alone = not context.inherited.get("RAYSPACE_TRIAL") or context.order.is_apart
-    return is_alone or context.order.gpu_choice is GpuChoice.MINE
+    is_alone = not inherited.get("RAYSPACE_TRIAL") or order.is_apart
+    return is_alone or order.gpu_choice is GpuChoice.MINE
 
 
 def _files(directory: Path) -> dict[str, tuple[int, int]]:

@@ -12,7 +12,7 @@ from html import escape
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from rayspace.units import format_bytes, format_count, format_duration
+from rayspace.units import format_bytes, format_count, format_duration, short_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,7 +30,8 @@ _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 14px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 62em; padding: 0 1em; }
 table { border-collapse: collapse; margin: 0.5em 0 1.5em; }
-th, td { padding: 0.2em 0.7em; text-align: right; border-bottom: 1px solid #8884; }
+th, td { padding: 0.2em 0.7em; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid #8884; }
 th:first-child, td:first-child { text-align: left; }
 figure { display: inline-block; margin: 0 1em 1em 0; }
 figcaption { font-size: 12px; }
@@ -120,8 +121,8 @@ def _gpu_table(gpus: Sequence[GpuUsage]) -> str:
             _percent(gpu.busy_mean_fraction),
             _percent(gpu.busy_p95_fraction),
             _percent(gpu.busy_peak_fraction),
-            format_duration(gpu.held_s),
-            format_duration(gpu.idle_s) if gpu.known_s else _UNKNOWN,
+            short_duration(gpu.held_s),
+            short_duration(gpu.idle_s) if gpu.known_s else _UNKNOWN,
             _memory(gpu.memory_peak_bytes, gpu.memory_total_bytes),
             _UNKNOWN if gpu.power_mean_w is None else f"{gpu.power_mean_w:.0f} W",
             _UNKNOWN if gpu.temperature_peak_c is None else f"{gpu.temperature_peak_c:.0f} °C",
@@ -141,7 +142,7 @@ def _node_table(nodes: Sequence[NodeUsage]) -> str:
             _percent(node.cpu_p95_fraction),
             _percent(node.cpu_peak_fraction),
             _memory(node.memory_peak_bytes, node.memory_total_bytes),
-            format_duration(node.held_s),
+            short_duration(node.held_s),
         )
         for node in nodes[:_MAX_ROWS]
     ]
