@@ -42,7 +42,7 @@ def front_end() -> str:
 @pytest.fixture(scope="session")
 def jupyter(own_home, front_end, tmp_path_factory):
     """Start JupyterLab in a project of its own, and end the clusters that tests left."""
-    root = tmp_path_factory.mktemp("work")
+    root = tmp_path_factory.mktemp("churn", numbered=False)
     write_notebooks(root)
     home = tmp_path_factory.mktemp("jupyter")
     write_settings(home / "config")
