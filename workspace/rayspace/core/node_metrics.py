@@ -4,6 +4,31 @@ MLflow's page of system metrics groups ``system/<node>/<metric>`` by node, whoev
 is not made for thousands of charts, so a large cluster is told by means per node and by how its
 GPUs spread; each single sample then goes to a file.
 
+====================================  ==========  ============================================
+name, after ``system/<node>/``        unit        source in the head's answer
+====================================  ==========  ============================================
+cpu_utilization_percentage            percent     cpu
+system_memory_usage_megabytes         10^6 bytes  mem[3]
+system_memory_usage_percentage        percent     mem[3] of mem[0]
+disk_usage_percentage                 percent     disk["/"].percent
+disk_usage_megabytes                  10^6 bytes  disk["/"].used
+disk_available_megabytes              10^6 bytes  disk["/"].free
+network_receive_megabytes             10^6 bytes  network[1], since the first sample
+network_transmit_megabytes            10^6 bytes  network[0], since the first sample
+object_store_usage_megabytes          10^6 bytes  raylet.objectStoreUsedMemory
+object_store_usage_percentage         percent     the same, of itself + objectStoreAvailableMemory
+gpu_<i>_utilization_percentage        percent     gpus[].utilizationGpu
+gpu_<i>_memory_usage_megabytes        10^6 bytes  gpus[].memoryUsed [MiB]
+gpu_<i>_memory_usage_percentage       percent     gpus[].memoryUsed of memoryTotal
+gpu_<i>_memory_total_megabytes        10^6 bytes  gpus[].memoryTotal [MiB]
+gpu_<i>_power_usage_watts             W           gpus[].powerMw [mW]
+gpu_<i>_temperature_celsius           degrees     gpus[].temperatureC
+gpu_<i>_processes                     count       gpus[].processesPids
+====================================  ==========  ============================================
+
+A slice (MIG) of GPU i has ``gpu_<i>_mig_<k>`` in place of ``gpu_<i>``. Means and sums over all
+nodes are below ``system/cluster/``.
+
 Names: mlflow/system_metrics/metrics/*.py of MLflow 3.17, which say megabytes and mean 10^6 bytes.
 MLflow has none for totals, temperature, processes and the object store: those are ours.
 """

@@ -159,14 +159,14 @@ class Reporter:
                 return
             self._changed.wait(remaining_s)
 
-    def _take(self, at_most: int = _MAX_KEPT + 1) -> tuple[dict[str, str], Metrics]:
+    def _take(self, at_most: int | None = None) -> tuple[dict[str, str], Metrics]:
         progress = self._progress()
         now_ms = time.time_ns() // 1_000_000
         with self._changed:
             tags = {**self._tags, Tag.HEARTBEAT_MS: str(now_ms)}
             self._tags = {}
             # One more may follow from the progress.
-            metrics = self._metrics[: at_most - 1]
+            metrics = self._metrics[: None if at_most is None else at_most - 1]
             del self._metrics[: len(metrics)]
             self._is_dirty = bool(self._metrics)
         if progress is not None:

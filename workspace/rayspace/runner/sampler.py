@@ -123,10 +123,14 @@ class Sampler:
                 self._has_warned = True
                 self._log.line(f"rayspace: the nodes could not be sampled ({exc}); trying again.")
             return
-        now_s = (began_s + time.time()) / 2
-        if head_s is not None and abs(head_s + 0.5 - now_s) > _SAME_CLOCK_S:
-            # Nodes are compared by the clock of the one that all of them know.
-            now_s = head_s + 0.5
+        ended_s = time.time()
+        now_s = (began_s + ended_s) / 2
+        if head_s is not None:
+            # To the middle of the second. A head may have taken seconds to answer.
+            head_s += 0.5
+            if not began_s - _SAME_CLOCK_S <= head_s <= ended_s + _SAME_CLOCK_S:
+                # Nodes are compared by the clock of the one that all of them know.
+                now_s = head_s
         at_ms = int(now_s * 1000)
         metrics = self._record.take(answer, at_ms)
         if metrics:
