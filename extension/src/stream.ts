@@ -7,7 +7,7 @@ import { isMessage, Message } from './wire';
 
 /** First and longest pause before coming back. [ms] */
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 30_000;
+const LONGEST_PAUSE_MS = 8_000;
 /** The server sends something every 10 s; after so long without, nobody is there. [ms] */
 const SILENCE_MS = 25_000;
 
