@@ -6,9 +6,11 @@ import re
 
 import aiohttp
 import pytest
+from jupyter_server.auth import Authorizer
 
 from rayspace.server.contract import description
 from tests.server.jupyter_process import TOKEN
+from tests.server.twin import TwinServer
 
 OPERATIONS = [
     (method.upper(), path)
@@ -130,6 +132,33 @@ async def test_what_leads_nowhere_says_so_as_everything_does(jupyter):
     for path in ("/rayspace", "/rayspace/", "/rayspace/nothing", "/rayspace/clusters/a/b/c/d"):
         answer = await jupyter.ask("GET", path)
         assert (answer.status, answer.json["code"]) == (404, "not_found")
+
+
+class OnlyLooking(Authorizer):
+    """Lets people look at rayspace, and do no more."""
+
+    def is_authorized(self, handler, user, action: str, resource: str) -> bool:
+        return (action, resource) == ("read", "rayspace")
+
+
+class Nothing(Authorizer):
+    """Lets nobody do anything."""
+
+    def is_authorized(self, handler, user, action: str, resource: str) -> bool:
+        return False
+
+
+async def test_jupyters_own_rules_are_kept(tmp_path):
+    with TwinServer(tmp_path / "looking", OnlyLooking) as server:
+        assert (await server.get("/rayspace/clusters"))["clusters"] == []
+        async with server.stream() as tab:
+            assert (await tab.next())["kind"] == "snapshot"
+        for path in ("/rayspace/clusters", "/rayspace/jobs", "/rayspace/proxy/mlflow/local/x"):
+            answer = await server.ask("POST", path, {"profile": "laptop"})
+            assert (answer.status, answer.json["code"]) == (403, "unauthorized")
+    with TwinServer(tmp_path / "nothing", Nothing) as server:
+        for path in ("/rayspace/clusters", "/rayspace/changes", "/rayspace/proxy/ray/local/a/"):
+            assert (await server.ask("GET", path)).status == 403
 
 
 async def test_no_token_is_told_or_logged(jupyter):

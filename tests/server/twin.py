@@ -99,9 +99,12 @@ class TwinServer(JupyterProcess):
     ----------
     folder
         Where its files are.
+    authorizer
+        Says who may do what; by default everybody everything.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, authorizer: type | None = None) -> None:
+        self.authorizer = authorizer
         root = folder / "root"
         root.mkdir(parents=True, exist_ok=True)
         super().__init__(root, folder, folder / "state")
@@ -154,6 +157,8 @@ class TwinServer(JupyterProcess):
         config.ServerApp.root_dir = str(self.root)
         config.ServerApp.allow_unauthenticated_access = False
         config.IdentityProvider.token = TOKEN
+        if self.authorizer is not None:
+            config.ServerApp.authorizer_class = self.authorizer
         for name in ("config", "data", "runtime"):
             (self.home / name).mkdir(exist_ok=True)
         server = QuietServer(
