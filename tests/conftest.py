@@ -35,6 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         group = "here"
         if folder == "cluster":
             group = "second cluster" if item.path.stem in _SECOND_CLUSTER else "first cluster"
+        elif folder in {"browser", "server"}:
+            group = "pages"
         elif folder == "unit":
             group = "unit"
         item.add_marker(pytest.mark.xdist_group(group))
