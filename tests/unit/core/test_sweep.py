@@ -19,6 +19,7 @@ from rayspace.core.sweep import (
     trial_name,
     trials_of,
 )
+from rayspace.core.sweep_apart import own_metrics
 from rayspace.errors import UsageError
 
 
@@ -94,3 +95,8 @@ def test_sweeps_are_the_same_when_all_but_the_values_is() -> None:
     assert key not in others
     assert len(set(others)) == len(others)
     assert json.loads(trial_key({"b": 1, "a": [1]})) == {"a": [1], "b": 1}
+
+
+def test_a_table_of_trials_holds_what_the_notebook_logged():
+    logged = {"loss": 0.5, "system/head/cpu": 1.0, "usage/gpu_hours_held": 2.0, "rayspace/x": 3.0}
+    assert own_metrics(logged) == {"loss": 0.5}

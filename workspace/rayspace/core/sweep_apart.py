@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from rayspace.model.run import RunRecord
 
+#: How metrics begin that the runner logged of nodes, of their use, and of its progress.
+_OF_MACHINES = ("system/", "usage/", "rayspace/")
+
 
 def is_apart(run: RunRecord) -> bool:
     """Tell whether a job is a sweep whose trials are jobs of their own."""
@@ -129,7 +132,7 @@ def apart_table(trials: list[RunRecord], parameters: Iterable[str]) -> list[dict
 
 def own_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
     """Return the metrics that the notebook logged: not those of nodes and of progress."""
-    return {k: v for k, v in metrics.items() if not k.startswith(("system/", "rayspace/"))}
+    return {k: v for k, v in metrics.items() if not k.startswith(_OF_MACHINES)}
 
 
 def trial_title(trial: RunRecord) -> str:

@@ -13,6 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.sweep_apart import own_metrics
 from rayspace.errors import RayspaceError
 from rayspace.model.job import Cause, JobPhase, Progress, Verdict
 from rayspace.runner.node_record import NodeRecord
@@ -211,4 +212,4 @@ class SweepJob:
         except RayspaceError:
             # The run has them; the table is a comfort.
             return {}
-        return {k: v for k, v in found.items() if not k.startswith(("system/", "rayspace/"))}
+        return own_metrics(found)
