@@ -16,14 +16,18 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
   id: 'rayspace:status',
   description: 'Shows the chosen Ray cluster in the status bar.',
   autoStart: true,
-  requires: [IServer, IStatusBar],
-  optional: [ITranslator],
+  requires: [IServer],
+  // Jupyter Notebook has none.
+  optional: [IStatusBar, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     server: IServer,
-    statusBar: IStatusBar,
+    statusBar: IStatusBar | null,
     translator: ITranslator | null
   ): void => {
+    if (!statusBar) {
+      return;
+    }
     const trans = (translator ?? nullTranslator).load('rayspace');
     const model = new StatusModel(server.api, server.live);
     const item = new Drawn(
