@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _LIMIT = 50
 #: Time between two looks: at least, while a job is under way, and while none is. [s]
 _LEAST_S, _BUSY_S, _CALM_S = 1.0, 2.0, 10.0
+#: As the last, where all that could change is in files of this machine, which tell of it. [s]
+_TOLD_S = 60.0
 _SQLITE = "sqlite:///"
 
 
@@ -69,7 +71,8 @@ class JobWatch:
                 stamp = self._stamp()
                 is_busy = await self._look()
                 await asyncio.sleep(_LEAST_S)
-                await self._calm(_BUSY_S if is_busy else _CALM_S, stamp)
+                calm_s = _TOLD_S if self._is_told() else _CALM_S
+                await self._calm(_BUSY_S if is_busy else calm_s, stamp)
             else:
                 await self._poked.wait()
                 self._poked.clear()
@@ -111,6 +114,13 @@ class JobWatch:
                 known[project] = self._apps.of_project(project)
         # Several projects mostly have one server.
         return list({app.tracking_uri: app for app in reversed(known.values())}.values())
+
+    def _is_told(self) -> bool:
+        """Whether all jobs are kept in databases of this machine."""
+        return all(
+            app.tracking_uri.startswith(_SQLITE) and len(app.targets()) == 1
+            for app in self._apps.known()
+        )
 
     def _stamp(self) -> object:
         """Return a value that changes when a database of this machine does."""
