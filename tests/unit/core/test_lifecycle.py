@@ -119,6 +119,14 @@ def test_a_job_between_run_and_submission_is_not_lost() -> None:
     assert missing_verdict(fresh, FORGOTTEN, NOW_MS) is None
 
 
+def test_a_job_that_is_being_submitted_says_so() -> None:
+    """Its files are on the way; nothing has been forgotten."""
+    fresh = run(RunStatus.SCHEDULED)
+    del fresh.tags[Tag.ACCEPTED_MS]
+    assert state(fresh, FORGOTTEN).reason == "Its submission goes on, or was cut off."
+    assert "does not know it any more" in state(run(), FORGOTTEN).reason
+
+
 def state(record: RunRecord, seen: Observation):
     verdict = recorded_verdict(record.tags)
     return job_state(record, seen, verdict, tracking_uri="sqlite:///x", results_dir="")

@@ -284,6 +284,8 @@ def _phase(
         waiting = seen.live.phase is LivePhase.PENDING
         reason = "It waits for its turn on the head." if waiting else "Its runner is starting."
         return phase, f"{reason} {seen.runner_says}".strip()
+    if seen.cluster_answers and not began and Tag.ACCEPTED_MS not in run.tags:
+        return phase, "Its submission goes on, or was cut off."
     if seen.cluster_answers or seen.cluster_gone:
         return phase, "Its cluster does not know it any more; waiting for its runner's last word."
     return phase, "Its cluster does not answer, so this is what the run said last."
