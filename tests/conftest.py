@@ -23,23 +23,30 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-#: Tests that may run beside others, each group in one process: clusters of their own, and whatever
-#: else would see what the others start. About as long as each other.
-_SECOND_CLUSTER = {"test_chaos", "test_jobs", "test_mlflow", "test_lost_nodes"}
+#: What starts many clusters at once, and leaves no room for others: after all that is lighter.
+_HEAVY = ("test_jobs", "test_lost_nodes", "test_chaos")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests share a process, where there are several."""
+    """Say which tests share a process, where there are two, and begin with the lighter ones.
+
+    Those on a Kubernetes wait for most of the time; the others use what it leaves. A head of Ray
+    that does not come up within 30 s gives up, so that no more than that fits on two cores.
+    """
+
+    def weight(item: pytest.Item) -> int:
+        return (
+            _HEAVY.index(item.path.stem) + 1 if item.path.stem in _HEAVY and _is_there(item) else 0
+        )
+
+    items.sort(key=weight)
     for item in items:
-        folder = item.path.relative_to(_HERE).parts[0]
-        group = "here"
-        if folder == "cluster":
-            group = "second cluster" if item.path.stem in _SECOND_CLUSTER else "first cluster"
-        elif folder in {"browser", "server"}:
-            group = "pages"
-        elif folder == "unit":
-            group = "unit"
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group("there" if _is_there(item) else "here"))
+
+
+def _is_there(item: pytest.Item) -> bool:
+    return item.path.relative_to(_HERE).parts[0] == "cluster"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Debian packages that tests need, by a program that each brings.
 DEBIAN = {"chromium": "chromium", "git": "git"}
 #: Groups of tests that run at a time; see tests/conftest.py.
-_N_PROCESSES = 3
+_N_PROCESSES = 2
 
 
 def say(text: str) -> None:
