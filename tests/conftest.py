@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from pathlib import Path
 
 import pytest
 
 from rayspace.loop import run
 from tests.laboratory import Lab, make_app
 
-_HERE = Path(__file__).parent
 #: Variables that would point a test at somebody's Ray, MLflow or home.
 _FOREIGN = ("RAY_", "MLFLOW_", "RAYSPACE_", "XDG_", "JUPYTER_", "IPYTHON")
 
@@ -23,30 +21,22 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-#: What starts many clusters at once, and leaves no room for others: after all that is lighter.
-_HEAVY = ("test_jobs", "test_lost_nodes", "test_chaos")
+#: What starts many clusters at once, and leaves no room for other tests: after all that is lighter.
+_HEAVY = [
+    "tests/cluster/test_jobs.py",
+    "tests/cluster/test_lost_nodes.py",
+    "tests/cluster/test_chaos.py",
+]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests share a process, where there are two, and begin with the lighter ones.
-
-    Those on a Kubernetes wait for most of the time; the others use what it leaves. A head of Ray
-    that does not come up within 30 s gives up, so that no more than that fits on two cores.
-    """
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the lighter tests, beside which others run."""
 
     def weight(item: pytest.Item) -> int:
-        return (
-            _HEAVY.index(item.path.stem) + 1 if item.path.stem in _HEAVY and _is_there(item) else 0
-        )
+        path = item.path.relative_to(config.rootpath).as_posix()
+        return _HEAVY.index(path) + 1 if path in _HEAVY else 0
 
     items.sort(key=weight)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group("there" if _is_there(item) else "here"))
-
-
-def _is_there(item: pytest.Item) -> bool:
-    return item.path.relative_to(_HERE).parts[0] == "cluster"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

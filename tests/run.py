@@ -14,14 +14,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Debian packages that tests need, by a program that each brings.
 DEBIAN = {"chromium": "chromium", "git": "git"}
-#: Groups of tests that run at a time; see tests/conftest.py.
-_N_PROCESSES = 2
 
 
 def say(text: str) -> None:
@@ -106,9 +105,21 @@ def main() -> int:
     if not paths and "--no-cluster" not in sys.argv:
         # Ahead of the tests, so that its time shows: cold it takes longer than they do.
         stage("build of the test cluster", [python, "-m", "tests.cluster", "build"])
-    # Most of a test is waiting, for pods, Ray or a browser: each group of tests has a process.
-    several = [] if paths else ["-n", str(_N_PROCESSES), "--dist", "loadgroup"]
-    stage("tests", [python, "-m", "pytest", "--durations=15", *several, *sys.argv[1:]])
+    pytest = [python, "-m", "pytest", "--durations=15", *sys.argv[1:]]
+    if paths or "--no-cluster" in sys.argv:
+        stage("tests", pytest)
+    else:
+        # Those on a Kubernetes wait for most of the time: the others use what it leaves.
+        began = time.monotonic()
+        with tempfile.TemporaryFile() as output:
+            others = subprocess.Popen(
+                [*pytest, "--ignore=tests/cluster"], cwd=ROOT, env=env, stdout=output, stderr=output
+            )
+            stage("tests on a Kubernetes", [*pytest, "tests/cluster"])
+            times.append(("other tests, beside them", time.monotonic() - began, others.wait()))
+            say("\n== other tests")
+            output.seek(0)
+            say(output.read().decode(errors="replace"))
 
     say("\n== where the time went")
     for name, seconds, code in times:

@@ -28,10 +28,7 @@ from tests.cluster.store import ENVIRON, HERE, ROOT, cache_dir, key_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Each process of a test run that has several has a cluster of its own.
-DEFAULT_NAME = os.environ.get("RAYSPACE_TEST_CLUSTER") or "-".join(
-    filter(None, ("main", os.environ.get("PYTEST_XDIST_WORKER")))
-)
+DEFAULT_NAME = os.environ.get("RAYSPACE_TEST_CLUSTER", "main")
 _START_S = 180.0
 _END_S = 60.0
 
