@@ -24,7 +24,7 @@ from rayspace.gateways.mlflow_client import (
     one_creator,
     quiet_client,
 )
-from rayspace.gateways.mlflow_errors import is_http, translated, without_credentials
+from rayspace.gateways.mlflow_errors import is_http, read_again, translated, without_credentials
 from rayspace.model.run import RunRecord, RunStatus, Tag
 from rayspace.names import safe_name
 from rayspace.units import format_bytes
@@ -106,11 +106,13 @@ class MlflowRunGateway:
             client.update_run(run_id, status=RunStatus.SCHEDULED.value)
             return self._record(client, client.get_run(run_id))
 
+    @read_again
     def get(self, run_id: str) -> RunRecord:
         """Read a run; `JobNotFoundError` if there is none."""
         with self._call("read a run", f"run {run_id}") as client:
             return self._record(client, client.get_run(run_id))
 
+    @read_again
     def jobs(
         self, *, name: str | None = None, parent_run_id: str | None = None, limit: int = 200
     ) -> list[RunRecord]:
@@ -140,6 +142,7 @@ class MlflowRunGateway:
             experiment_ids = list(self._list_experiments(client))
             return self._search(client, experiment_ids, " and ".join(filters), limit)
 
+    @read_again
     def children(self, record: RunRecord) -> list[RunRecord]:
         """List the child runs of a run, in its experiment, the newest first."""
         query = f"tags.`{Tag.PARENT_RUN_ID}` = {_quoted(record.run_id)}"
@@ -227,6 +230,7 @@ class MlflowRunGateway:
                 details={"path": str(directory), "free_bytes": free_bytes},
             ) from exc
 
+    @read_again
     def artifacts(self, run_id: str, artifact_dir: str = "") -> list[str]:
         """List artifact paths below a directory, files only."""
         with self._call("list artifacts", f"run {run_id}") as client:

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import re
 import urllib.parse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from rayspace.errors import (
     AccessError,
@@ -27,8 +28,13 @@ from rayspace.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: What tells of half an answer, in requests and in urllib3.
+_CUT_OFF = {"ChunkedEncodingError", "IncompleteRead"}
 #: MLflow's error codes by what they mean to us. Codes that are not named here are `GatewayError`.
 CODES: dict[str, type[RayspaceError]] = {
     "RESOURCE_DOES_NOT_EXIST": JobNotFoundError,
@@ -157,6 +163,30 @@ def unavailable(
         hint="Check that the tracking server runs and that its address is right.",
         details=details,
     )
+
+
+def read_again(read: Callable[P, T]) -> Callable[P, T]:
+    """Read once more what broke off in the middle of its answer.
+
+    MLflow's client tries again what got no answer, and not what got half of one: a proxy between
+    may end a connection at any byte.
+
+    Parameters
+    ----------
+    read
+        Reads, and changes nothing.
+    """
+
+    @functools.wraps(read)
+    def reading(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return read(*args, **kwargs)
+        except GatewayUnavailableError as exc:
+            if not any(type(item).__name__ in _CUT_OFF for item in _chain(exc)):
+                raise
+        return read(*args, **kwargs)
+
+    return reading
 
 
 def _chain(exc: BaseException | None) -> Iterator[BaseException]:
