@@ -1,5 +1,6 @@
 import { Api } from '../api';
-import { PAUSE_MS, StartModel } from '../clusters/start-model';
+import { StartModel } from '../clusters/start-model';
+import { PAUSE_MS } from '../planner';
 import { ResponseError } from '../request';
 import { ShipModel } from '../ship/model';
 import { changedValues, initialText, valueError } from '../ship/values';

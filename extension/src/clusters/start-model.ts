@@ -4,11 +4,9 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api } from '../api';
+import { Planner } from '../planner';
 import { toError } from '../request';
 import { IClusterPlan, IClusterWish, IError, IProfile } from '../wire';
-
-/** So long nobody types before the server is asked. [ms] */
-export const PAUSE_MS = 300;
 
 /** A wish for a cluster, as it is typed; empty text is as the profile says. */
 export interface IStartForm {
@@ -56,21 +54,21 @@ export class StartModel implements IDisposable {
 
   /** What would come of it; null before that is known, and while the wish is wrong. */
   get plan(): IClusterPlan | null {
-    return this._plan;
+    return this._planner.plan;
   }
 
   /** Why the wish is wrong; null when it is not. */
   get error(): IError | null {
-    return this._error;
+    return this._planner.error;
   }
 
   get isPlanning(): boolean {
-    return this._isPlanning;
+    return this._planner.isPlanning;
   }
 
   /** Whether it could never come up as things are; it can be tried all the same. */
   get isHopeless(): boolean {
-    return this._plan?.problems.some(problem => problem.is_final) ?? false;
+    return this.plan?.problems.some(problem => problem.is_final) ?? false;
   }
 
   get isDisposed(): boolean {
@@ -84,9 +82,9 @@ export class StartModel implements IDisposable {
       if (!this.profile && this._profiles[0]) {
         this._form = { ...this._form, profile: this._profiles[0].name };
       }
-      this._ask();
+      this._planner.ask();
     } catch (error) {
-      this._error = toError(error);
+      this._planner.error = toError(error);
     }
     this._emit();
   }
@@ -94,10 +92,7 @@ export class StartModel implements IDisposable {
   /** Take what was typed; the plan follows when nobody types any more. */
   set(change: Partial<IStartForm>): void {
     this._form = { ...this._form, ...change };
-    clearTimeout(this._timer);
-    this._isPlanning = true;
-    this._timer = setTimeout(() => this._ask(), PAUSE_MS);
-    this._emit();
+    this._planner.askSoon();
   }
 
   /** The wish as the server takes it. */
@@ -116,33 +111,8 @@ export class StartModel implements IDisposable {
 
   dispose(): void {
     this._isDisposed = true;
-    clearTimeout(this._timer);
-    this._abort.abort();
+    this._planner.cancel();
     Signal.clearData(this);
-  }
-
-  private _ask(): void {
-    clearTimeout(this._timer);
-    this._abort.abort();
-    const abort = (this._abort = new AbortController());
-    this._isPlanning = true;
-    void this._api.planCluster(this.wish(), abort.signal).then(
-      plan => this._take(abort, plan, null),
-      (error: unknown) => this._take(abort, null, toError(error))
-    );
-  }
-
-  private _take(
-    abort: AbortController,
-    plan: IClusterPlan | null,
-    error: IError | null
-  ): void {
-    if (!abort.signal.aborted) {
-      this._plan = plan;
-      this._error = error;
-      this._isPlanning = false;
-      this._emit();
-    }
   }
 
   private _emit(): void {
@@ -152,14 +122,13 @@ export class StartModel implements IDisposable {
   }
 
   private readonly _changed = new Signal<this, void>(this);
+  private readonly _planner = new Planner<IClusterPlan>(
+    signal => this._api.planCluster(this.wish(), signal),
+    () => this._emit()
+  );
   private _form: IStartForm;
   private _profiles: readonly IProfile[] | null = null;
-  private _plan: IClusterPlan | null = null;
-  private _error: IError | null = null;
-  private _isPlanning = false;
   private _isDisposed = false;
-  private _abort = new AbortController();
-  private _timer: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** Read a count; null for nothing. A word that is no count goes to the server, which says so. */

@@ -5,13 +5,11 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api } from '../api';
+import { Planner } from '../planner';
 import { toError } from '../request';
 import { ILive } from '../tokens';
 import { IError, IField, IJobPlan, IJobWish, IKernel, IProfile } from '../wire';
 import { changedValues, initialText, Typed, valueError } from './values';
-
-/** So long nobody types before the server is asked. [ms] */
-export const PAUSE_MS = 300;
 
 /** Where a job can run: on a cluster that runs, or on one that is started for it. */
 export interface IPlace {
@@ -68,15 +66,15 @@ export class ShipModel implements IDisposable {
   }
 
   get plan(): IJobPlan | null {
-    return this._plan;
+    return this._planner.plan;
   }
 
   get error(): IError | null {
-    return this._error;
+    return this._planner.error;
   }
 
   get isPlanning(): boolean {
-    return this._isPlanning;
+    return this._planner.isPlanning;
   }
 
   /** Whether the job can be shipped as the form is. */
@@ -114,9 +112,9 @@ export class ShipModel implements IDisposable {
         Object.entries(this._given).filter(([name]) => known.has(name))
       );
       this._place = this._likeliest();
-      this._ask();
+      this._planner.ask();
     } catch (error) {
-      this._error = toError(error);
+      this._planner.error = toError(error);
     }
     this._emit();
   }
@@ -124,19 +122,19 @@ export class ShipModel implements IDisposable {
   /** Take the value of a parameter. */
   setValue(name: string, text: string): void {
     this._typed = { ...this._typed, [name]: text };
-    this._askSoon();
+    this._planner.askSoon();
   }
 
   /** Take where it shall run. */
   setPlace(key: string): void {
     this._place = key;
-    this._askSoon();
+    this._planner.askSoon();
   }
 
   /** Take where the cluster that is started for it shall be. */
   setTarget(target: string): void {
     this._target = target;
-    this._askSoon();
+    this._planner.askSoon();
   }
 
   /** The wish as the server takes it. */
@@ -155,8 +153,7 @@ export class ShipModel implements IDisposable {
 
   dispose(): void {
     this._isDisposed = true;
-    clearTimeout(this._timer);
-    this._abort.abort();
+    this._planner.cancel();
     Signal.clearData(this);
   }
 
@@ -192,43 +189,6 @@ export class ShipModel implements IDisposable {
     return found?.key ?? '';
   }
 
-  private _askSoon(): void {
-    clearTimeout(this._timer);
-    this._isPlanning = true;
-    this._timer = setTimeout(() => this._ask(), PAUSE_MS);
-    this._emit();
-  }
-
-  private _ask(): void {
-    clearTimeout(this._timer);
-    this._abort.abort();
-    if (!this.isSound) {
-      // What is wrong stands beside its field.
-      this._isPlanning = false;
-      this._emit();
-      return;
-    }
-    const abort = (this._abort = new AbortController());
-    this._isPlanning = true;
-    void this._api.planJob(this.wish(), abort.signal).then(
-      plan => this._take(abort, plan, null),
-      (error: unknown) => this._take(abort, null, toError(error))
-    );
-  }
-
-  private _take(
-    abort: AbortController,
-    plan: IJobPlan | null,
-    error: IError | null
-  ): void {
-    if (!abort.signal.aborted) {
-      this._plan = plan;
-      this._error = error;
-      this._isPlanning = false;
-      this._emit();
-    }
-  }
-
   private _emit(): void {
     if (!this._isDisposed) {
       this._changed.emit();
@@ -236,15 +196,15 @@ export class ShipModel implements IDisposable {
   }
 
   private readonly _changed = new Signal<this, void>(this);
+  private readonly _planner = new Planner<IJobPlan>(
+    // What is wrong with a value stands beside its field: nothing is asked.
+    signal => (this.isSound ? this._api.planJob(this.wish(), signal) : null),
+    () => this._emit()
+  );
   private _fields: readonly IField[] | null = null;
   private _places: readonly IPlace[] = [];
   private _typed: Typed = {};
   private _place = '';
   private _target = '';
-  private _plan: IJobPlan | null = null;
-  private _error: IError | null = null;
-  private _isPlanning = false;
   private _isDisposed = false;
-  private _abort = new AbortController();
-  private _timer: ReturnType<typeof setTimeout> | undefined;
 }

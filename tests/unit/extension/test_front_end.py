@@ -18,7 +18,9 @@ SCHEMAS = yaml.safe_load((ROOT / "workspace/rayspace/server/openapi.yaml").read_
 ]["schemas"]
 #: Interfaces whose names differ from those of the contract.
 RENAMED = {"IResults": "Results", "IField": "Field", "IError": "Error"}
-WIRE = (EXTENSION / "src" / "wire.ts").read_text("utf-8")
+WIRE = "\n".join(
+    file.read_text("utf-8") for file in sorted((EXTENSION / "src" / "wire").glob("*.ts"))
+)
 INTERFACES = dict(re.findall(r"export interface (I\w+) \{\n(.*?)\n\}", WIRE, re.DOTALL))
 
 

@@ -1,0 +1,8 @@
+/** JSON as the server sends it; `workspace/rayspace/server/openapi.yaml` says what each means. */
+
+export * from './cluster';
+export * from './common';
+export * from './job';
+export * from './profile';
+export * from './run';
+export * from './stream';
