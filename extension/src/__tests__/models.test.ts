@@ -57,9 +57,9 @@ describe('ClustersModel', () => {
     expect(model.rows).toBeNull();
     const up = operation({ target: '' });
     live.tell({ clusters: [], operations: [up] });
-    expect([model.rows?.length, model.starting]).toEqual([0, [up]]);
+    expect([model.rows?.length, model.beginning]).toEqual([0, [up]]);
     live.tell({ clusters: [cluster({ phase: 'starting' })] });
-    expect(model.starting).toEqual([]);
+    expect(model.beginning).toEqual([]);
     expect(model.rows?.[0]).toMatchObject({ isChosen: true, operation: up });
     model.dispose();
   });
@@ -103,14 +103,33 @@ describe('ClustersModel', () => {
 });
 
 describe('JobsModel', () => {
+  it('forgets what is gone, but not what is open on its way', () => {
+    const live = new FakeLive();
+    const model = new JobsModel(new Api(new FakeServer().request), live);
+    const submit = operation({ verb: 'submit', name: 'work/train.ipynb' });
+    live.tell({ jobs: [job()], operations: [submit] });
+    const before = model.rows?.[0];
+    model.toggle('train-1');
+    model.toggle(submit.id);
+    live.tell({ jobs: [...(live.jobs ?? [])] });
+    expect(model.rows?.[0]).toBe(before);
+    live.tell({ jobs: [] });
+    expect([model.isOpen('train-1'), model.isOpen(submit.id)]).toEqual([false, true]);
+    live.tell({ jobs: live.jobs, operations: [] });
+    live.tell({ jobs: [job()] });
+    expect(model.rows?.[0]).not.toBe(before);
+    expect(model.isOpen(submit.id)).toBe(false);
+    model.dispose();
+  });
+
   it('shows a submission until its job is there', () => {
     const live = new FakeLive();
     const model = new JobsModel(new Api(new FakeServer().request), live);
     const submit = operation({ verb: 'submit', name: 'work/train.ipynb' });
     live.tell({ jobs: [], operations: [submit, operation({ id: 'o2' })] });
-    expect(model.submitting).toEqual([submit]);
+    expect(model.beginning).toEqual([submit]);
     live.tell({ jobs: [job()], operations: [{ ...submit, name: 'train-1' }] });
-    expect(model.submitting).toEqual([]);
+    expect(model.beginning).toEqual([]);
     expect(model.rows?.[0]?.operation).toBeUndefined();
     live.tell({ operations: [operation({ verb: 'stop', name: 'train-1' })] });
     expect(model.rows?.[0]?.operation?.verb).toBe('stop');

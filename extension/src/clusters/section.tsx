@@ -29,7 +29,7 @@ export function ClustersSection(props: IClustersSectionProps): React.ReactElemen
   useModel(model);
   const rows = model.rows ?? [];
   const toggle = React.useCallback((key: string) => model.toggle(key), [model]);
-  const starting = model.starting;
+  const starting = model.beginning;
   return (
     <SectionState
       live={model.live}

@@ -5,7 +5,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 
 import { ErrorCard, Loading, WhyCard } from '../components/cards';
-import { Field } from '../components/field';
+import { CountField, Field } from '../components/field';
 import { MagicLine, Price, YamlView } from '../components/plan';
 import { Drawn } from '../components/section';
 import { soon } from '../components/soon';
@@ -74,34 +74,18 @@ export function StartForm({ model, targets }: IStartFormProps): React.ReactEleme
           )}
         </Field>
         <div className="rayspace-Form-row">
-          <Field label={trans.__('Workers')}>
-            {attributes => (
-              <input
-                {...attributes}
-                className="rayspace-Input"
-                type="number"
-                min={0}
-                step={1}
-                value={form.workers}
-                placeholder={profile ? String(profile.n_workers) : ''}
-                onChange={event => model.set({ workers: event.target.value })}
-              />
-            )}
-          </Field>
-          <Field label={trans.__('GPUs per worker')}>
-            {attributes => (
-              <input
-                {...attributes}
-                className="rayspace-Input"
-                type="number"
-                min={0}
-                step={1}
-                value={form.gpus}
-                placeholder={profile ? String(profile.worker.gpus) : ''}
-                onChange={event => model.set({ gpus: event.target.value })}
-              />
-            )}
-          </Field>
+          <CountField
+            label={trans.__('Workers')}
+            value={form.workers}
+            usual={profile?.n_workers}
+            onChange={workers => model.set({ workers })}
+          />
+          <CountField
+            label={trans.__('GPUs per worker')}
+            value={form.gpus}
+            usual={profile?.worker.gpus}
+            onChange={gpus => model.set({ gpus })}
+          />
           <Field label={trans.__('Queue')}>
             {attributes => (
               <input

@@ -45,3 +45,38 @@ export function Field({
     </div>
   );
 }
+
+/** Properties of a field for a count. */
+export interface ICountFieldProps {
+  readonly label: string;
+  /** As it is typed; empty for as many as `usual` says. */
+  readonly value: string;
+  /** How many it is where nothing is typed; undefined while that is not known. */
+  readonly usual: number | undefined;
+  readonly onChange: (value: string) => void;
+}
+
+/** Draw a field for a whole number that is not below zero. */
+export function CountField({
+  label,
+  value,
+  usual,
+  onChange
+}: ICountFieldProps): React.ReactElement {
+  return (
+    <Field label={label}>
+      {attributes => (
+        <input
+          {...attributes}
+          className="rayspace-Input"
+          type="number"
+          min={0}
+          step={1}
+          value={value}
+          placeholder={usual === undefined ? '' : String(usual)}
+          onChange={event => onChange(event.target.value)}
+        />
+      )}
+    </Field>
+  );
+}

@@ -32,7 +32,7 @@ export function JobsSection({
   const trans = useTrans();
   useModel(model);
   const rows = model.rows ?? [];
-  const { submitting, failures } = model;
+  const { beginning: submitting, failures } = model;
   const toggle = React.useCallback((key: string) => model.toggle(key), [model]);
   return (
     <SectionState
