@@ -107,6 +107,15 @@ def _perform(noun: str, args: argparse.Namespace) -> int:
         from rayspace.mlflow_pages import open_pages
 
         return open_pages(args)
+    if args.verb == "image":
+        from rayspace.image_command import build_of_line
+
+        build = build_of_line(args)
+        show_result(build, as_json=args.json)
+        if not args.json:
+            # Not in what a shell reads.
+            sys.stderr.write("".join(f"{note}\n" for note in build.notes))
+        return EXIT_DONE
     if args.verb == "doctor" and getattr(args, "fix", False):
         from rayspace.mending import mend
 
@@ -119,6 +128,7 @@ def _perform(noun: str, args: argparse.Namespace) -> int:
     from rayspace.app import current_app
     from rayspace.loop import iterate, run
     from rayspace.present.reporters import Reporter, reporter_for
+    from rayspace.usage_verbs import Frames
 
     app = current_app()
     console = Console(stderr=True, highlight=False)
@@ -126,6 +136,11 @@ def _perform(noun: str, args: argparse.Namespace) -> int:
     table = verbs.JOB_VERBS if noun == "job" else verbs.CLUSTER_VERBS
     with reporter:
         result = run(verbs.perform(table, app, args, reporter))
+    if isinstance(result, Frames):
+        from rayspace.present.usage_live import show_frames
+
+        show_frames(result, Console(highlight=False), as_json=args.json)
+        return EXIT_DONE
     if isinstance(result, verbs.Lines):
         for piece in iterate(result.pieces):
             _write_piece(piece, result, as_json=args.json)

@@ -23,6 +23,7 @@ from rayspace.grammar_arguments import (
     add_where,
 )
 from rayspace.grammar_clusters import cluster_parser
+from rayspace.grammar_image import add_image
 from rayspace.grammar_jobs import job_parser
 from rayspace.names import nearest
 from rayspace.version import __version__
@@ -98,6 +99,7 @@ def command_parser() -> Parser:
     )
     mlflow.add_argument("action", choices=("open",), help="open them in a browser, until Ctrl-C")
     add_where(mlflow)
+    add_image(verbs)
     return parser
 
 

@@ -17,7 +17,7 @@ _OFFICIAL = "rayproject/ray"
 #: Where an image is that names no registry.
 _HUB = "docker.io"
 _TAG = re.compile(
-    r":(?P<ray>\d+\.\d+\.\d+)(?:\.[0-9a-f]{6})?(?:-py(?P<major>3)(?P<minor>\d{1,2}))?"
+    r":(?P<ray>\d+\.\d+\.\d+)(?:\.[0-9a-f]{6})?(?:-py(?P<major>3)\.?(?P<minor>\d{1,2}))?"
 )
 #: What the official image without a Python in its tag holds, since Ray 2.53.
 _DEFAULT_PYTHON = "3.10"

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 from rich.cells import cell_len
 from rich.text import Text
 
+from rayspace.model.cluster_usage import ClusterUsage
+from rayspace.model.image_build import ImageBuild
 from rayspace.model.limits import LimitsPolicy
 from rayspace.present import words
 from rayspace.present.cluster_words import target_row
 from rayspace.present.limit_words import policy_yaml
+from rayspace.present.usage_text import show_usage
 from rayspace.verbs import Listing
 
 if TYPE_CHECKING:
@@ -79,11 +82,13 @@ def show(value: Any, console: Console, now_ms: int | None = None) -> None:
     now_ms
         The time that the columns of times refer to; by default now. [ms since 1970-01-01 UTC]
     """
-    if isinstance(value, LimitsPolicy):
-        # Goes to kubectl as it is.
-        console.print(
-            policy_yaml(value), soft_wrap=True, markup=False, highlight=False, emoji=False
-        )
+    if isinstance(value, LimitsPolicy | ImageBuild):
+        # Goes to kubectl, or to a shell, as it is.
+        text = policy_yaml(value) if isinstance(value, LimitsPolicy) else "\n".join(value.commands)
+        console.print(text, soft_wrap=True, markup=False, highlight=False, emoji=False)
+        return
+    if isinstance(value, ClusterUsage):
+        show_usage(value, console)
         return
     if not isinstance(value, Listing):
         _show_facts(value, console)
