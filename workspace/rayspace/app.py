@@ -8,26 +8,19 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import platformdirs
-
+from rayspace.app_targets import KnownTargets
 from rayspace.config import (
-    Rayspace,
     absolute_uri,
-    load_settings,
     project_dir,
     settings_fingerprint,
 )
-from rayspace.core.access import with_access_of
 from rayspace.core.tracking import parse_tracking
-from rayspace.errors import SettingsError, TargetNotFoundError
 from rayspace.gateways.attached import AttachedClusterGateway
 from rayspace.gateways.head_doors import RoutedDoor
 from rayspace.gateways.kube.client import KubeClient
-from rayspace.gateways.kube.credentials import kubeconfig_targets, pod_target
 from rayspace.gateways.kube.gateway import KubeRayGateway
 from rayspace.gateways.kube.head_door import KubeHeadDoor
 from rayspace.gateways.kube.tracking import CLIENT_SECRET, KubeTracking
-from rayspace.gateways.kube.used_targets import UsedTargets
 from rayspace.gateways.local_ray.gateway import LocalRayGateway
 from rayspace.gateways.local_ray.installation import find_ray
 from rayspace.gateways.local_ray.records import RecordStore
@@ -38,7 +31,7 @@ from rayspace.job_credentials import job_credentials
 from rayspace.loop import run
 from rayspace.model.place import Place
 from rayspace.model.submission import JobDefaults
-from rayspace.model.target import AUTO, LOCAL, Target
+from rayspace.model.target import LOCAL, SIMULATED, Target
 from rayspace.model.tracking import TrackingServer, TrackingWish
 from rayspace.names import safe_name
 from rayspace.persons_environment import PersonsEnvironment
@@ -55,12 +48,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rayspace.gateways.contracts import ClusterGateway, RunGateway
+    from rayspace.gateways.head_doors import HeadDoor
     from rayspace.gateways.kube.client_tunnel import ClientTunnel
+    from rayspace.gateways.simulated import SimulatedGateway
     from rayspace.model.cluster import HeadAddress
     from rayspace.model.kernel import KernelFacts
 
+#: Who names a target that is asked also when nobody names it: not each context of a kubeconfig.
+_SETTLED = {"settings", "pod", "used", "simulated"}
 
-class App:
+
+class App(KnownTargets):
     """All services for one project.
 
     Parameters
@@ -76,34 +74,21 @@ class App:
     def __init__(
         self, project: Path, environ: Mapping[str, str], kernel: KernelFacts | None = None
     ) -> None:
-        self.project = project
-        self.environ = environ
+        super().__init__(project, environ)
         self._kernel = kernel
         self.clock = SystemClock()
         self.doors: dict[str, KubeHeadDoor] = {}
-        self.door = RoutedDoor(self.doors)
+        self._played_doors: dict[str, HeadDoor] = {}
+        self.door = RoutedDoor(self.doors, self._played_doors)
         self.head = HttpHeadGateway(self.door)
         self._clients: dict[Target, KubeClient] = {}
         self._trackings: dict[str, KubeTracking] = {}
         self._runs_of: dict[str, RunGateway] = {}
-        #: Why the kubeconfig can't be read; None if it can, or was not looked at.
-        self.kube_trouble: SettingsError | None = None
-
-    @functools.cached_property
-    def settings(self) -> Rayspace:
-        """The settings of the project."""
-        return load_settings(self.project, self.environ)
 
     @property
     def is_inside_job(self) -> bool:
         """Whether this program is the notebook of a job."""
         return bool(self.environ.get("RAYSPACE_RUN_ID"))
-
-    @functools.cached_property
-    def state_dir(self) -> Path:
-        """Where records of local clusters are kept."""
-        named = self.settings.state_dir
-        return Path(named) if named else platformdirs.user_state_path("rayspace")
 
     @functools.cached_property
     def tracking_uri(self) -> str:
@@ -143,7 +128,7 @@ class App:
         TrackingMissingError
             If the settings name none, and there is none in the namespace.
         """
-        if target == LOCAL:
+        if target in {LOCAL, SIMULATED}:
             return TrackingServer(self.tracking_uri, self.tracking_uri, source="machine")
         return await self.kube_tracking(target).find()
 
@@ -156,7 +141,7 @@ class App:
 
         As `runs` it blocks, and belongs in threads other than that of our loop.
         """
-        if target == LOCAL:
+        if target in {LOCAL, SIMULATED}:
             return self.runs
         if target not in self._runs_of:
             from rayspace.gateways.mlflow import MlflowRunGateway
@@ -203,6 +188,8 @@ class App:
             find = functools.partial(find_ray, self._kernel)
             gateways[LOCAL] = LocalRayGateway(self.record_store, self.head, self.clock, find)
             gateways |= self._kube_gateways
+            if self.settings.simulated:
+                gateways[SIMULATED] = self._simulated()
         return ClusterService(
             gateways,
             self.head,
@@ -211,87 +198,22 @@ class App:
             self.clock,
             str(self.project),
             JobEnder(self.head, self.ledgers, self.clock),
-            [target.name for target in self._kube_targets if target.source != "kubeconfig"],
+            [target.name for target in self.targets() if target.source in _SETTLED],
         )
+
+    def _simulated(self) -> SimulatedGateway:
+        """Play a target on Kubernetes: loaded only where somebody switched it on."""
+        from rayspace.gateways.simulated import SimulatedGateway
+        from rayspace.gateways.simulated_door import SimulatedDoor
+
+        versions = functools.partial(versions_here, self._kernel)
+        gateway = SimulatedGateway(self.state_dir / "simulated.json", self.clock, versions)
+        self._played_doors[SIMULATED] = SimulatedDoor(gateway, self.clock)
+        return gateway
 
     async def open_tunnel(self, head: HeadAddress, on_gone: Callable[[], None]) -> ClientTunnel:
         """Open a way to a head for the Ray of this process; see `KubeHeadDoor.tunnel`."""
         return await self.doors[head.target].tunnel(head, self.state_dir / "connections", on_gone)
-
-    def targets(self) -> list[Target]:
-        """List where clusters can be, this machine first."""
-        return [Target(LOCAL, "", "", "machine"), *self._kube_targets]
-
-    def target_of(self, name: str | None, context: str | None, namespace: str | None) -> str:
-        """Return the target of a context and a namespace, and remember it under a name.
-
-        Raises
-        ------
-        TargetNotFoundError
-            If the kubeconfig holds no such context, or there is no such target.
-        """
-        base = self._named(name) if name else None
-        wanted = context or (base.context if base else None)
-        found = [t for t in self._kube_targets if t.context == wanted and wanted is not None]
-        if not found:
-            known = sorted({target.context for target in self._kube_targets})
-            raise TargetNotFoundError(
-                f"The kubeconfig holds no context {wanted!r}."
-                if context
-                else "A namespace needs a target or a context.",
-                hint=f"Contexts: {', '.join(known)}." if known else "There is no kubeconfig.",
-                details={"context": wanted, "known": known},
-            )
-        fitting = [t for t in found if namespace in {None, t.namespace}]
-        if fitting:
-            return fitting[0].name
-        target = Target(
-            safe_name(f"{wanted}-{namespace}"), str(wanted), str(namespace), source="used"
-        )
-        self._used_targets.add(target)
-        for cached in ("_kube_targets", "_kube_gateways", "clusters", "jobs"):
-            self.__dict__.pop(cached, None)
-        return target.name
-
-    def _named(self, name: str) -> Target:
-        for target in self._kube_targets:
-            if target.name == name:
-                return target
-        raise TargetNotFoundError(
-            f"There is no target {name!r} on Kubernetes.",
-            hint="See: rayspace cluster targets",
-            details={"target": name},
-        )
-
-    @functools.cached_property
-    def _used_targets(self) -> UsedTargets:
-        return UsedTargets(self.state_dir / "targets.json")
-
-    @functools.cached_property
-    def _kube_targets(self) -> tuple[Target, ...]:
-        """Targets on Kubernetes: of the settings, of this pod, used before, of the kubeconfig."""
-        named = [
-            Target(
-                name,
-                entry["context"],
-                entry.get("namespace") or "default",
-                access=entry.get("access", AUTO),
-                url=entry.get("url", ""),
-            )
-            for name, entry in self.settings.targets.items()
-        ]
-        pod = pod_target()
-        try:
-            contexts = kubeconfig_targets(self.environ)
-        except SettingsError as exc:
-            # Clusters of this machine work all the same; who names a target is told.
-            contexts, self.kube_trouble = [], exc
-        found: dict[str, Target] = {}
-        # A namespace that was asked for by its target is reached as that one is.
-        used = [with_access_of(target, named) for target in self._used_targets.list()]
-        for target in (*named, *([pod] if pod else []), *used, *contexts):
-            found.setdefault(target.name, target)
-        return tuple(found.values())
 
     def _on_kubernetes(self, target: Target) -> KubeRayGateway:
         client = self._client_of(target)

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
-from traitlets import Dict, Enum, Float, TraitError, Unicode
+from traitlets import Bool, Dict, Enum, Float, TraitError, Unicode
 from traitlets.config import Configurable
 
 from rayspace.core.access import check_access
 from rayspace.core.tracking import check_tracking, parse_tracking
 from rayspace.errors import SettingsError
 from rayspace.model.measurement import GpuChoice
-from rayspace.model.target import IN_CLUSTER, LOCAL
+from rayspace.model.target import IN_CLUSTER, LOCAL, SIMULATED
 from rayspace.model.tracking import TrackingWish
 from rayspace.names import nearest
 
@@ -33,7 +33,9 @@ _ENV = {
     "MLFLOW_TRACKING_URI": "tracking_uri",
     "RAYSPACE_EXPERIMENT": "experiment",
     "RAYSPACE_STATE_DIR": "state_dir",
+    "RAYSPACE_SIMULATED": "simulated",
 }
+_SWITCH = {"1": True, "true": True, "0": False, "false": False}
 _TARGET_KEYS = {"context", "namespace", "access", "url", "tracking"}
 
 
@@ -73,6 +75,11 @@ class Rayspace(Configurable):
     state_dir = Unicode(
         "",
         help="Directory of the records of local clusters; by default the user's state directory.",
+    ).tag(config=True)
+    simulated = Bool(
+        default_value=False,
+        help="Whether there is a target named simulated: it plays clusters on Kubernetes, for"
+        " looking around where there is none. Nothing runs there.",
     ).tag(config=True)
 
     @property
@@ -171,6 +178,9 @@ def load_settings(project: Path, environ: Mapping[str, str]) -> Rayspace:
     for path in _files(project):
         values.update(_read(path))
     values.update({key: environ[name] for name, key in _ENV.items() if environ.get(name)})
+    if isinstance(values.get("simulated"), str):
+        # Of a variable; what is neither is refused below.
+        values["simulated"] = _SWITCH.get(values["simulated"].lower(), values["simulated"])
     try:
         settings = Rayspace(**values)
     except TraitError as exc:
@@ -189,12 +199,12 @@ def load_settings(project: Path, environ: Mapping[str, str]) -> Rayspace:
 def _check_targets(targets: Mapping[str, Any]) -> None:
     for name, entry in targets.items():
         known = isinstance(entry, dict) and set(entry) <= _TARGET_KEYS
-        if not known or not entry.get("context") or name in {LOCAL, IN_CLUSTER}:
+        if not known or not entry.get("context") or name in {LOCAL, IN_CLUSTER, SIMULATED}:
             raise SettingsError(
                 f"The target {name!r} of the settings can't be used.",
                 hint='Write it as {"NAME": {"context": "CONTEXT", "namespace": "NAMESPACE"}}; the'
-                f" names {LOCAL} and {IN_CLUSTER} are taken. Beside them may stand access,"
-                " url and tracking.",
+                f" names {LOCAL}, {IN_CLUSTER} and {SIMULATED} are taken. Beside them may stand"
+                " access, url and tracking.",
             )
         check_access(name, entry)
         parse_tracking(name, entry.get("tracking", {}))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.errors import RayspaceError, TrackingMissingError
 from rayspace.model.progress import Report, Stage
-from rayspace.model.target import LOCAL
+from rayspace.model.target import LOCAL, SIMULATED
 from rayspace.persons_environment import MARK, TOKEN, URI, PersonsEnvironment
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def follow(app: App, verb: str, result: Any, report: Report) -> None:
         return
     if app.is_inside_job:
         return
-    if result.target in {"", LOCAL}:
+    if result.target in {"", LOCAL, SIMULATED}:
         point_back()
     else:
         point_at(app, result.target, report)

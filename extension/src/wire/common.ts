@@ -66,7 +66,7 @@ export interface ITargetState {
   readonly name: string;
   readonly context: string;
   readonly namespace: string;
-  readonly source: 'machine' | 'settings' | 'kubeconfig' | 'used' | 'pod';
+  readonly source: 'machine' | 'settings' | 'kubeconfig' | 'used' | 'pod' | 'simulated';
   readonly state: 'unknown' | 'answers' | 'silent' | 'refused';
   readonly problem: IError | null;
 }

@@ -152,7 +152,7 @@ def _phase(cluster: KubeObject, progress: ProvisionState) -> tuple[ClusterPhase,
         return ClusterPhase.READY, reason
     if "suspended" in codes or (cluster.get("spec") or {}).get("suspend"):
         return ClusterPhase.SUSPENDED, reason or "It is suspended."
-    if any(problem.is_final and not problem.groups for problem in progress.problems):
+    if any(p.is_final and (p.is_about_head or not p.groups) for p in progress.problems):
         return ClusterPhase.FAILED, reason
     stage = progress.current
     return ClusterPhase.STARTING, reason or stage.text

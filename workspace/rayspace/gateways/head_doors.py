@@ -98,11 +98,11 @@ class RoutedDoor:
 
     Parameters
     ----------
-    doors
+    *doors
         One for each target; heads of other targets are on this machine.
     """
 
-    def __init__(self, doors: Mapping[str, HeadDoor]) -> None:
+    def __init__(self, *doors: Mapping[str, HeadDoor]) -> None:
         self._doors = doors
         self._loopback = LoopbackDoor()
 
@@ -119,7 +119,8 @@ class RoutedDoor:
         return self._door(head).socket(head, path)
 
     def _door(self, head: HeadAddress) -> HeadDoor:
-        return self._doors.get(head.target, self._loopback) if head.target else self._loopback
+        found = (doors[head.target] for doors in self._doors if head.target in doors)
+        return next(found, self._loopback) if head.target else self._loopback
 
 
 def read_token(path: str) -> str:

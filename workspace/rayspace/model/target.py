@@ -8,6 +8,8 @@ from dataclasses import dataclass
 LOCAL = "local"
 #: The Kubernetes cluster in which this program runs.
 IN_CLUSTER = "in-cluster"
+#: A namespace of Kubernetes that is only played, for looking around where there is none.
+SIMULATED = "simulated"
 #: Ways to the heads of a target: the first that works; from inside of Kubernetes; through the API
 #: server; by forwarded ports; by a URL that an administrator gives to each.
 AUTO, DIRECT, PROXY, PORT_FORWARD, URL = WAYS = (
@@ -32,8 +34,8 @@ class Target:
     namespace
         The namespace.
     source
-        Who named it: ``settings``, ``kubeconfig``, ``used`` (asked for by context before) or
-        ``pod``.
+        Who named it: ``settings``, ``kubeconfig``, ``used`` (asked for by context before),
+        ``pod`` or ``simulated``.
     access
         How its heads are reached: one of `WAYS`.
     url

@@ -13,13 +13,13 @@ from rayspace.core.cluster_spec import UpPlan, Wishes
 from rayspace.core.job_wishes import DEFAULT_PROFILE, job_wishes, wishes_on_record
 from rayspace.core.parameters import parse_parameters_file
 from rayspace.core.sweep import MAX_TRIALS
-from rayspace.errors import PhaseError, UsageError
+from rayspace.errors import PhaseError, RefusedError, UsageError
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.job import JobOrder
 from rayspace.model.packages import PackagesMode
 from rayspace.model.run import Artifact
 from rayspace.model.submission import Destination, SubmitRequest
-from rayspace.model.target import LOCAL
+from rayspace.model.target import LOCAL, SIMULATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,8 +137,12 @@ class Orders:
         ------
         PhaseError
             If the cluster that is meant can't run anything, and waiting won't help.
+        RefusedError
+            If it is only played.
         """
         own = await self.own(wishes)
+        if own is not None and own.target == SIMULATED:
+            raise _simulated(own.target)
         if own is not None and own.target != LOCAL:
             return Found(own.target, self._starters.own(own, wishes))
         if wishes.asks_for_own:
@@ -150,6 +154,8 @@ class Orders:
         if wishes.profile is not None:
             return Found(LOCAL)
         state = await self._clusters.status(wishes.cluster, target=wishes.target)
+        if state.target == SIMULATED:
+            raise _simulated(state.name)
         if state.phase is ClusterPhase.READY:
             return Found(state.target, self._starters.running(state, wishes))
         if state.phase is not ClusterPhase.STARTING:
@@ -198,6 +204,15 @@ class Orders:
         own = replace(wishes.own, name="job")
         profile = wishes.profile or DEFAULT_PROFILE
         return await self._clusters.plan(profile, own, target=wishes.target)
+
+
+def _simulated(name: str) -> RefusedError:
+    return RefusedError(
+        f"{name} is simulated: clusters are played there, and no job can run.",
+        hint="Ship it to this machine: rayspace job submit NOTEBOOK.ipynb --profile laptop --on"
+        " local",
+        details={"name": name},
+    )
 
 
 def _check_apart(options: SubmitOptions) -> None:
