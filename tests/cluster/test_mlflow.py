@@ -31,7 +31,7 @@ _SLOW_S = 180.0
 _NAME = "rayspace-mlflow"
 _USER = "MLFLOW_TRACKING_USERNAME"
 _PASSWORD = "MLFLOW_TRACKING_PASSWORD"
-_WELL = {"api-server", "kuberay", "rights", "head-account", "tracking", "limits"}
+_WELL = {"api-server", "kuberay", "rights", "head-account", "job-account", "tracking", "limits"}
 #: Logs by what a notebook would write, and says what came of it.
 _NOTEBOOK = """\
 %load_ext rayspace

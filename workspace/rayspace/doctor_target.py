@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rayspace.app import App
     from rayspace.core.namespace_checks import NamespaceFacts
 
-MLFLOW = "kubernetes/mlflow.yaml"
+MLFLOW, NETWORK = "kubernetes/mlflow.yaml", "kubernetes/network.yaml"
 _RESOURCES = {
     "ConfigMap": "configmaps",
     "PersistentVolumeClaim": "persistentvolumeclaims",
@@ -63,7 +63,7 @@ async def look(app: App, target: str) -> NamespaceFacts:
 
 def checks_of(facts: NamespaceFacts) -> list[Check]:
     """Say what is well and what is missing."""
-    return namespace_checks(facts, str(templates_dir() / RULES), str(templates_dir() / MLFLOW))
+    return namespace_checks(facts, *(str(templates_dir() / p) for p in (RULES, MLFLOW, NETWORK)))
 
 
 def mlflow_objects(image: str = "") -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from rayspace.errors import SettingsError, SpecError
 from rayspace.model.limits import LIMITS_CONFIG_MAP, LIMITS_KEY, Excess, Limits
 from tests.unit.core.test_manifest import made
 
-EXAMPLE = Path(__file__).parents[3] / "templates" / "kubernetes" / "limits-example.yaml"
+EXAMPLE = Path(__file__).parents[3] / "templates" / "kubernetes" / "profiles.yaml"
 
 FULL = """\
 max_workers: 4
@@ -126,16 +126,21 @@ def test_all_mistakes_are_told_at_once() -> None:
     assert [item["line"] for item in caught.value.details["problems"]] == [1, 2, 4]
 
 
-def test_the_example_is_read() -> None:
-    """An administrator begins from it."""
+@pytest.mark.parametrize("is_all", [False, True], ids=["as it is", "with all its keys"])
+def test_the_example_is_read(is_all) -> None:
+    """An administrator begins from it; what stands there as a comment can be taken as well."""
     document = yaml.safe_load(EXAMPLE.read_text("utf-8"))
     assert document["metadata"]["name"] == LIMITS_CONFIG_MAP
-    limits = parse_limits(document["data"][LIMITS_KEY], path=LIMITS_KEY)
+    text = document["data"][LIMITS_KEY]
+    if is_all:
+        text = re.sub(r"^# (?=allowed_images|overlay|  )", "", text, flags=re.MULTILINE)
+    limits = parse_limits(text, path=LIMITS_KEY)
     assert (limits.max_workers, limits.max_gpus, limits.max_cpus) == (4, 8, 64)
     assert limits.max_memory_bytes == 256 * 2**30
     assert (limits.max_lifetime_s, limits.max_idle_s) == (86_400, 7_200)
-    assert limits.allowed_images == ("registry.example.org/ray/*", "rayproject/ray:2.60.0-*")
-    assert list(limits.overlay) == ["spec"]
+    images = ("registry.example.org/ray/*", "rayproject/ray:2.60.0-*")
+    assert limits.allowed_images == (images if is_all else ())
+    assert list(limits.overlay) == (["spec"] if is_all else [])
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,12 @@ _WELL = NamespaceFacts(
     server="https://k",
     user="ada",
     has_head_account=True,
+    has_job_account=True,
     tracking=_OPEN,
     queues=(("q", True),),
     limits="set",
+    policy="current",
+    has_network_policy=True,
     pod_security="restricted",
 )
 _HEAD = ("", "serviceaccounts", "get", "rayspace-head")
@@ -34,7 +37,8 @@ _PROFILES = ("", "configmaps", "get", "rayspace-profiles")
 def checks(**changes):
     """Say what is found after changes."""
     facts = replace(_WELL, **changes)
-    return {c.name: c for c in namespace_checks(facts, "/t/rbac.yaml", "/t/mlflow.yaml")}
+    files = ("/t/rbac.yaml", "/t/mlflow.yaml", "/t/network.yaml")
+    return {c.name: c for c in namespace_checks(facts, *files)}
 
 
 def test_all_is_well():
@@ -59,6 +63,13 @@ def test_all_is_well():
         ("head-account", {"has_head_account": False}, "problem", "admin",
          "kubectl -n team-a apply -f /t/rbac.yaml"),
         ("head-account", {"has_head_account": None}, "warning", "admin", "apply"),
+        ("job-account", {"has_job_account": False}, "warning", "admin",
+         "kubectl -n team-a apply -f /t/rbac.yaml"),
+        ("policy", {"policy": "missing"}, "warning", "admin",
+         "rayspace cluster limits --on prod --policy | kubectl apply -f -"),
+        ("policy", {"policy": "older"}, "warning", "admin", "--policy | kubectl apply -f -"),
+        ("network", {"has_network_policy": False}, "warning", "admin",
+         "kubectl -n team-a apply -f /t/network.yaml"),
         ("tracking", {"tracking": _MISSING}, "problem", "admin",
          "kubectl -n team-a apply -f /t/mlflow.yaml"),
         ("tracking", {"tracking": replace(_MISSING, may_bring=True)}, "problem", "you",
@@ -97,8 +108,11 @@ def test_what_cannot_be_looked_at_is_told_once():
         missing=(_HEAD, _PROFILES),
         has_any_right=False,
         has_head_account=None,
+        has_job_account=None,
         tracking=TrackingFacts("unknown"),
         limits="hidden",
+        policy="",
+        has_network_policy=None,
         pod_security=None,
         queues=(),
     )

@@ -91,4 +91,4 @@ async def test_a_machine_has_no_limits_and_a_namespace_without_has_no_policy(mon
     monkeypatch.setattr("rayspace.gateways.memory.MemoryClusterGateway.limits", none)
     with pytest.raises(ObjectNotFoundError, match="'team-a' of prod has no limits") as caught:
         await space.service.limits_policy()
-    assert "limits-example.yaml" in caught.value.hint
+    assert "profiles.yaml" in caught.value.hint

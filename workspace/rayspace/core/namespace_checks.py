@@ -43,12 +43,19 @@ class NamespaceFacts:
         Whether the person has any of those that are needed.
     has_head_account
         Whether heads can run with their own account; None if that may not be read.
+    has_job_account
+        Whether jobs can keep what happens to their pods; None if that may not be read.
     tracking
         The tracking server.
     queues
         Queues that profiles name, and whether each is there; None if that may not be read.
     limits
         ``set``, ``none``, ``hidden`` (may not be read), or what is wrong with them.
+    policy
+        How Kubernetes holds people to the limits: ``current``, ``missing``, ``older`` (to others
+        than those that are set); empty where there are none, or that may not be read.
+    has_network_policy
+        Whether a NetworkPolicy says who reaches Ray's pods; None if that may not be read.
     pod_security
         Level that the namespace enforces; empty for none, None if that may not be read.
     """
@@ -63,21 +70,26 @@ class NamespaceFacts:
     missing: tuple[Right, ...] = ()
     has_any_right: bool = True
     has_head_account: bool | None = None
+    has_job_account: bool | None = None
     tracking: TrackingFacts = _NO_TRACKING
     queues: tuple[tuple[str, bool | None], ...] = ()
     limits: str = "none"
+    policy: str = ""
+    has_network_policy: bool | None = None
     pod_security: str | None = None
 
 
-def namespace_checks(facts: NamespaceFacts, rules_path: str, mlflow_path: str) -> list[Check]:
+def namespace_checks(
+    facts: NamespaceFacts, rules_path: str, mlflow_path: str, network_path: str
+) -> list[Check]:
     """Say what is well and what is missing.
 
     Parameters
     ----------
     facts
         What was found.
-    rules_path, mlflow_path
-        Files of the Roles and of MLflow.
+    rules_path, mlflow_path, network_path
+        Files of the Roles, of MLflow and of the NetworkPolicy.
 
     Returns
     -------
@@ -87,16 +99,21 @@ def namespace_checks(facts: NamespaceFacts, rules_path: str, mlflow_path: str) -
     checks = [_api_server(facts)]
     if not facts.has_namespace:
         return [*checks, _no_namespace(facts)]
-    apply = f"kubectl -n {facts.namespace} apply -f {shlex.quote(rules_path)}"
-    bring = f"kubectl -n {facts.namespace} apply -f {shlex.quote(mlflow_path)}"
+    apply, bring, close = (
+        f"kubectl -n {facts.namespace} apply -f {shlex.quote(path)}"
+        for path in (rules_path, mlflow_path, network_path)
+    )
     return [
         *checks,
         *_kuberay(facts),
         _rights(facts, apply),
         *_head_account(facts, apply),
+        *_job_account(facts, apply),
         *tracking_checks(facts.tracking, facts.target, facts.namespace, bring),
         *(_queue(name, is_there) for name, is_there in facts.queues),
         *_limits(facts),
+        *_policy(facts),
+        *_network(facts, close),
         *_pod_security(facts),
     ]
 
@@ -143,6 +160,15 @@ def _head_account(facts: NamespaceFacts, apply: str) -> list[Check]:
     return [Check("head-account", "problem", text, _admin(apply), "admin")]
 
 
+def _job_account(facts: NamespaceFacts, apply: str) -> list[Check]:
+    if facts.has_job_account is None:
+        return []
+    if facts.has_job_account:
+        return [Check("job-account", "ok", "Jobs can keep what happens to their pods")]
+    text = "The service account rayspace-job is missing, with which jobs keep their pods' events"
+    return [Check("job-account", "warning", text, _admin(apply), "admin")]
+
+
 def _queue(name: str, is_there: bool | None) -> Check:
     if is_there:
         return Check("queue", "ok", f"The queue {name} is there")
@@ -165,6 +191,27 @@ def _limits(facts: NamespaceFacts) -> list[Check]:
         text = "The ConfigMap rayspace-profiles may not be read, so limits show when they refuse"
         return [Check("limits", "warning", text, "Ask for the Role rayspace-user.", "admin")]
     return [Check("limits", "problem", facts.limits, "Ask an administrator to mend it.", "admin")]
+
+
+def _policy(facts: NamespaceFacts) -> list[Check]:
+    if not facts.policy:
+        return []
+    if facts.policy == "current":
+        return [Check("policy", "ok", "Kubernetes holds everybody to the limits")]
+    text = "The limits hold for who uses rayspace only: Kubernetes has no policy of them"
+    if facts.policy == "older":
+        text = "Kubernetes holds people to other limits than those that are set"
+    command = f"rayspace cluster limits --on {facts.target} --policy | kubectl apply -f -"
+    return [Check("policy", "warning", text, _admin(command), "admin")]
+
+
+def _network(facts: NamespaceFacts, close: str) -> list[Check]:
+    if facts.has_network_policy is None:
+        return []
+    if facts.has_network_policy:
+        return [Check("network", "ok", "A NetworkPolicy says who reaches Ray's pods")]
+    text = "Every pod of the whole cluster reaches Ray's pods, which ask for a token"
+    return [Check("network", "warning", text, _admin(close), "admin")]
 
 
 def _pod_security(facts: NamespaceFacts) -> list[Check]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from rayspace.core.admission_policy import admission_policy
 from rayspace.core.namespace_checks import NamespaceFacts
 from rayspace.core.rights import not_granted, wanted_rights
 from rayspace.errors import NotFoundError, PreflightError, RefusedError, SpecError
@@ -15,7 +16,7 @@ from rayspace.gateways.kube.kuberay import KubeRayCheck
 from rayspace.gateways.kube.namespace_watch import KUEUE
 from rayspace.gateways.kube.tracking_look import look_at_tracking
 from rayspace.gateways.templates import read_template
-from rayspace.model.limits import LIMITS_CONFIG_MAP
+from rayspace.model.limits import LIMITS_CONFIG_MAP, Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +29,13 @@ RULES = "kubernetes/rbac.yaml"
 USER_ROLE, MLFLOW_ROLE = "rayspace-user", "rayspace-mlflow"
 _AUTHORIZATION = "/apis/authorization.k8s.io/v1"
 _ENFORCED = "pod-security.kubernetes.io/enforce"
-_HEAD_ACCOUNT = "rayspace-head"
+_HEAD_ACCOUNT, _JOB_ACCOUNT = "rayspace-head", "rayspace-job"
+_NETWORK_POLICY = "rayspace-ray"
+_ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+_PLURALS = {
+    "ValidatingAdmissionPolicy": "validatingadmissionpolicies",
+    "ValidatingAdmissionPolicyBinding": "validatingadmissionpolicybindings",
+}
 
 
 async def look_at_namespace(
@@ -65,13 +72,21 @@ async def look_at_namespace(
     if not has_namespace:
         return NamespaceFacts(target.name, target.namespace, server, user, has_namespace=False)
     wanted = role_rights(USER_ROLE)
-    account_path = object_path("v1", target.namespace, "serviceaccounts", _HEAD_ACCOUNT)
-    kuberay, missing, account, limits, has_kueue = await asyncio.gather(
-        _kuberay(client),
-        missing_rights(client, wanted),
-        _is_there(client, account_path),
-        _limits(client),
-        _is_known(client, KUEUE),
+    head, job = (
+        object_path("v1", target.namespace, "serviceaccounts", name)
+        for name in (_HEAD_ACCOUNT, _JOB_ACCOUNT)
+    )
+    network = object_path(
+        "networking.k8s.io/v1", target.namespace, "networkpolicies", _NETWORK_POLICY
+    )
+    kuberay, missing, (limits, set_limits), has_kueue = await asyncio.gather(
+        _kuberay(client), missing_rights(client, wanted), _limits(client), _is_known(client, KUEUE)
+    )
+    has_head, has_job, has_network, policy = await asyncio.gather(
+        _is_there(client, head),
+        _is_there(client, job),
+        _is_there(client, network),
+        _policy(client, set_limits),
     )
     found, queue_states = await asyncio.gather(
         look_at_tracking(client, tracking, environ),
@@ -92,10 +107,13 @@ async def look_at_namespace(
         kuberay_hint=kuberay[1],
         missing=lacking,
         has_any_right=len(lacking) < len(needed),
-        has_head_account=account,
+        has_head_account=has_head,
+        has_job_account=has_job,
         tracking=found,
         queues=queue_states,
         limits=limits,
+        policy=policy,
+        has_network_policy=has_network,
         pod_security=security,
     )
 
@@ -192,16 +210,39 @@ async def _queues(
     return tuple(zip(names, found, strict=True))
 
 
-async def _limits(client: KubeClient) -> str:
+async def _limits(client: KubeClient) -> tuple[str, Limits]:
     path = object_path("v1", client.target.namespace, "configmaps", LIMITS_CONFIG_MAP)
     is_there = await _is_there(client, path)
     if is_there is None:
-        return "hidden"
+        return "hidden", Limits()
     try:
         found = await read_configuration(client)
     except SpecError as exc:
-        return exc.message
-    return "none" if found == Configuration() else "set"
+        return exc.message, Limits()
+    return "none" if found == Configuration() else "set", found.limits
+
+
+async def _policy(client: KubeClient, limits: Limits) -> str:
+    """Say how Kubernetes holds people to limits; empty where that may not be read."""
+    states = {
+        await _policy_state(client, item)
+        for item in admission_policy(limits, client.target.namespace)
+    }
+    return next((state for state in ("", "missing", "older", "current") if state in states), "")
+
+
+async def _policy_state(client: KubeClient, wanted: Mapping[str, Any]) -> str:
+    path = f"{_ADMISSION}/{_PLURALS[wanted['kind']]}/{wanted['metadata']['name']}"
+    try:
+        found = await client.get(path, operation="read the policy of the limits")
+    except NotFoundError:
+        return "missing"
+    except RefusedError:
+        return ""
+    # Kubernetes adds what was left out, and keeps what was given.
+    parts = ("variables", "validations", "validationActions", "policyName")
+    spec, has = wanted["spec"], found.get("spec") or {}
+    return "current" if all(has.get(part) == spec.get(part) for part in parts) else "older"
 
 
 async def _namespace(client: KubeClient) -> tuple[bool, str | None]:

@@ -1,0 +1,86 @@
+"""An administrator's kit: what stands in its files is what the code would say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from rayspace.core.admission_policy import admission_policy
+from rayspace.core.kuberay_release import LEAST_RELEASE, TESTED_RELEASE
+from rayspace.core.limits import parse_limits
+from rayspace.core.profiles import parse_profile
+from rayspace.gateways.kube.namespace_look import RULES, USER_ROLE
+from rayspace.model.limits import LIMITS_KEY
+
+KIT = Path(__file__).parents[2] / "templates" / "kubernetes"
+NAMESPACE = "team-a"
+
+
+def documents(name: str) -> list[dict]:
+    """Read one of its files."""
+    return [item for item in yaml.safe_load_all((KIT / name).read_text("utf-8")) if item]
+
+
+def test_each_file_is_part_of_it_or_named_as_one_to_choose() -> None:
+    """Nothing lies there that nobody applies."""
+    text = (KIT / "kustomization.yaml").read_text("utf-8")
+    (kustomization,) = documents("kustomization.yaml")
+    for name in kustomization["resources"]:
+        assert (KIT / name).is_file()
+    for path in KIT.iterdir():
+        assert path.name == "kustomization.yaml" or path.name in text, path.name
+    for folder in ("queue", "operators"):
+        (inner,) = documents(f"{folder}/kustomization.yaml")
+        mine = [name for name in inner["resources"] if "://" not in name]
+        assert {*mine, "kustomization.yaml"} == {p.name for p in (KIT / folder).iterdir()}
+
+
+def test_the_policy_is_that_of_the_limits() -> None:
+    """Whoever changes one changes the other."""
+    (profiles,) = documents("profiles.yaml")
+    limits = parse_limits(profiles["data"][LIMITS_KEY], path=LIMITS_KEY)
+    assert documents("policy.yaml") == admission_policy(limits, NAMESPACE)
+
+
+def test_its_profiles_can_be_started_and_tell_what_they_cost() -> None:
+    """Below the limits beside them."""
+    (configuration,) = documents("profiles.yaml")
+    texts = {k.removesuffix(".yaml"): v for k, v in configuration["data"].items()}
+    limits = parse_limits(texts.pop("limits"), path=LIMITS_KEY)
+    assert len(texts) > 1
+    for name, text in texts.items():
+        profile = parse_profile(text, name=name)
+        assert profile.pods.price_per_hour > 0
+        assert profile.n_workers <= limits.max_workers
+
+
+@pytest.mark.parametrize(("file", "kind"), [("people.yaml", "RoleBinding")])
+def test_people_are_bound_to_the_role_for_people(file, kind) -> None:
+    """And to no other."""
+    (binding,) = documents(file)
+    assert binding["kind"] == kind
+    assert binding["roleRef"]["name"] == USER_ROLE
+    assert USER_ROLE in {item["metadata"]["name"] for item in documents(Path(RULES).name)}
+
+
+def test_kuberay_is_the_release_that_is_tested() -> None:
+    """Which is not older than what is taken."""
+    (operators,) = documents("operators/kustomization.yaml")
+    (release,) = [
+        match[1]
+        for name in operators["resources"]
+        if (match := re.search(r"kuberay.*\?ref=v(\S+)$", name))
+    ]
+    assert release == TESTED_RELEASE
+    assert LEAST_RELEASE in (KIT / "operators" / "kustomization.yaml").read_text("utf-8")
+
+
+def test_the_queue_is_the_namespaces_own() -> None:
+    """Only its clusters wait in it."""
+    _, queue, local = documents("queue/queue.yaml")
+    chosen = queue["spec"]["namespaceSelector"]["matchLabels"]
+    assert chosen == {"kubernetes.io/metadata.name": NAMESPACE}
+    assert local["spec"]["clusterQueue"] == queue["metadata"]["name"]
