@@ -150,7 +150,7 @@ def test_what_cannot_come_up_fails_at_once_with_its_reason(person):
     """An image that is nowhere, a namespace without the account of heads, a field that is none."""
     with pytest.raises(ClusterStartError, match=r"image") as caught:
         person.up("none", image="docker.io/rayspace/none:test", settings=_never_pull())
-    assert caught.value.details["problems"][0].startswith("image_")
+    assert caught.value.details["problems"][0]["code"].startswith("image_")
     (problem, *_) = run(person.clusters.why("none", target=person.target)).problems
     assert "docker.io/rayspace/none:test" in " ".join(e.text for e in problem.evidence)
     with pytest.raises(ManifestError) as caught:

@@ -5,6 +5,7 @@ Registering them loads the grammar and nothing else: what a verb needs is loaded
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from rayspace.grammar import Parser
     from rayspace.model.progress import Report
     from rayspace.present.reporters import Reporter
+    from rayspace.present.widgets import CellOutputs
 
 _PARSERS = {"ray_cluster": grammar.cluster_parser, "ray_job": grammar.job_parser}
 
@@ -133,6 +135,17 @@ class RayMagics(Magics):
             return None
         return None if result is None else _hand_over(result, as_json=args.json)
 
+    @functools.cached_property
+    def _cell_outputs(self) -> CellOutputs:
+        """What is shown of long verbs; pages may ask for it once more from then on."""
+        from rayspace.present.widgets import COMM_TARGET, CellOutputs
+
+        outputs = CellOutputs()
+        kernel = getattr(self.shell, "kernel", None)
+        if kernel is not None:
+            kernel.comm_manager.register_target(COMM_TARGET, outputs.answer)
+        return outputs
+
     def _reporter(self, args: argparse.Namespace, *, is_inside_job: bool) -> Reporter:
         from rich.console import Console
 
@@ -144,10 +157,10 @@ class RayMagics(Magics):
         if is_inside_job:
             return PlainReporter(displays.plain_console(sys.stdout))
         if hasattr(self.shell, "kernel"):
-            from rayspace.present.widgets import WidgetReporter
+            from rayspace.present.widgets import CellReporter
             from rayspace.present.words import LASTING
 
-            return WidgetReporter(is_long=args.verb in LASTING)
+            return CellReporter(self._cell_outputs, is_long=args.verb in LASTING)
         return reporter_for(Console(highlight=False, force_jupyter=False))
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
+from rayspace.model.cluster import ClusterState
 from rayspace.present import words
+from rayspace.present.cards import why_cards
 from rayspace.present.text import columns_of, empty_text, rows_of
-from rayspace.verbs import Listing
+from rayspace.verbs import Explanation, Listing
 
 if TYPE_CHECKING:
+    from rayspace.model.problem import Problem
     from rayspace.model.progress import Stage
 
 #: JupyterLab's own colours, so that both themes look right; plain ones elsewhere.
@@ -38,11 +41,21 @@ def show(value: Any) -> str:
     """
     if isinstance(value, Listing):
         return _table(value)
+    problems = _problems(value)
+    facts = words.facts(value, in_notebook=True)
+    if isinstance(value, Explanation) and problems:
+        # The cards say the rest.
+        facts = facts[:2]
     rows = "".join(
         f"<tr><td {_CELL}><b>{_text(name)}</b></td><td {_CELL}>{_cell(name, text)}</td></tr>"
-        for name, text in words.facts(value, in_notebook=True)
+        for name, text in facts
     )
-    return f"<table>{rows}</table>"
+    return f"<table>{rows}</table>{why_cards(problems)}"
+
+
+def _problems(value: Any) -> tuple[Problem, ...]:
+    cluster = value.cluster if isinstance(value, Explanation) else value
+    return cluster.problems if isinstance(cluster, ClusterState) else ()
 
 
 def _table(listing: Listing) -> str:
@@ -72,9 +85,12 @@ def _cell(name: str, text: str) -> str:
 
 
 def stage_line(stage: Stage, elapsed: str) -> str:
-    """Write one stage of a long verb as a line of HTML."""
+    """Write one stage of a long verb as a line of HTML, with a bar if it can be counted."""
     marks = {"doing": "…", "done": "✓", "failed": "✗", "note": "•"}
     colours = {"done": "green", "failed": "red", "note": "cyan", "doing": "yellow"}
     mark = f'<span style="color:{_COLOURS[colours[stage.state]]}">{marks[stage.state]}</span>'
     tail = f' <span style="opacity:.6">{_text(elapsed)}</span>' if elapsed else ""
-    return f"<div>{mark} {_text(stage.text)}{tail}</div>"
+    bar = ""
+    if stage.state == "doing" and stage.total:
+        bar = f' <progress max="{stage.total}" value="{stage.done or 0}"></progress>'
+    return f"<div>{mark} {_text(stage.text)}{bar}{tail}</div>"

@@ -1,74 +1,144 @@
-"""Stages of a long verb as a widget: in a notebook, updated from the thread that works."""
+"""Stages of a long verb in a notebook: one output that changes, and that outlives its page.
+
+It is HTML which is shown anew with each change, so that the file holds what was shown last,
+whatever becomes of the kernel: a widget would leave "model not found" there. A page that was loaded
+anew in the middle is told of no output of a cell that runs already. It finds this one by the mark
+that it bears, takes its changes, and asks the kernel for those that it missed
+(``extension/src/outputs``).
+"""
 
 from __future__ import annotations
 
+import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import ipywidgets
-from IPython.display import HTML, display
+from IPython.display import display, update_display
 
+from rayspace.errors import RayspaceError
+from rayspace.present.cards import problems_in, why_cards
 from rayspace.present.html import stage_line
 from rayspace.present.reporters import Reporter
 from rayspace.units import format_duration
 
 if TYPE_CHECKING:
-    from IPython.display import DisplayHandle
+    from collections.abc import Callable
 
     from rayspace.model.progress import Stage
 
+    Faces = dict[str, Any]
 
-class WidgetReporter(Reporter):
+#: Marks an output as one of ours; holds the id by which it is found again.
+MARK = "application/vnd.rayspace.stages+json"
+#: What a page opens to be told of outputs that it missed.
+COMM_TARGET = "rayspace.stages"
+#: Between two changes that are shown, unless a stage is finished. [s]
+_PAUSE_S = 0.2
+#: So many outputs can be told of once more. [1]
+_KEPT = 50
+
+
+class CellOutputs:
+    """The outputs of a kernel that pages may have missed changes of."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Faces] = {}
+
+    def show(self, output_id: str, faces: Faces) -> None:
+        """Show an output, below the cell whose thread calls."""
+        self._keep(output_id, faces)
+        display(faces, raw=True, display_id=output_id)
+
+    def update(self, output_id: str, faces: Faces) -> None:
+        """Show an output anew, from any thread."""
+        self._keep(output_id, faces)
+        update_display(faces, raw=True, display_id=output_id)
+
+    def answer(self, comm: Any, message: dict[str, Any]) -> None:
+        """Tell a page once more of the outputs that it names, and let it go.
+
+        Parameters
+        ----------
+        comm
+            What the page has opened.
+        message
+            How it did, as Jupyter sends it; its data names the outputs.
+        """
+        for output_id in message["content"]["data"].get("ids", []):
+            if faces := self._last.get(output_id):
+                update_display(faces, raw=True, display_id=output_id)
+        comm.close()
+
+    def _keep(self, output_id: str, faces: Faces) -> None:
+        self._last[output_id] = faces
+        while len(self._last) > _KEPT:
+            del self._last[next(iter(self._last))]
+
+
+class CellReporter(Reporter):
     """Finished stages stay as lines, the one that goes on has a bar if it can be counted.
 
     It is shown by the thread that enters, since output of other threads has no cell.
 
     Parameters
     ----------
+    outputs
+        The outputs of this kernel.
     is_long
-        Whether the verb takes so long that a widget is worth its place; else only what is finished
-        is shown, at the end, and nothing where there is nothing to tell.
+        Whether the verb takes so long that its stages are worth a place from the begin; else only
+        what is finished is shown, at the end, and nothing where there is nothing to tell.
     """
 
-    def __init__(self, *, is_long: bool) -> None:
+    def __init__(self, outputs: CellOutputs, *, is_long: bool) -> None:
+        self._outputs = outputs
         self._is_long = is_long
-        self._lines = ipywidgets.HTML()
-        self._current = ipywidgets.HTML()
-        self._bar = ipywidgets.IntProgress(layout=ipywidgets.Layout(width="240px"))
-        self._bar.layout.display = "none"
-        self._box = ipywidgets.VBox([self._lines, self._bar, self._current])
-        self._done: list[str] = []
-        self._began_s = 0.0
-        self._shown: DisplayHandle | None = None
+        self._id = secrets.token_hex(8)
+        self._done: list[tuple[Stage, str]] = []
+        self._current: Stage | None = None
+        self._cards = ""
+        self._began_s = self._shown_s = 0.0
 
     def __call__(self, stage: Stage) -> None:
         """Show a stage."""
-        elapsed = format_duration(time.monotonic() - self._began_s)
+        now_s = time.monotonic()
         if stage.state == "doing":
-            self._current.value = stage_line(stage, "")
+            self._current = stage
         else:
-            self._done.append(stage_line(stage, elapsed if stage.state == "done" else ""))
-            self._lines.value = "".join(self._done)
-            self._current.value = ""
-        counted = stage.state == "doing" and bool(stage.total)
-        if counted:
-            self._bar.max, self._bar.value = stage.total or 1, stage.done or 0
-        self._bar.layout.display = "" if counted else "none"
+            elapsed = format_duration(now_s - self._began_s) if stage.state == "done" else ""
+            self._done.append((stage, elapsed))
+            self._current = None
+        if self._is_long and (stage.state != "doing" or now_s - self._shown_s > _PAUSE_S):
+            self._shown_s = now_s
+            self._outputs.update(self._id, self._faces())
 
     def begin(self) -> None:
-        """Show the widget."""
+        """Show the output."""
         self._began_s = time.monotonic()
-        if not self._is_long:
-            return
-        self._shown = display(self._box, display_id=True)
+        if self._is_long:
+            self._outputs.show(self._id, self._faces())
 
     def end(self) -> None:
         """Leave only what is finished."""
-        page = HTML("".join(self._done))
-        if self._shown is not None:
-            # A page stays readable in the file; a widget dies with its kernel.
-            self._shown.update(page)
-            for part in (self._box, self._lines, self._bar, self._current):
-                part.close()
-        elif self._done:
-            display(page)
+        self._current = None
+        show: Callable[[str, Faces], None] | None = None
+        if self._is_long:
+            show = self._outputs.update
+        elif self._done or self._cards:
+            show = self._outputs.show
+        if show is not None:
+            show(self._id, self._faces(is_final=True))
+
+    def __exit__(self, *error: object) -> None:
+        # A traceback is text, and is lost to a page that is loaded anew.
+        if isinstance(error[1], RayspaceError):
+            self._cards = why_cards(problems_in(error[1].details))
+        self.end()
+
+    def _faces(self, *, is_final: bool = False) -> Faces:
+        going_on = [] if self._current is None else [(self._current, "")]
+        shown = [*self._done, *going_on]
+        return {
+            "text/html": "".join(stage_line(*line) for line in shown) + self._cards,
+            "text/plain": "\n".join(stage.text for stage, _ in shown),
+            MARK: {"id": self._id, "is_final": is_final},
+        }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, get_args
 from rayspace.errors import ClusterStartError, GatewayTimeoutError, PhaseError, UsageError
 from rayspace.model.cluster import ClusterPhase, ClusterState, ReadyAt
 from rayspace.model.progress import Report, Stage
+from rayspace.model.wire import to_wire
 
 if TYPE_CHECKING:
     from rayspace.gateways.contracts import Clock, ClusterGateway
@@ -191,7 +192,7 @@ def _require_hope(state: ClusterState) -> None:
             details={
                 "name": state.name,
                 "log_dir": state.log_dir,
-                "problems": [problem.code for problem in state.problems],
+                "problems": to_wire(state.problems),
             },
         )
 
@@ -214,7 +215,7 @@ def _require_workers(state: ClusterState, missing: set[str]) -> None:
         if final
         else f"{_where_to_look(state)}; start them again with: rayspace cluster"
         f" scale {state.name} --workers {state.n_workers_desired}",
-        details={"name": state.name, "log_dir": state.log_dir},
+        details={"name": state.name, "log_dir": state.log_dir, "problems": to_wire(final)},
     )
 
 
@@ -224,7 +225,7 @@ def _too_late(state: ClusterState, timeout_s: float) -> GatewayTimeoutError:
         system="Ray",
         operation="start",
         hint=f"It goes on; look again with: rayspace cluster status {state.name}",
-        details={"name": state.name},
+        details={"name": state.name, "problems": to_wire(state.problems)},
     )
 
 
