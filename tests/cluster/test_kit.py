@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from rayspace.core.cluster_spec import Wishes
+from rayspace.loop import run
 from tests.cluster import kueue
 from tests.cluster.binaries import KUBERAY, build
 from tests.cluster.images import RAY
 from tests.cluster.mlflow_image import bring_mlflow_image
-from tests.cluster.samples import raycluster
 from tests.cluster.store import ROOT
-from tests.cluster.test_limits import refusal
+from tests.cluster.test_limits import refusal, with_group
 from tests.cluster.test_product import Person
 
 if TYPE_CHECKING:
@@ -125,13 +126,17 @@ def test_all_of_it_is_there_and_the_doctor_explains_each_part_that_is_missing(
     seen = person.finds()
     assert set(seen) == ALL - {"policy", "network", "pod-security"}
     assert {c["state"] for c in seen.values()} == {"ok"}, seen
-    profiles = person.command("cluster", "profiles", "--json", "--on", person.target)
-    listed = json.loads(profiles.stdout)["profiles"] if not profiles.returncode else []
-    names = {p["name"] for p in listed}
-    assert not listed or {"team-cpu", "team-gpu"} <= names
+    plan = run(person.clusters.plan("team-gpu", Wishes(), target=person.target))
+    assert plan.spec.pods.price_per_hour == 2.5
+    assert plan.spec.groups[0].worker.gpus == 1
     # Kubernetes refuses what is beyond the limits, whoever asks.
-    beyond = raycluster("beyond", workers=5)
-    namespace.until("the policy holds", lambda: "the limit is 4" in refusal(namespace, beyond))
+    beyond, why = with_group(replicas=5, maxReplicas=9), []
+
+    def is_refused() -> bool:
+        why[:] = [refusal(namespace, beyond)]
+        return "asks for 5 workers; the limit is 4 workers" in why[0]
+
+    namespace.until(f"the policy holds: {why}", is_refused)
 
     def missing(part: str, *words: str, who: Doctor = admin) -> dict[str, str]:
         """Take a part away, return what the doctor says, and bring it back."""
