@@ -98,6 +98,11 @@ export class Api {
     return this._post(`${clusterPath(target, name)}/use`, { path });
   }
 
+  /** Stop waiting for what was begun; a cluster that is asked for goes on. */
+  stopOperation(id: string): Promise<wire.IOperation> {
+    return this._post(`operations/${encodeURIComponent(id)}/stop`, {});
+  }
+
   /** Ask for the code of a cell that connects a notebook. */
   async connectCell(target: string, name: string, path: string): Promise<string> {
     const where = `${clusterPath(target, name)}/connect`;

@@ -15,8 +15,8 @@ import * as wire from './wire';
 const BREAK_MS = 2000;
 /** Changes that come together are drawn together. [ms] */
 const GATHER_MS = 40;
-/** How long an operation that has ended is still shown. [ms] */
-export const OPERATION_KEPT_MS = 15_000;
+/** So many operations that have ended are kept. [1] */
+const MAX_ENDED = 50;
 
 /** Returns the key of a cluster in all targets. */
 export function clusterKey(target: string, name: string): string {
@@ -263,6 +263,10 @@ export class Live implements ILive, IDisposable {
     this._operationOf.set(operation.id, operation);
     if (operation.state !== 'running' && before?.state !== operation.state) {
       this._operationEnded.emit(operation);
+    }
+    const ended = [...this._operationOf.values()].filter(o => o.state !== 'running');
+    for (const { id } of ended.slice(0, -MAX_ENDED)) {
+      this._operationOf.delete(id);
     }
   }
 

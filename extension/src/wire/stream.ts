@@ -9,7 +9,7 @@ export interface IOperation {
   readonly verb: string;
   readonly target: string;
   readonly name: string;
-  readonly state: 'running' | 'done' | 'failed';
+  readonly state: 'running' | 'done' | 'failed' | 'stopped';
   readonly stages: readonly IStage[];
   readonly result: unknown;
   readonly error: IError | null;

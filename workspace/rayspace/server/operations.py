@@ -12,7 +12,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from rayspace.errors import OperationNotFoundError, RayspaceError
+from rayspace.errors import OperationNotFoundError, PhaseError, RayspaceError
 from rayspace.model.wire import to_wire
 from rayspace.server.errors import error_body, wire_error
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _KEPT = 50
 #: Stages of one operation that are kept. [1]
 _STAGES = 100
+#: Verbs that mostly wait for what goes on without them.
+_WAITING = frozenset({"up", "resume", "scale"})
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +46,7 @@ class Operations:
         self._clock = clock
         self._publish = publish
         self._all: dict[str, dict[str, Any]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def start(
         self, verb: str, target: str, name: str, act: Callable[[Report], Awaitable[Any]]
@@ -81,9 +83,31 @@ class Operations:
         self._forget()
         self._tell(operation)
         task = asyncio.get_running_loop().create_task(self._run(operation, act))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[operation["id"]] = task
+        task.add_done_callback(lambda _: self._tasks.pop(operation["id"]))
         return dict(operation)
+
+    async def stop(self, operation_id: str) -> dict[str, Any]:
+        """Stop waiting for one, and return it; what was asked for goes on where it runs.
+
+        Raises
+        ------
+        OperationNotFoundError
+            If it is not known (any more).
+        PhaseError
+            If it does not wait: half of what it does would be worse than all of it.
+        """
+        operation = self.get(operation_id)
+        if operation["state"] == "running" and operation["verb"] not in _WAITING:
+            raise PhaseError(
+                f"The operation {operation['verb']!r} can't be stopped in the middle.",
+                hint="It ends soon by itself.",
+                details={"id": operation_id, "verb": operation["verb"]},
+            )
+        if (task := self._tasks.get(operation_id)) is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        return self.get(operation_id)
 
     def list(self) -> list[dict[str, Any]]:
         """List all, the newest first."""
@@ -102,9 +126,10 @@ class Operations:
 
     async def close(self) -> None:
         """Stop waiting for all of them; what was asked for goes on where it runs."""
-        for task in tuple(self._tasks):
+        tasks = tuple(self._tasks.values())
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(
         self, operation: dict[str, Any], act: Callable[[Report], Awaitable[Any]]
@@ -114,10 +139,11 @@ class Operations:
             if _note(operation["stages"], to_wire(stage)):
                 self._tell(operation)
 
-        state, error = "done", None
+        state, error = "stopped", None
         with contextlib.suppress(asyncio.CancelledError):
             try:
                 result = to_wire(await act(report))
+                state = "done"
                 operation["result"] = result
                 for key in ("target", "name"):
                     if isinstance(result, dict) and result.get(key):

@@ -16,3 +16,8 @@ async def list_operations(ask: Ask) -> Any:
 async def get_operation(ask: Ask) -> Any:
     """Return one operation as it stands."""
     return ask.workspace.operations.get(ask.where["id"])
+
+
+async def stop_operation(ask: Ask) -> Any:
+    """Stop waiting for what an operation began, and return it."""
+    return await ask.workspace.operations.stop(ask.where["id"])

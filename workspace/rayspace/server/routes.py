@@ -42,6 +42,7 @@ ROUTES: dict[str, dict[str, Answer]] = {
     "/rayspace/runs": {"GET": runs.list_runs},
     "/rayspace/operations": {"GET": progress.list_operations},
     "/rayspace/operations/{id}": {"GET": progress.get_operation},
+    "/rayspace/operations/{id}/stop": {"POST": progress.stop_operation},
 }
 
 
