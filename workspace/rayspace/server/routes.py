@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from rayspace.server import clusters, installation, jobs, progress, runs
+from rayspace.server import clusters, installation, jobs, progress, runs, starters
 
 if TYPE_CHECKING:
     from rayspace.server.route import Answer
@@ -31,6 +31,7 @@ ROUTES: dict[str, dict[str, Answer]] = {
     f"{_CLUSTER}/use": {"POST": clusters.use_cluster},
     f"{_CLUSTER}/connect": {"GET": clusters.connect_code},
     f"{_CLUSTER}/logs": {"GET": clusters.cluster_log},
+    "/rayspace/starters": {"GET": starters.get_starters, "POST": starters.create_notebook},
     "/rayspace/notebooks/parameters": {"GET": jobs.notebook_parameters},
     "/rayspace/jobs": {"GET": jobs.list_jobs, "POST": jobs.submit_job},
     "/rayspace/jobs/plan": {"POST": jobs.plan_job},
