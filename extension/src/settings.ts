@@ -9,6 +9,7 @@ const DEFAULTS: ISettings = {
   announceJobs: true,
   defaultProfile: 'laptop',
   keepHours: 2,
+  idleGpuMinutes: 30,
   followProject: true
 };
 
@@ -24,6 +25,10 @@ export class Settings implements ISettings {
 
   get keepHours(): number {
     return this._value('keepHours');
+  }
+
+  get idleGpuMinutes(): number {
+    return this._value('idleGpuMinutes');
   }
 
   get followProject(): boolean {

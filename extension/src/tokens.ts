@@ -61,6 +61,8 @@ export interface ISettings {
   readonly defaultProfile: string;
   /** For how long "Keep" keeps a cluster. [h] */
   readonly keepHours: number;
+  /** For how long a GPU may be idle before the panel warns; 0 for ever. [min] */
+  readonly idleGpuMinutes: number;
   /** Whether the panel shows the project of the notebook in front. */
   readonly followProject: boolean;
 }

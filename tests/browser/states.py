@@ -96,7 +96,11 @@ def nodes() -> list[Node]:
 
     def node(index: int, cpu: float, memory: float, *busy: float) -> Node:
         gpus = tuple(
-            GpuSample(i, "NVIDIA H200", share, int(share * 80 * _GIB), 80 * _GIB, 350.0, 60.0)
+            GpuSample(
+                *(i, "NVIDIA H200", share, int(share * 80 * _GIB), 80 * _GIB, 350.0, 60.0),
+                key=f"gpu_{i}",
+                n_processes=1,
+            )
             for i, share in enumerate(busy)
         )
         total = 64 * _GIB
@@ -104,9 +108,33 @@ def nodes() -> list[Node]:
         return Node(
             *(f"n{index}", address, f"node-{index}", index == 0, True, 8.0, float(len(busy))),
             *(total, cpu, int(memory * total), total, gpus),
+            name=f"gpu-worker-{index - 1}" if index else "head",
         )
 
-    return [node(0, 0.12, 0.2), node(1, 0.86, 0.55, 0.97, 0.94), node(2, 0.79, 0.51, 0.91, 0.12)]
+    return [node(0, 0.12, 0.2), node(1, 0.86, 0.55, 0.97, 0.94), node(2, 0.79, 0.51, 0.91, 0.0)]
+
+
+def courses() -> list[dict[str, Any]]:
+    """Return how these went: the last GPU has done nothing for longer than most people want."""
+
+    def course(now: float, calm: float = 0.06) -> list[float]:
+        return [max(0.0, now - calm * (1 + math.sin(1.3 * i + 9 * now))) for i in range(60)]
+
+    found = []
+    for node in nodes():
+        gpus = [
+            {
+                "key": gpu.key,
+                "busy_fractions": course(gpu.busy_fraction or 0.0),
+                "idle_s": 0.0 if gpu.busy_fraction else 2820.0,
+            }
+            for gpu in node.gpu_samples
+        ]
+        used = course(node.cpu_used_fraction)
+        found.append(
+            {"node_id": node.node_id, "span_s": 300.0, "cpu_fractions": used, "gpus": gpus}
+        )
+    return found
 
 
 def job(name: str, phase: JobPhase, minutes_ago: float, **changes: Any) -> JobState:
@@ -249,6 +277,7 @@ class Told:
             json={
                 "cluster": to_wire(found),
                 "nodes": to_wire(nodes() if is_ready else []),
+                "courses": courses() if is_ready and found.target != "local" else [],
                 "nodes_problem": None,
                 "dashboard": "",
             }

@@ -9,7 +9,17 @@ import schemathesis
 from jsonschema import Draft202012Validator
 
 from rayspace import errors
-from rayspace.model import bundle, check, cluster, job, problem, profile, progress
+from rayspace.model import (
+    bundle,
+    check,
+    cluster,
+    cluster_usage,
+    job,
+    problem,
+    profile,
+    progress,
+    starter,
+)
 from rayspace.model.wire import to_wire
 from rayspace.server.contract import description
 from rayspace.server.errors import error_body, status_of
@@ -27,8 +37,10 @@ OTHERS = {
 VALUES = [
     *(cluster.Activity, cluster.ClusterSpec, cluster.ClusterState, cluster.GpuSample),
     *(cluster.HeadAddress, cluster.Node, cluster.WorkerGroup),
+    *(cluster_usage.GpuCourse, cluster_usage.NodeCourse),
     *(bundle.BundleFile, bundle.Skipped, check.Check, job.JobState, job.Progress),
     *(problem.Evidence, problem.Problem, progress.Stage, DownResult),
+    starter.StarterNotebook,
     *(profile.GroupSpec, profile.NodeResources, profile.PodOptions, profile.Profile),
 ]
 

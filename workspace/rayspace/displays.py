@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: Where each type is, by its name.
 _HOMES = {
     "ClusterState": "rayspace.model.cluster",
+    "ClusterUsage": "rayspace.model.cluster_usage",
     "Node": "rayspace.model.cluster",
     "Check": "rayspace.model.check",
     "JobState": "rayspace.model.job",

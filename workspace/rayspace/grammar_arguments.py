@@ -57,6 +57,15 @@ def duration(text: str) -> float:
     return parse_duration(text)
 
 
+def period(text: str) -> float:
+    """Read a time between two looks, of a second or more. [s]"""
+    period_s = parse_duration(text)
+    if period_s < 1:
+        message = f"{text!r} is less than a second"
+        raise argparse.ArgumentTypeError(message)
+    return period_s
+
+
 def workers(text: str) -> tuple[int, int | None]:
     """Read ``N``, or ``MIN:MAX`` for workers that come by need. [1]"""
     fewest, found, most = text.partition(":")

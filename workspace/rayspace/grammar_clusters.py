@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rayspace.grammar_arguments import (
+    CLUSTER,
     PROFILE,
     Parser,
     add_cluster_name,
@@ -14,6 +15,7 @@ from rayspace.grammar_arguments import (
     add_where,
     duration,
     naming,
+    period,
     workers,
 )
 
@@ -69,6 +71,38 @@ def cluster_parser(prog: str) -> Parser:
         add_cluster_name(parser_of_verb)
         if name in {"status", "why"}:
             add_where(parser_of_verb)
+    gpus = add_verb(
+        verbs,
+        "gpus",
+        "show what each node and each GPU is doing",
+        examples=f"example: {prog} gpus --watch",
+    )
+    add_cluster_name(gpus)
+    gpus.add_argument("--watch", action="store_true", help="go on, with the last minutes as lines")
+    gpus.add_argument(
+        "--interval", type=period, metavar="2s", default=2.0, help="time between two looks"
+    )
+    track = add_verb(
+        verbs,
+        "track",
+        "record the nodes, and what this notebook logs, in one MLflow run",
+        examples=f"example: {prog} track churn; {prog} untrack",
+    )
+    track.add_argument(
+        "experiment",
+        metavar="EXPERIMENT",
+        nargs="?",
+        help="experiment of MLflow; by default that of the project's jobs",
+    )
+    naming(
+        track.add_argument("--cluster", metavar="NAME", help="the cluster; by default the chosen"),
+        CLUSTER,
+    )
+    track.add_argument("--name", dest="run_name", metavar="RUN", default="", help="name of the run")
+    untrack = add_verb(verbs, "untrack", "end what track began, with a summary of the nodes")
+    untrack.add_argument(
+        "--failed", action="store_true", help="mark the run as failed, not as finished"
+    )
     resume = add_verb(verbs, "resume", "bring a suspended cluster back")
     add_cluster_name(resume)
     add_waiting(resume, default=True, what="it can be used")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rayspace.model.progress import Report
     from rayspace.present.reporters import Reporter
     from rayspace.present.widgets import CellOutputs
+    from rayspace.usage_verbs import Frames
 
 _PARSERS = {"ray_cluster": grammar.cluster_parser, "ray_job": grammar.job_parser}
 
@@ -109,7 +110,7 @@ class RayMagics(Magics):
             raise
 
     def _perform(self, magic: str, args: argparse.Namespace) -> Any:
-        from rayspace import verbs
+        from rayspace import usage_verbs, verbs
         from rayspace.app import current_app
         from rayspace.loop import iterate, run
 
@@ -129,11 +130,32 @@ class RayMagics(Magics):
                 _activate(result, report)
             if magic == "ray_cluster":
                 tracking_env.follow(app, args.verb, result, report)
+        if isinstance(result, usage_verbs.Frames):
+            return self._go_on(result, args, is_inside_job=app.is_inside_job)
         if isinstance(result, verbs.Lines):
             for piece in iterate(result.pieces):
                 sys.stdout.write(piece + ("\n" if result.by_line else ""))
             return None
         return None if result is None else _hand_over(result, as_json=args.json)
+
+    def _go_on(self, frames: Frames, args: argparse.Namespace, *, is_inside_job: bool) -> Any:
+        from rayspace.loop import run
+
+        if is_inside_job:
+            # Nobody watches a job's page, and the cells below have to run.
+            return _hand_over(run(frames.looker.look()), as_json=args.json)
+        if hasattr(self.shell, "kernel") and not args.json:
+            from rayspace.present.usage_widget import show_live
+
+            show_live(frames)
+            return None
+        from rich.console import Console
+
+        from rayspace.present.usage_live import show_frames
+
+        console = Console(highlight=False, force_jupyter=False)
+        show_frames(frames, console, as_json=args.json)
+        return None
 
     @functools.cached_property
     def _cell_outputs(self) -> CellOutputs:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.core.cluster_spec import Wishes
 from rayspace.core.sweep import sweep_values
-from rayspace.errors import PhaseError, UsageError
+from rayspace.errors import UsageError
 from rayspace.extras import missing_extras
-from rayspace.model.cluster import ClusterPhase
 from rayspace.model.parameter import Text
 from rayspace.model.progress import Stage
 from rayspace.model.target import LOCAL
 from rayspace.services.observation import opening
+from rayspace.services.usage import with_nodes
+from rayspace.usage_verbs import USAGE_VERBS
 
 if TYPE_CHECKING:
     import argparse
@@ -165,13 +166,7 @@ async def _targets(app: App, args: argparse.Namespace, report: Report) -> Listin
 
 
 async def _nodes(app: App, args: argparse.Namespace, report: Report) -> Listing:
-    state = await app.clusters.status(args.name)
-    if state.phase is ClusterPhase.STARTING:
-        raise PhaseError(
-            f"The cluster {state.name!r} is still starting, so it has no nodes to list yet.",
-            hint=f"See how far it is with: rayspace cluster status {state.name}",
-            details={"name": state.name, "phase": state.phase.value},
-        )
+    state = await with_nodes(app.clusters, args.name)
     return Listing("nodes", tuple(await app.clusters.nodes(state.name)))
 
 
@@ -332,6 +327,7 @@ CLUSTER_VERBS: dict[str, Verb] = {
     "status": _cluster_status,
     "why": _why,
     "nodes": _nodes,
+    **USAGE_VERBS,
     "suspend": _suspend,
     "resume": _resume,
     "extend": _extend,

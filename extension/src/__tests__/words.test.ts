@@ -223,7 +223,11 @@ describe('runs and GPUs', () => {
       name: '',
       busy_fraction: busy,
       memory_used_bytes: 0,
-      memory_total_bytes: 0
+      memory_total_bytes: 0,
+      power_w: null,
+      temperature_c: null,
+      key: 'gpu_0',
+      n_processes: null
     });
     const node = { gpu_samples: [gpu(0.5), gpu(null), gpu(1)] } as unknown as INode;
     expect(busyFraction([node])).toBe(0.75);

@@ -5,9 +5,9 @@ import * as React from 'react';
 import { ErrorCard } from '../components/cards';
 import { Stages } from '../components/stages';
 import { useTrans } from '../components/trans';
-import { formatBytes, formatFraction } from '../units';
-import { IClusterDetail, INode } from '../wire';
+import { IClusterDetail } from '../wire';
 import { IClusterRow } from './model';
+import { Nodes } from './nodes';
 import type { IClusterActions } from './row';
 import { activityText, workerCounts } from './words';
 
@@ -42,7 +42,9 @@ export function ClusterBody({
         <p className="rayspace-muted">{cluster.reason}</p>
       )}
       <Stages stages={stages} />
-      {detail && detail.nodes.length > 0 && <Nodes nodes={detail.nodes} />}
+      {detail && detail.nodes.length > 0 && (
+        <Nodes nodes={detail.nodes} courses={detail.courses} />
+      )}
       {detail?.nodes_problem && cluster.phase === 'ready' && (
         <ErrorCard
           message={detail.nodes_problem.message}
@@ -147,119 +149,6 @@ function Workers({ count, onSet }: IWorkersProps): React.ReactElement {
           {trans.__('Scale')}
         </button>
       )}
-    </span>
-  );
-}
-
-interface INodesProps {
-  readonly nodes: readonly INode[];
-}
-
-function Nodes({ nodes }: INodesProps): React.ReactElement {
-  const trans = useTrans();
-  return (
-    <table className="rayspace-Nodes">
-      <thead>
-        <tr>
-          <th scope="col">{trans.__('Node')}</th>
-          <th scope="col">{trans.__('CPU')}</th>
-          <th scope="col">{trans.__('Memory')}</th>
-        </tr>
-      </thead>
-      <tbody>
-        {nodes.map(node => (
-          <NodeRows key={node.node_id} node={node} />
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function NodeRows({ node }: { readonly node: INode }): React.ReactElement {
-  const trans = useTrans();
-  const memory = node.memory_total_bytes
-    ? node.memory_used_bytes / node.memory_total_bytes
-    : 0;
-  const name = node.is_head ? trans.__('head') : trans.__('worker');
-  return (
-    <>
-      <tr data-alive={node.is_alive}>
-        <th scope="row" title={`${node.hostname} ${node.ip}`}>
-          {name} <span className="rayspace-muted">{node.ip}</span>
-        </th>
-        <td>
-          <Meter
-            fraction={node.cpu_used_fraction}
-            label={trans.__(
-              '%1 of %2 CPUs',
-              formatFraction(node.cpu_used_fraction),
-              node.cpus
-            )}
-          />
-        </td>
-        <td>
-          <Meter
-            fraction={memory}
-            label={trans.__(
-              '%1 of %2',
-              formatBytes(node.memory_used_bytes),
-              formatBytes(node.memory_total_bytes)
-            )}
-          />
-        </td>
-      </tr>
-      {node.gpu_samples.map(gpu => (
-        <tr key={gpu.gpu_index}>
-          <th scope="row" className="rayspace-Nodes-gpu" title={gpu.name}>
-            {trans.__('GPU %1', gpu.gpu_index)}{' '}
-            <span className="rayspace-muted">{gpu.name}</span>
-          </th>
-          <td>
-            {gpu.busy_fraction === null ? (
-              '–'
-            ) : (
-              <Meter
-                fraction={gpu.busy_fraction}
-                label={trans.__(
-                  'busy %1 of the time',
-                  formatFraction(gpu.busy_fraction)
-                )}
-              />
-            )}
-          </td>
-          <td>
-            <Meter
-              fraction={gpu.memory_used_bytes / (gpu.memory_total_bytes || 1)}
-              label={trans.__(
-                '%1 of %2',
-                formatBytes(gpu.memory_used_bytes),
-                formatBytes(gpu.memory_total_bytes)
-              )}
-            />
-          </td>
-        </tr>
-      ))}
-    </>
-  );
-}
-
-interface IMeterProps {
-  /** The share. [1] */
-  readonly fraction: number;
-  readonly label: string;
-}
-
-function Meter({ fraction, label }: IMeterProps): React.ReactElement {
-  const share = Math.min(1, Math.max(0, fraction));
-  return (
-    <span className="rayspace-Meter" title={label}>
-      <span className="rayspace-Meter-text">{formatFraction(share)}</span>
-      <span className="rayspace-Meter-bar" aria-hidden="true">
-        <span
-          style={{ width: `${share * 100}%` }}
-          data-high={share > 0.9 || undefined}
-        />
-      </span>
     </span>
   );
 }

@@ -5,9 +5,13 @@ import { clusterKey } from '../live';
 import { IRow, IRowSource, RowsModel } from '../rows';
 import { ILive } from '../tokens';
 import { IClusterDetail, IClusterState, IOperation } from '../wire';
+import { idleGpus, IIdleGpus, mayIdle } from './idle';
 
-/** Time between two looks at the nodes of a cluster that is open. [ms] */
+/** Time between two looks at the nodes of a cluster that is open, and of one that is not. [ms] */
 const DETAIL_MS = 5000;
+const CLOSED_MS = 30_000;
+/** For how long a GPU may be idle where nobody says. [s] */
+const IDLE_S = 1800;
 
 /** One row. */
 export interface IClusterRow extends IRow {
@@ -28,21 +32,47 @@ const SOURCE: IRowSource<IClusterRow> = {
   isApart: (operation, rows) => !rows.some(row => row.operation === operation)
 };
 
-/** Rows of clusters, with the nodes of those that are open. */
+/** Rows of clusters, with the nodes of those that are open, or may hold GPUs in vain. */
 export class ClustersModel extends RowsModel<IClusterRow> {
   /**
    * @param api The server.
    * @param live What it tells.
+   * @param _idleLimitS Tells for how long a GPU may be idle. [s]
    */
-  constructor(api: Api, live: ILive) {
+  constructor(
+    api: Api,
+    live: ILive,
+    private readonly _idleLimitS: () => number = () => IDLE_S
+  ) {
     super(api, live, SOURCE);
-    this.changed.connect(this._forget, this);
+    this.changed.connect(this._follow, this);
+    this._follow();
   }
 
   /** Open or close a row; the nodes of what is open are looked at. */
   override toggle(key: string): void {
     super.toggle(key);
     this._watch();
+  }
+
+  /** GPUs of a cluster that have been idle for too long; null where there are none. */
+  idle(key: string): IIdleGpus | null {
+    const detail = this._details.get(key);
+    const found = detail && idleGpus(detail, this._idleLimitS());
+    const before = this._idle.get(key);
+    if (!found) {
+      this._idle.delete(key);
+      return null;
+    }
+    if (
+      before?.count === found.count &&
+      before.total === found.total &&
+      before.seconds === found.seconds
+    ) {
+      return before;
+    }
+    this._idle.set(key, found);
+    return found;
   }
 
   /** What is known of an open cluster; undefined before it is. */
@@ -55,22 +85,31 @@ export class ClustersModel extends RowsModel<IClusterRow> {
     super.dispose();
   }
 
-  private get _openRows(): readonly IClusterRow[] {
-    return this.rows?.filter(row => this.isOpen(row.key)) ?? [];
+  private get _watched(): readonly IClusterRow[] {
+    return this.rows?.filter(row => this.isOpen(row.key) || mayIdle(row.cluster)) ?? [];
   }
 
-  private _forget(): void {
-    for (const key of this._details.keys()) {
-      if (!this.isOpen(key)) {
+  /** Forget what is watched no more, and begin with what is new. */
+  private _follow(): void {
+    const watched = new Set(this._watched.map(row => row.key));
+    for (const key of this._lookedMs.keys()) {
+      if (!watched.has(key)) {
         this._details.delete(key);
+        this._lookedMs.delete(key);
       }
+    }
+    const isNew = [...watched].some(key => !this._lookedMs.has(key));
+    if (isNew && !this._isLooking) {
+      this._watch();
     }
   }
 
   private _watch(): void {
     clearTimeout(this._timer);
-    if (this._openRows.length > 0 && !this.isDisposed) {
+    if (this._watched.length > 0 && !this.isDisposed) {
+      this._isLooking = true;
       void this._look().finally(() => {
+        this._isLooking = false;
         clearTimeout(this._timer);
         this._timer = setTimeout(() => this._watch(), DETAIL_MS);
       });
@@ -81,7 +120,13 @@ export class ClustersModel extends RowsModel<IClusterRow> {
     if (typeof document !== 'undefined' && document.hidden) {
       return;
     }
-    await Promise.all(this._openRows.map(row => this._lookAt(row)));
+    const nowMs = Date.now();
+    const due = this._watched.filter(
+      ({ key }) =>
+        this.isOpen(key) || nowMs - (this._lookedMs.get(key) ?? 0) >= CLOSED_MS
+    );
+    due.forEach(({ key }) => this._lookedMs.set(key, nowMs));
+    await Promise.all(due.map(row => this._lookAt(row)));
   }
 
   private async _lookAt({ key, cluster }: IClusterRow): Promise<void> {
@@ -91,7 +136,7 @@ export class ClustersModel extends RowsModel<IClusterRow> {
         cluster.name,
         this.live.path
       );
-      if (this.isOpen(key)) {
+      if (this._lookedMs.has(key)) {
         this._details.set(key, detail);
         this.drawAnew();
       }
@@ -101,6 +146,9 @@ export class ClustersModel extends RowsModel<IClusterRow> {
   }
 
   private readonly _details = new Map<string, IClusterDetail>();
+  private readonly _idle = new Map<string, IIdleGpus>();
+  private readonly _lookedMs = new Map<string, number>();
+  private _isLooking = false;
   private _timer: ReturnType<typeof setTimeout> | undefined;
 }
 

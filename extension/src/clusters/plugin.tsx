@@ -46,7 +46,11 @@ export const clustersPlugin: JupyterFrontEndPlugin<void> = {
     palette: ICommandPalette | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('rayspace');
-    const model = new ClustersModel(server.api, server.live);
+    const model = new ClustersModel(
+      server.api,
+      server.live,
+      () => server.settings.idleGpuMinutes * 60
+    );
     const actions = clusterActions(app, server, model, trans);
     const { commands } = app;
     commands.addCommand(CommandIDs.clusterStart, {

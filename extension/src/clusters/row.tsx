@@ -14,6 +14,7 @@ import { useNow } from '../components/use-signal';
 import { stageText } from '../operations';
 import { IClusterDetail } from '../wire';
 import { ClusterBody } from './body';
+import { canSuspend, idleText, IIdleGpus } from './idle';
 import { IClusterRow } from './model';
 import { clusterFacts, sizeText } from './words';
 
@@ -35,13 +36,15 @@ export interface IClusterRowProps {
   readonly row: IClusterRow;
   readonly isOpen: boolean;
   readonly detail: IClusterDetail | undefined;
+  /** GPUs that it holds in vain; null for none. */
+  readonly idle: IIdleGpus | null;
   readonly actions: IClusterActions;
   readonly onToggle: (key: string) => void;
 }
 
 /** Draw a cluster; drawn anew only when something about it has changed. */
 export const ClusterRow = React.memo(function ClusterRow(props: IClusterRowProps) {
-  const { row, isOpen, detail, actions, onToggle } = props;
+  const { row, isOpen, detail, idle, actions, onToggle } = props;
   const { cluster, operation } = row;
   const trans = useTrans();
   const nowMs = useNow(cluster.phase === 'starting');
@@ -64,7 +67,12 @@ export const ClusterRow = React.memo(function ClusterRow(props: IClusterRowProps
           <Facts facts={clusterFacts(cluster, nowMs, trans)} />
         )
       }
-      below={!isOpen && first && !stage && <WhyLine text={first.summary} />}
+      below={
+        <>
+          {!isOpen && first && !stage && <WhyLine text={first.summary} />}
+          {idle && !operation && <IdleLine row={row} idle={idle} actions={actions} />}
+        </>
+      }
       isOpen={isOpen}
       onToggle={() => onToggle(row.key)}
       actions={tabIndex => (
@@ -105,4 +113,36 @@ export const ClusterRow = React.memo(function ClusterRow(props: IClusterRowProps
 
 function WhyLine({ text }: { readonly text: string }): React.ReactElement {
   return <div className="rayspace-Row-why">{text}</div>;
+}
+
+interface IIdleLineProps {
+  readonly row: IClusterRow;
+  readonly idle: IIdleGpus;
+  readonly actions: IClusterActions;
+}
+
+/** Say that GPUs are held in vain, with the one click that frees them. */
+function IdleLine({ row, idle, actions }: IIdleLineProps): React.ReactElement {
+  const trans = useTrans();
+  const suspends = canSuspend(row.cluster);
+  return (
+    <div className="rayspace-Idle" role="status">
+      <span>{idleText(idle, trans)}</span>
+      <button
+        type="button"
+        className="rayspace-Button"
+        title={
+          suspends
+            ? trans.__(
+                'Suspend %1: its pods go, and Resume brings it back',
+                row.cluster.name
+              )
+            : trans.__('End %1, after a question', row.cluster.name)
+        }
+        onClick={() => (suspends ? actions.suspend(row) : actions.down(row))}
+      >
+        {suspends ? trans.__('Suspend it') : trans.__('End it…')}
+      </button>
+    </div>
+  );
 }

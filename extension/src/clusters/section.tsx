@@ -64,7 +64,8 @@ export function ClustersSection(props: IClustersSectionProps): React.ReactElemen
             key={row.key}
             row={row}
             isOpen={model.isOpen(row.key)}
-            detail={model.detail(row.key)}
+            detail={model.isOpen(row.key) ? model.detail(row.key) : undefined}
+            idle={model.idle(row.key)}
             actions={actions}
             onToggle={toggle}
           />

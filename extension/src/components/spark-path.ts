@@ -4,14 +4,22 @@
 export const WIDTH = 56;
 export const HEIGHT = 14;
 
-/** Write the path of a line through values. [px] */
-export function sparkPath(values: readonly number[]): string {
+/**
+ * Write the path of a line through values. [px]
+ *
+ * @param values The values; not finite ones leave a gap. [1]
+ * @param range Values at the bottom and at the top; by default the smallest and the largest. [1]
+ */
+export function sparkPath(
+  values: readonly number[],
+  range?: readonly [number, number]
+): string {
   const finite = values.filter(Number.isFinite);
   if (finite.length < 2) {
     return '';
   }
-  const low = Math.min(...finite);
-  const span = Math.max(...finite) - low || 1;
+  const [low, high] = range ?? [Math.min(...finite), Math.max(...finite)];
+  const span = high - low || 1;
   let isDown = false;
   return values
     .map((value, index) => {

@@ -10,10 +10,16 @@ export interface ISparklineProps {
   readonly values: readonly number[];
   /** What it shows, for who can't see it. */
   readonly label: string;
+  /** Values at the bottom and at the top; by default the smallest and the largest. [1] */
+  readonly range?: readonly [number, number];
 }
 
 /** Draw a sparkline. */
-export function Sparkline({ values, label }: ISparklineProps): React.ReactElement {
+export function Sparkline({
+  values,
+  label,
+  range
+}: ISparklineProps): React.ReactElement {
   return (
     <svg
       className="rayspace-Spark"
@@ -23,7 +29,12 @@ export function Sparkline({ values, label }: ISparklineProps): React.ReactElemen
       role="img"
       aria-label={label}
     >
-      <path d={sparkPath(values)} fill="none" stroke="currentColor" strokeWidth="1.2" />
+      <path
+        d={sparkPath(values, range)}
+        fill="none"
+        stroke="currentColor"
+        strokeWidth="1.2"
+      />
     </svg>
   );
 }

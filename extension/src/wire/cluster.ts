@@ -66,8 +66,12 @@ export interface IGpuSample {
   readonly gpu_index: number;
   readonly name: string;
   readonly busy_fraction: number | null;
-  readonly memory_used_bytes: number;
-  readonly memory_total_bytes: number;
+  readonly memory_used_bytes: number | null;
+  readonly memory_total_bytes: number | null;
+  readonly power_w: number | null;
+  readonly temperature_c: number | null;
+  readonly key: string;
+  readonly n_processes: number | null;
 }
 
 export interface INode {
@@ -82,11 +86,26 @@ export interface INode {
   readonly memory_used_bytes: number;
   readonly memory_total_bytes: number;
   readonly gpu_samples: readonly IGpuSample[];
+  readonly name: string;
+}
+
+export interface IGpuCourse {
+  readonly key: string;
+  readonly busy_fractions: readonly (number | null)[];
+  readonly idle_s: number;
+}
+
+export interface INodeCourse {
+  readonly node_id: string;
+  readonly span_s: number;
+  readonly cpu_fractions: readonly (number | null)[];
+  readonly gpus: readonly IGpuCourse[];
 }
 
 export interface IClusterDetail {
   readonly cluster: IClusterState;
   readonly nodes: readonly INode[];
+  readonly courses: readonly INodeCourse[];
   readonly nodes_problem: IError | null;
   readonly dashboard: string;
 }

@@ -1,9 +1,7 @@
-"""Read what a head says of its nodes.
+"""List the nodes of a cluster, with what they use as a job's run would be told.
 
-Sources: ``GET /api/v0/nodes`` of Ray 2.60 (ray/util/state/common.py, NodeState) and
-``GET /nodes?view=summary`` (ray/dashboard/modules/node/node_head.py and reporter_agent.py): memory
-in bytes as ``[total, available, percent, used]``, GPU memory in MiB, power in mW, a utilisation of
--1 where the driver does not tell.
+Source: ``GET /api/v0/nodes`` of Ray 2.60 (ray/util/state/common.py, NodeState). What is measured is
+read, named and doubted by the same functions as for runs, so that both tell the same.
 """
 
 from __future__ import annotations
@@ -11,12 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.driver_slots import RESOURCE
+from rayspace.core.gpu_holding import each_gpu_once
+from rayspace.core.node_names import node_names
+from rayspace.core.node_readings import read_nodes
 from rayspace.model.cluster import GpuSample, Node
+from rayspace.model.measurement import NodeReading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_MIB = 2**20
+    from rayspace.model.measurement import GpuReading
 
 
 def nodes_from_answers(members: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Node]:
@@ -35,43 +37,55 @@ def nodes_from_answers(members: Mapping[str, Any], summary: Mapping[str, Any]) -
         All members, dead ones too; unmeasured ones with zeros.
     """
     rows = ((members.get("data") or {}).get("result") or {}).get("result") or []
-    measured = {
-        (item.get("raylet") or {}).get("nodeId"): item
-        for item in (summary.get("data") or {}).get("summary") or []
-    }
-    nodes = [_node(row, measured.get(row["node_id"], {})) for row in rows]
+    reading = each_gpu_once(read_nodes(summary))
+    measured = {node.node_id: node for node in reading.nodes}
+    # One that the summary has not learned of yet is named after those that it has.
+    newcomers = [
+        NodeReading(row["node_id"], is_head=bool(row.get("is_head_node")), ip=_text(row, "node_ip"))
+        for row in rows
+        if row["node_id"] not in measured and row.get("state") == "ALIVE"
+    ]
+    names = node_names(newcomers, node_names(reading.nodes, {}))
+    nodes = [_node(row, measured.get(row["node_id"]), names) for row in rows]
     return sorted(nodes, key=lambda node: (not node.is_head, node.ip, node.node_id))
 
 
-def _node(row: Mapping[str, Any], item: Mapping[str, Any]) -> Node:
+def _node(row: Mapping[str, Any], reading: NodeReading | None, names: Mapping[str, str]) -> Node:
     total = row.get("resources_total") or {}
-    memory = [*(item.get("mem") or []), 0, 0, 0, 0][:4]
+    node_id = str(row["node_id"])
+    told = reading or NodeReading(node_id)
     return Node(
-        node_id=str(row["node_id"]),
-        ip=str(row.get("node_ip") or ""),
-        hostname=str(item.get("hostname") or row.get("node_name") or ""),
+        node_id=node_id,
+        ip=_text(row, "node_ip"),
+        hostname=told.hostname or _text(row, "node_name"),
         is_head=bool(row.get("is_head_node")),
         is_alive=row.get("state") == "ALIVE",
         cpus=float(total.get("CPU", 0)),
         gpus=float(total.get("GPU", 0)),
         memory_bytes=int(total.get("memory", 0)),
         driver_slots=int(total.get(RESOURCE, 0)),
-        cpu_used_fraction=float(item.get("cpu") or 0) / 100,
-        memory_used_bytes=int(memory[3]),
-        memory_total_bytes=int(memory[0]),
-        gpu_samples=tuple(_gpu(gpu) for gpu in item.get("gpus") or []),
+        cpu_used_fraction=(told.cpu_percent or 0.0) / 100,
+        memory_used_bytes=int(told.memory_used_bytes or 0),
+        memory_total_bytes=int(told.memory_total_bytes or 0),
+        gpu_samples=tuple(_gpu(gpu) for gpu in told.gpus),
+        name=names.get(node_id, ""),
     )
 
 
-def _gpu(item: Mapping[str, Any]) -> GpuSample:
-    busy = item.get("utilizationGpu")
-    power_mw, temperature_c = item.get("powerMw"), item.get("temperatureC")
+def _gpu(gpu: GpuReading) -> GpuSample:
+    used, total = gpu.memory_used_bytes, gpu.memory_total_bytes
     return GpuSample(
-        gpu_index=int(item["index"]),
-        name=str(item.get("name", "")),
-        busy_fraction=None if busy is None or busy < 0 else busy / 100,
-        memory_used_bytes=int(item.get("memoryUsed") or 0) * _MIB,
-        memory_total_bytes=int(item.get("memoryTotal") or 0) * _MIB,
-        power_w=None if power_mw is None else power_mw / 1000,
-        temperature_c=None if temperature_c is None else float(temperature_c),
+        gpu_index=gpu.gpu_index,
+        name=gpu.name,
+        busy_fraction=None if gpu.busy_percent is None else gpu.busy_percent / 100,
+        memory_used_bytes=None if used is None else int(used),
+        memory_total_bytes=None if total is None else int(total),
+        power_w=gpu.power_w,
+        temperature_c=gpu.temperature_c,
+        key=gpu.key,
+        n_processes=None if gpu.pids is None else len(gpu.pids),
     )
+
+
+def _text(row: Mapping[str, Any], key: str) -> str:
+    return str(row.get(key) or "")

@@ -27,6 +27,7 @@ from rayspace.model.cluster import (
     ClusterPhase,
     ClusterSpec,
     ClusterState,
+    GpuSample,
     HeadAddress,
     Node,
     Origin,
@@ -57,6 +58,8 @@ class MemoryCluster:
     jobs: dict[str, LiveJob] = field(default_factory=dict)
     logs: dict[str, list[str]] = field(default_factory=dict)
     submissions: builtins.list[dict[str, object]] = field(default_factory=list)
+    #: What each of its nodes tells of its GPUs.
+    gpu_samples: tuple[GpuSample, ...] = ()
 
 
 class MemoryWorld:
@@ -303,7 +306,9 @@ class MemoryHeadGateway:
         """Observe all nodes."""
         cluster = self.world.at(head)
         count = 1 + cluster.n_requested
-        return [_node(i) for i in range(count)]
+        samples = cluster.gpu_samples
+        nodes = (_node(i) for i in range(count))
+        return [replace(n, gpus=float(len(samples)), gpu_samples=samples) for n in nodes]
 
     async def submit(
         self,

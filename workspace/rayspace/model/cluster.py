@@ -161,6 +161,8 @@ class Node:
         One reading of each of its GPUs.
     driver_slots
         Notebooks that it runs at a time; 0 where nobody counts them. [1]
+    name
+        Short name, as a job's run has it: ``head``, ``gpu-worker-0``.
     """
 
     node_id: str
@@ -176,35 +178,42 @@ class Node:
     memory_total_bytes: int
     gpu_samples: tuple[GpuSample, ...] = ()
     driver_slots: int = 0
+    name: str = ""
 
 
 @dataclass(frozen=True)
 class GpuSample:
-    """One reading of one GPU.
+    """One reading of one GPU, or of one slice of a GPU; None for what nobody knows.
 
     Parameters
     ----------
     gpu_index
-        Index on its node, from 0. [1]
+        Index on its node, from 0; for a slice that of the GPU which it is a slice of. [1]
     name
         Product name.
     busy_fraction
-        Share of time in which kernels ran; None where the driver does not tell. [1]
+        Share of time in which kernels ran. [1]
     memory_used_bytes, memory_total_bytes
         Device memory. [bytes]
     power_w
-        Power draw; None where the driver does not tell. [W]
+        Power draw. [W]
     temperature_c
-        Temperature; None where the driver does not tell. [degree Celsius]
+        Temperature. [degree Celsius]
+    key
+        Short name on its node, as a job's run has it: ``gpu_0``, ``gpu_0_mig_1`` for a slice.
+    n_processes
+        How many processes use it. [1]
     """
 
     gpu_index: int
     name: str
     busy_fraction: float | None
-    memory_used_bytes: int
-    memory_total_bytes: int
+    memory_used_bytes: int | None
+    memory_total_bytes: int | None
     power_w: float | None
     temperature_c: float | None
+    key: str = ""
+    n_processes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,11 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from rayspace.model.cluster import ClusterState
+from rayspace.model.cluster_usage import ClusterUsage
 from rayspace.present import words
 from rayspace.present.cards import why_cards
 from rayspace.present.text import columns_of, empty_text, rows_of
+from rayspace.present.usage_html import usage_page
 from rayspace.verbs import Explanation, Listing
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ def show(value: Any) -> str:
     """
     if isinstance(value, Listing):
         return _table(value)
+    if isinstance(value, ClusterUsage):
+        return usage_page(value)
     problems = _problems(value)
     facts = words.facts(value, in_notebook=True)
     if isinstance(value, Explanation) and problems:

@@ -100,6 +100,7 @@ async def get_cluster(ask: Ask) -> Any:
     return {
         "cluster": state,
         "nodes": nodes,
+        "courses": ask.workspace.histories.take(state, nodes) if nodes else (),
         "nodes_problem": problem,
         "dashboard": f"rayspace/proxy/ray/{quote(target, safe='')}/{quote(name, safe='')}/",
     }

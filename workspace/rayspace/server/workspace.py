@@ -10,6 +10,7 @@ from rayspace.server.apps import Apps
 from rayspace.server.hub import Hub
 from rayspace.server.job_log import JobLogReader
 from rayspace.server.job_watch import JobWatch
+from rayspace.server.node_watch import NodeHistories, NodeWatch
 from rayspace.server.operations import Operations
 from rayspace.server.panes import Panes
 from rayspace.server.target_watch import TargetWatch
@@ -41,7 +42,9 @@ class Workspace:
         self.hub = Hub()
         self.jobs = JobWatch(self.apps, self.hub)
         self.targets = TargetWatch(self.apps, self.hub)
-        self.watching = Watching(self.hub, (self.targets, self.jobs))
+        self.histories = NodeHistories(clock)
+        self.nodes = NodeWatch(self.apps, self.hub, self.histories)
+        self.watching = Watching(self.hub, (self.targets, self.jobs, self.nodes))
         self.operations = Operations(clock, self.hub.operation)
         self.logs = JobLogReader(clock)
         self.panes = Panes(self.apps)
