@@ -11,6 +11,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 ROOT = Path(__file__).resolve().parents[2]
 TEMPLATES = sorted((ROOT / "templates" / "notebooks").glob("*.ipynb"))
@@ -52,8 +53,8 @@ def commented_lines(source: str) -> set[int]:
 
 
 def without_magics(source: str) -> str:
-    """Return the Python of a cell; magics and shell lines become comments."""
-    return re.sub(r"^([%!])", r"#\1", source, flags=re.MULTILINE)
+    """Return the Python of a cell, as IPython runs it."""
+    return str(TransformerManager().transform_cell(source))
 
 
 def test_there_are_notebooks() -> None:
