@@ -13,5 +13,7 @@ export function stageText(operation: IOperation): string {
 
 /** Whether somebody waits there for what goes on by itself: that may be stopped. */
 export function isWaiting(operation: IOperation): boolean {
-  return operation.state === 'running' && ['up', 'resume', 'scale'].includes(operation.verb);
+  return (
+    operation.state === 'running' && ['up', 'resume', 'scale'].includes(operation.verb)
+  );
 }

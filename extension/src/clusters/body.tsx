@@ -5,11 +5,12 @@ import * as React from 'react';
 import { ErrorCard } from '../components/cards';
 import { Stages } from '../components/stages';
 import { useTrans } from '../components/trans';
-import { IClusterDetail } from '../wire';
+import { isWaiting } from '../operations';
+import { IClusterDetail, IOperation } from '../wire';
 import { IClusterRow } from './model';
 import { Nodes } from './nodes';
 import type { IClusterActions } from './row';
-import { activityText, workerCounts } from './words';
+import { activityText, isOthers, workerCounts } from './words';
 
 /** Properties of `ClusterBody`. */
 export interface IClusterBodyProps {
@@ -70,10 +71,12 @@ function ClusterButtons({ row, actions }: IButtonsProps): React.ReactElement {
   const trans = useTrans();
   const { cluster } = row;
   const isReady = cluster.phase === 'ready';
+  const isMine = !isOthers(cluster);
   const isOnKubernetes = cluster.namespace !== '';
   return (
     <div className="rayspace-Buttons">
-      {isReady && (
+      {row.operation && <LetBe operation={row.operation} actions={actions} />}
+      {isMine && isReady && (
         <Workers
           count={workerCounts(cluster).desired}
           onSet={workers => actions.scale(row, workers)}
@@ -83,17 +86,33 @@ function ClusterButtons({ row, actions }: IButtonsProps): React.ReactElement {
         <TextAction label={trans.__('Use')} onClick={() => actions.use(row)} />
       )}
       <TextAction label={trans.__('Log')} onClick={() => actions.openLog(row)} />
-      {isOnKubernetes && isReady && (
+      {isMine && isOnKubernetes && isReady && (
         <TextAction label={trans.__('Suspend')} onClick={() => actions.suspend(row)} />
       )}
-      {cluster.phase === 'suspended' && (
+      {isMine && cluster.phase === 'suspended' && (
         <TextAction label={trans.__('Resume')} onClick={() => actions.resume(row)} />
       )}
-      {typeof cluster.activity?.acts_at_ms === 'number' && (
+      {isMine && typeof cluster.activity?.acts_at_ms === 'number' && (
         <TextAction label={trans.__('Keep')} onClick={() => actions.extend(row)} />
       )}
     </div>
   );
+}
+
+interface ILetBeProps {
+  readonly operation: IOperation;
+  readonly actions: IClusterActions;
+}
+
+/** Offer not to wait any more, where somebody waits. */
+export function LetBe({ operation, actions }: ILetBeProps): React.ReactElement | null {
+  const trans = useTrans();
+  return isWaiting(operation) ? (
+    <TextAction
+      label={trans.__('Stop waiting')}
+      onClick={() => actions.letBe(operation)}
+    />
+  ) : null;
 }
 
 interface ITextActionProps {

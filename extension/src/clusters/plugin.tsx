@@ -144,6 +144,7 @@ function clusterActions(
       begin(api.changeCluster('suspend', cluster.target, cluster.name, live.path)),
     resume: ({ cluster }) =>
       begin(api.changeCluster('resume', cluster.target, cluster.name, live.path)),
+    letBe: ({ id }) => begin(api.stopOperation(id)),
     extend: ({ cluster }) => {
       const seconds = server.settings.keepHours * 3600;
       begin(api.extendCluster(cluster.target, cluster.name, seconds, live.path));

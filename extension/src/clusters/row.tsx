@@ -12,11 +12,11 @@ import { StatusDot } from '../components/status-dot';
 import { useTrans } from '../components/trans';
 import { useNow } from '../components/use-signal';
 import { stageText } from '../operations';
-import { IClusterDetail } from '../wire';
+import { IClusterDetail, IOperation } from '../wire';
 import { ClusterBody } from './body';
 import { canSuspend, idleText, IIdleGpus } from './idle';
 import { IClusterRow } from './model';
-import { clusterFacts, sizeText } from './words';
+import { clusterFacts, isOthers, sizeText } from './words';
 
 /** What can be done with a cluster. */
 export interface IClusterActions {
@@ -28,6 +28,8 @@ export interface IClusterActions {
   suspend(row: IClusterRow): void;
   resume(row: IClusterRow): void;
   extend(row: IClusterRow): void;
+  /** Stop waiting for it; it goes on. */
+  letBe(operation: IOperation): void;
   down(row: IClusterRow): void;
 }
 
@@ -48,10 +50,11 @@ export const ClusterRow = React.memo(function ClusterRow(props: IClusterRowProps
   const { cluster, operation } = row;
   const trans = useTrans();
   const nowMs = useNow(cluster.phase === 'starting');
-  const tone = operation ? 'busy' : clusterTone(cluster);
+  const first = cluster.problems[0];
+  // Who waits for something that has a problem is told of the problem.
+  const tone = operation && !first ? 'busy' : clusterTone(cluster);
   const phase = phaseName(cluster.phase, trans);
   const stage = operation ? stageText(operation) : '';
-  const first = cluster.problems[0];
   return (
     <Row
       rowKey={row.key}
@@ -69,7 +72,9 @@ export const ClusterRow = React.memo(function ClusterRow(props: IClusterRowProps
       }
       below={
         <>
-          {!isOpen && first && !stage && <WhyLine text={first.summary} />}
+          {!isOpen && first && first.summary !== stage && (
+            <WhyLine text={first.summary} />
+          )}
           {idle && !operation && <IdleLine row={row} idle={idle} actions={actions} />}
         </>
       }
@@ -93,13 +98,15 @@ export const ClusterRow = React.memo(function ClusterRow(props: IClusterRowProps
               />
             </>
           )}
-          <IconAction
-            icon={stopIcon}
-            label={trans.__('End %1…', cluster.name)}
-            tabIndex={tabIndex}
-            isBusy={operation?.verb === 'down' || cluster.phase === 'ending'}
-            onClick={() => actions.down(row)}
-          />
+          {!isOthers(cluster) && (
+            <IconAction
+              icon={stopIcon}
+              label={trans.__('End %1…', cluster.name)}
+              tabIndex={tabIndex}
+              isBusy={operation?.verb === 'down' || cluster.phase === 'ending'}
+              onClick={() => actions.down(row)}
+            />
+          )}
         </>
       )}
     >

@@ -12,6 +12,7 @@ import { useTrans } from '../components/trans';
 import { useModel } from '../components/use-signal';
 import { stageText } from '../operations';
 import { IOperation } from '../wire';
+import { LetBe } from './body';
 import { ClustersModel } from './model';
 import { ClusterRow, IClusterActions } from './row';
 
@@ -57,7 +58,12 @@ export function ClustersSection(props: IClustersSectionProps): React.ReactElemen
         keys={[...starting.map(o => o.id), ...rows.map(row => row.key)]}
       >
         {starting.map(operation => (
-          <StartingRow key={operation.id} operation={operation} model={model} />
+          <StartingRow
+            key={operation.id}
+            operation={operation}
+            model={model}
+            actions={actions}
+          />
         ))}
         {rows.map(row => (
           <ClusterRow
@@ -79,10 +85,12 @@ export function ClustersSection(props: IClustersSectionProps): React.ReactElemen
 interface IOperationProps {
   readonly operation: IOperation;
   readonly model: ClustersModel;
+  readonly actions: IClusterActions;
 }
 
 /** A cluster that is asked for, but is not there yet. */
-function StartingRow({ operation, model }: IOperationProps): React.ReactElement {
+function StartingRow(props: IOperationProps): React.ReactElement {
+  const { operation, model, actions } = props;
   const trans = useTrans();
   return (
     <Row
@@ -96,6 +104,9 @@ function StartingRow({ operation, model }: IOperationProps): React.ReactElement 
       onToggle={() => model.toggle(operation.id)}
     >
       <Stages stages={operation.stages} />
+      <div className="rayspace-Buttons">
+        <LetBe operation={operation} actions={actions} />
+      </div>
     </Row>
   );
 }

@@ -17,6 +17,11 @@ export function workerCounts(cluster: IClusterState): {
   };
 }
 
+/** Whether it is somebody else's: it is shown, and left alone. */
+export function isOthers(cluster: IClusterState): boolean {
+  return cluster.origin === 'foreign' && cluster.owner !== '';
+}
+
 /** How many GPUs a cluster was asked for: of the head, and of the workers that are wanted. [1] */
 export function gpuCount(cluster: IClusterState): number {
   const perWorker = new Map(cluster.spec.more_groups.map(g => [g.name, g.worker.gpus]));

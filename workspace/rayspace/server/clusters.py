@@ -9,8 +9,14 @@ from urllib.parse import quote
 
 from rayspace.core.cluster_spec import Wishes
 from rayspace.core.manifest_diff import manifest_yaml
-from rayspace.errors import GatewayTimeoutError, RayspaceError, TargetNotFoundError
+from rayspace.errors import (
+    GatewayTimeoutError,
+    RayspaceError,
+    RefusedError,
+    TargetNotFoundError,
+)
 from rayspace.extras import missing_extras
+from rayspace.model.cluster import Origin
 from rayspace.model.target import LOCAL
 from rayspace.model.wire import to_wire
 from rayspace.server.ask import Accepted
@@ -276,9 +282,16 @@ async def cluster_log(ask: Ask) -> Any:
 async def _begun(
     ask: Ask, verb: str, act: Callable[[str, str, Report], Awaitable[Any]]
 ) -> Accepted:
-    """Begin something with a cluster that is there; else say at once that it is not."""
+    """Begin something with a cluster that is there and one's own; else say at once why not."""
     name, target = ask.where["cluster"], ask.where["target"]
     state = await ask.app.clusters.status(name, target=target)
+    if state.origin is Origin.FOREIGN and state.owner and not ask.body.get("force"):
+        # Kubernetes lets everybody of a namespace do it: a slip of the hand is what this is for.
+        raise RefusedError(
+            f"The cluster {name!r} is {state.owner}'s.",
+            hint=f"Ask them, or take it over with: rayspace cluster adopt {name}",
+            details={"name": name, "owner": state.owner},
+        )
 
     async def run(report: Report) -> Any:
         return await act(state.name, state.target, report)
