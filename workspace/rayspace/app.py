@@ -230,7 +230,7 @@ class App(KnownTargets):
 
     @functools.cached_property
     def _place(self) -> Place:
-        return Place(socket.gethostname(), user_name(), str(self.state_dir))
+        return Place(socket.gethostname(), user_name(), str(self.state_dir), str(self.project))
 
     @functools.cached_property
     def ledgers(self) -> Ledgers:
@@ -289,9 +289,13 @@ class App(KnownTargets):
             self._note_target,
         )
 
+    @property
+    def experiment(self) -> str:
+        """The experiment of runs whose author names none."""
+        return self.settings.experiment or safe_name(self.project.name or "rayspace")
+
     def _job_defaults(self) -> JobDefaults:
-        chosen, environ = self.settings, self.environ
-        experiment = chosen.experiment or safe_name(self.project.name or "rayspace")
+        chosen, environ, experiment = self.settings, self.environ, self.experiment
         if not self.is_inside_job:
             return JobDefaults(experiment, chosen.sample_interval_s, sampled_gpus=chosen.gpu_choice)
         return JobDefaults(

@@ -151,6 +151,7 @@ export function job(changes: Partial<wire.IJobState> = {}): wire.IJobState {
     heartbeat_ms: 1_020_000,
     failed_cell: -1,
     parent_run_id: '',
+    results_dir: '',
     is_stuck: false,
     ...changes
   };

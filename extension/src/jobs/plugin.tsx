@@ -132,6 +132,12 @@ async function clone(
 ): Promise<void> {
   try {
     const { contents } = await model.api.fetchJob(job.name, model.live.path);
+    if (!contents.source) {
+      Notification.info(
+        trans.__('%1 is not in a folder of this Jupyter.', notebookName(job))
+      );
+      return;
+    }
     await app.commands.execute(CommandIDs.runOnRay, {
       path: contents.source,
       parameters: { ...job.parameters }

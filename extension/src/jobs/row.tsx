@@ -149,6 +149,12 @@ function JobBody({ row, actions }: IJobBodyProps): React.ReactElement {
             <dd>{job.experiment}</dd>
           </>
         )}
+        {job.results_dir && (
+          <>
+            <dt>{trans.__('Results')}</dt>
+            <dd>{job.results_dir}</dd>
+          </>
+        )}
       </dl>
       <div className="rayspace-Buttons">
         <button

@@ -34,6 +34,8 @@ export interface IJobState {
   readonly heartbeat_ms: number;
   readonly failed_cell: number;
   readonly parent_run_id: string;
+  /** The folder of results that were fetched; empty while they were not. */
+  readonly results_dir: string;
   readonly is_stuck: boolean;
 }
 

@@ -17,8 +17,11 @@ class Place:
         Name of the person.
     records
         Directory of the records of clusters.
+    project
+        Directory of the project: results of jobs that were submitted elsewhere come here.
     """
 
     host: str
     user: str
     records: str
+    project: str = ""

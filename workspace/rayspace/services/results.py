@@ -55,7 +55,7 @@ def notebook_name(run: RunRecord) -> str:
 
 
 def _home(run: RunRecord, place: Place) -> Path:
-    """Return the folder for a job's results: beside its source where that is ours.
+    """Return the folder for a job's results: beside its source if that is ours, else the project.
 
     Whoever can write to the tracking server chooses the tags, so they may not choose where on this
     machine files are written.
@@ -63,7 +63,8 @@ def _home(run: RunRecord, place: Place) -> Path:
     source = Path(run.tags.get(Tag.SOURCE_DIR, "."))
     ours = (run.tags.get(Tag.HOST), run.tags.get(Tag.USER)) == (place.host, place.user)
     job = run.tags.get(Tag.JOB, "")
-    parent = source if ours and source.is_dir() else Path.cwd()
+    # The same for each door of a project, wherever its program was started.
+    parent = source if ours and source.is_dir() else Path(place.project).absolute()
     return (
         parent
         / f"{Path(notebook_name(run)).stem}.runs"
