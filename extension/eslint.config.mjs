@@ -12,6 +12,7 @@ const FEATURES = [
   'runs',
   'server',
   'ship',
+  'starters',
   'status'
 ];
 

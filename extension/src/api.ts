@@ -124,6 +124,20 @@ export class Api {
     return answer.parameters;
   }
 
+  /** List the notebooks to begin from. */
+  async starters(): Promise<readonly wire.IStarterNotebook[]> {
+    const answer = await this._get<{ starters: wire.IStarterNotebook[] }>(
+      'starters',
+      {}
+    );
+    return answer.starters;
+  }
+
+  /** Copy one of them into a folder; resolves with the path of the copy. */
+  async createNotebook(starter: string, folder: string): Promise<string> {
+    return (await this._post<{ path: string }>('starters', { starter, folder })).path;
+  }
+
   /** List the latest jobs. */
   async jobs(path: string): Promise<readonly wire.IJobState[]> {
     return (await this._get<{ jobs: wire.IJobState[] }>('jobs', { path })).jobs;

@@ -13,7 +13,8 @@ export const CommandIDs = {
   runOnRay: 'rayspace:run-on-ray',
   runFileOnRay: 'rayspace:run-file-on-ray',
   jobOpen: 'rayspace:job-open',
-  jobLog: 'rayspace:job-log'
+  jobLog: 'rayspace:job-log',
+  starter: 'rayspace:starter'
 } as const;
 
 /** Which cluster is meant. */
@@ -36,6 +37,14 @@ export interface IStartArgs {
 export interface IRunArgs {
   readonly path?: string;
   readonly parameters?: Readonly<Record<string, string>>;
+}
+
+/** Which notebook to begin from is copied, and where to. */
+export interface IStarterArgs {
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly cwd?: string;
 }
 
 /** Which page of MLflow opens. */
@@ -92,6 +101,20 @@ export const RUN_SCHEMA = {
         additionalProperties: TEXT
       }
     }
+  }
+} as const;
+
+/** Schema of `IStarterArgs`. */
+export const STARTER_SCHEMA = {
+  args: {
+    type: 'object',
+    properties: {
+      name: { ...TEXT, description: 'The notebook to begin from' },
+      title: { ...TEXT, description: 'Its title' },
+      description: { ...TEXT, description: 'What it does' },
+      cwd: { ...TEXT, description: 'The folder; by default that of the file browser' }
+    },
+    required: ['name']
   }
 } as const;
 

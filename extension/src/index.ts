@@ -11,6 +11,7 @@ import { profilesPlugin } from './profiles/plugin';
 import { runsPlugin } from './runs/plugin';
 import { serverPlugin } from './server/plugin';
 import { shipPlugin } from './ship/plugin';
+import { startersPlugin } from './starters/plugin';
 import { statusPlugin } from './status/plugin';
 
 const plugins: JupyterFrontEndPlugin<unknown>[] = [
@@ -21,6 +22,7 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   runsPlugin,
   profilesPlugin,
   shipPlugin,
+  startersPlugin,
   connectPlugin,
   dashboardsPlugin,
   statusPlugin

@@ -136,6 +136,9 @@ function targetLabel(target: ITargetState, trans: TranslationBundle): string {
   if (target.source === 'machine') {
     return trans.__('%1 (this machine)', target.name);
   }
+  if (target.source === 'simulated') {
+    return trans.__('%1 (nothing runs there)', target.name);
+  }
   return target.state === 'silent' || target.state === 'refused'
     ? trans.__('%1 (does not answer)', target.name)
     : target.name;

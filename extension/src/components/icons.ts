@@ -48,3 +48,15 @@ export const logIcon = new LabIcon({
       '<path d="M4 5h16v2H4zM4 9h11v2H4zM4 13h16v2H4zM4 17h8v2H4z"/></g>'
   )
 });
+
+/** A notebook to begin from: a page with a head and its workers. */
+export const starterIcon = new LabIcon({
+  name: 'rayspace:starter',
+  svgstr: svg(
+    '<g class="jp-icon3" fill="#616161">' +
+      '<path d="M5 2h10l5 5v15H5zm2 2v16h11V8h-4V4z"/>' +
+      '<circle cx="12.5" cy="14" r="2.2"/><circle cx="9.4" cy="10.6" r="1.2"/>' +
+      '<circle cx="15.6" cy="10.6" r="1.2"/><circle cx="9.4" cy="17.4" r="1.2"/>' +
+      '<circle cx="15.6" cy="17.4" r="1.2"/></g>'
+  )
+});

@@ -5,4 +5,5 @@ export * from './common';
 export * from './job';
 export * from './profile';
 export * from './run';
+export * from './starter';
 export * from './stream';

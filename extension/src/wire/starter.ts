@@ -1,0 +1,7 @@
+/** Notebooks to begin from. */
+
+export interface IStarterNotebook {
+  readonly name: string;
+  readonly title: string;
+  readonly description: string;
+}
