@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def run_notebook(
     path: Path, environ: Mapping[str, str], parameters: Mapping[str, Any] | None = None
 ) -> Told:
     """Run a notebook from top to bottom; a cell that fails and does not say so fails the test."""
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
+    notebook = load_notebook_node(str(path))
     if parameters:
         notebook = parameterize_notebook(notebook, dict(parameters))
     resources = {"metadata": {"path": str(path.parent)}}

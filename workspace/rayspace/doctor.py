@@ -61,7 +61,7 @@ def _local(app: App) -> list[Check]:
 
 
 def _kubeconfig(app: App) -> Check:
-    n_targets = len(app.targets()) - 1
+    n_targets = sum(target.source not in {"machine", "simulated"} for target in app.targets())
     if app.kube_trouble is not None:
         return Check("kubeconfig", "problem", app.kube_trouble.message, app.kube_trouble.hint)
     return Check("kubeconfig", "ok", f"{format_count(n_targets, 'target')} on Kubernetes")
