@@ -71,6 +71,10 @@ export class Live implements ILive, IDisposable {
     return this._jobs;
   }
 
+  get jobsProblem(): wire.IError | null {
+    return this._jobsProblem;
+  }
+
   get targets(): readonly wire.ITargetState[] {
     return [...this._targetOf.values()];
   }
@@ -202,6 +206,9 @@ export class Live implements ILive, IDisposable {
       case 'job_gone':
         this._jobOf?.delete(message.data.name);
         break;
+      case 'jobs_problem':
+        this._jobsProblem = message.data;
+        break;
       case 'target':
         this._targetOf.set(message.data.name, message.data);
         break;
@@ -226,6 +233,7 @@ export class Live implements ILive, IDisposable {
       all.operations.map(operation => [operation.id, operation])
     );
     this._chosen = all.chosen;
+    this._jobsProblem = all.jobs_problem ?? null;
     if (!all.jobs) {
       void this._askJobs();
     }
@@ -343,6 +351,7 @@ export class Live implements ILive, IDisposable {
   private _clusters: readonly wire.IClusterState[] | null = null;
   private _jobs: readonly wire.IJobState[] | null = null;
   private _operations: readonly wire.IOperation[] = [];
+  private _jobsProblem: wire.IError | null = null;
   private _gather: ReturnType<typeof setTimeout> | undefined;
   private _breaking: ReturnType<typeof setTimeout> | undefined;
   private _restart: ReturnType<typeof setTimeout> | undefined;

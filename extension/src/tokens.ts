@@ -32,6 +32,8 @@ export interface ILive {
   readonly clusters: readonly wire.IClusterState[] | null;
   /** All jobs, the newest first; null before they are known. */
   readonly jobs: readonly wire.IJobState[] | null;
+  /** Why jobs can't be listed; null where they can. */
+  readonly jobsProblem: wire.IError | null;
   readonly targets: readonly wire.ITargetState[];
   /** What goes on, and what ended a while ago; the newest first. */
   readonly operations: readonly wire.IOperation[];

@@ -82,6 +82,7 @@ def kernel_says(own_home):
 
 
 async def test_it_serves_without_ray_and_without_mlflow(lean_jupyter):
+    """Where nothing is on record yet, nothing is missing either."""
     health = await lean_jupyter.get("/rayspace/health")
 
     assert health["ray_version"] == ""
@@ -89,12 +90,16 @@ async def test_it_serves_without_ray_and_without_mlflow(lean_jupyter):
     assert "proxy_missing" in [problem["code"] for problem in health["problems"]]
     assert (await lean_jupyter.get("/rayspace/clusters"))["clusters"] == []
     assert (await lean_jupyter.get("/rayspace/profiles"))["profiles"]
-    async with lean_jupyter.stream() as tab:
-        assert (await tab.next())["kind"] == "snapshot"
-        await tab.until("jobs_problem", code="missing_extra", timeout_s=10)
+    assert (await lean_jupyter.get("/rayspace/jobs"))["jobs"] == []
+    assert (await lean_jupyter.get("/rayspace/runs"))["runs"] == []
 
 
 async def test_what_is_missing_is_said_with_the_command_that_brings_it(lean_jupyter):
+    # The database of a kernel that has all of MLflow.
+    (lean_jupyter.root / "mlflow.db").touch()
+    async with lean_jupyter.stream() as tab:
+        assert (await tab.next())["kind"] == "snapshot"
+        await tab.until("jobs_problem", code="missing_extra", timeout_s=10)
     jobs = await lean_jupyter.ask("GET", "/rayspace/jobs")
     pane = await lean_jupyter.ask("GET", "/rayspace/proxy/mlflow/local/")
     up = await lean_jupyter.done(

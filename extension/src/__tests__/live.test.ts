@@ -54,6 +54,17 @@ describe('Live', () => {
     expect(live.connection).toEqual({ kind: 'live' });
   });
 
+  it('holds why jobs can not be listed, until they can', async () => {
+    const problem = { code: 'missing_extra', message: 'No.', hint: 'Do.', details: {} };
+    await live.start();
+    socket.say('snapshot', 1, snapshot({ jobs: null, jobs_problem: problem }));
+    await settle();
+    expect(live.jobsProblem).toEqual(problem);
+    socket.say('jobs_problem', 2, null);
+    await settle();
+    expect(live.jobsProblem).toBeNull();
+  });
+
   it('draws once for changes that come together', async () => {
     await live.start();
     await settle();

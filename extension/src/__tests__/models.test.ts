@@ -15,6 +15,7 @@ class FakeLive implements ILive {
   readonly project = '/work';
   readonly path = '';
   readonly targets = [];
+  readonly jobsProblem = null;
   clusters: readonly wire.IClusterState[] | null = null;
   jobs: readonly wire.IJobState[] | null = null;
   operations: readonly wire.IOperation[] = [];

@@ -180,6 +180,7 @@ export function snapshot(changes: Partial<wire.ISnapshot> = {}): wire.ISnapshot 
     clusters: [],
     chosen: { target: '', name: '' },
     jobs: [],
+    jobs_problem: null,
     targets: [],
     operations: [],
     ...changes

@@ -2,7 +2,7 @@
 
 import * as React from 'react';
 
-import { EmptyState } from '../components/cards';
+import { EmptyState, ErrorCard } from '../components/cards';
 import { FailedOperation } from '../components/operation';
 import { Row, RowList } from '../components/row';
 import { SectionState } from '../components/section';
@@ -33,12 +33,13 @@ export function JobsSection({
   useModel(model);
   const rows = model.rows ?? [];
   const { beginning: submitting, failures } = model;
+  const { jobsProblem } = model.live;
   const toggle = React.useCallback((key: string) => model.toggle(key), [model]);
   return (
     <SectionState
       live={model.live}
-      isLoaded={model.rows !== null || submitting.length > 0}
-      isEmpty={rows.length + submitting.length + failures.length === 0}
+      isLoaded={model.rows !== null || submitting.length > 0 || jobsProblem !== null}
+      isEmpty={!jobsProblem && rows.length + submitting.length + failures.length === 0}
       empty={
         <EmptyState
           text={trans.__(
@@ -49,6 +50,9 @@ export function JobsSection({
         />
       }
     >
+      {jobsProblem && (
+        <ErrorCard message={jobsProblem.message} hint={jobsProblem.hint} />
+      )}
       {failures.map(operation => (
         <FailedOperation
           key={operation.id}

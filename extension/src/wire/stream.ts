@@ -26,6 +26,8 @@ export interface ISnapshot {
   readonly clusters: readonly IClusterState[];
   readonly chosen: IChoice;
   readonly jobs: readonly IJobState[] | null;
+  /** Why jobs can't be listed; null where they can. */
+  readonly jobs_problem: IError | null;
   readonly targets: readonly ITargetState[];
   readonly operations: readonly IOperation[];
 }
@@ -37,6 +39,7 @@ export type Message = { readonly epoch: string; readonly seq: number } & (
   | { readonly kind: 'cluster_gone'; readonly data: IChoice }
   | { readonly kind: 'job'; readonly data: IJobState }
   | { readonly kind: 'job_gone'; readonly data: { readonly name: string } }
+  | { readonly kind: 'jobs_problem'; readonly data: IError | null }
   | { readonly kind: 'target'; readonly data: ITargetState }
   | { readonly kind: 'chosen'; readonly data: IChoice }
   | { readonly kind: 'operation'; readonly data: IOperation }

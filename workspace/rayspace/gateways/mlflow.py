@@ -275,8 +275,7 @@ class MlflowRunGateway:
             raise MissingExtraError("mlflow")
 
     def _has_nothing_yet(self) -> bool:
-        """Whether there is no database: then reading must neither make one nor load MLflow."""
-        self._check_installed()
+        """Whether there is no database: then reading must neither make one nor need MLflow."""
         return self._client_or_none is None and is_missing_database(self._uri)
 
     def _experiment_id(self, client: MlflowClient, name: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rayspace.errors import (
     GatewayUnavailableError,
     JobNotFoundError,
+    MissingExtraError,
     RayspaceError,
     TrackingMissingError,
 )
@@ -158,8 +159,12 @@ class Ledgers:
         wanted = [LOCAL, *self._targets()] if targets is None else targets
         opened = await asyncio.gather(*(self._listed(target, report) for target in wanted))
         distinct = {id(ledger.runs): ledger for ledger in opened if ledger is not None}
+        is_alone = len(distinct) == 1
         parts = await asyncio.gather(
-            *(self._jobs(ledger, name, limit, report) for ledger in distinct.values())
+            *(
+                self._jobs(ledger, name, limit, report, is_alone=is_alone)
+                for ledger in distinct.values()
+            )
         )
         return [item for part in parts for item in part]
 
@@ -179,12 +184,13 @@ class Ledgers:
         return None
 
     async def _jobs(
-        self, ledger: Ledger, name: str | None, limit: int, report: Report
+        self, ledger: Ledger, name: str | None, limit: int, report: Report, *, is_alone: bool
     ) -> list[tuple[RunRecord, Ledger]]:
         try:
             runs = await asyncio.to_thread(lambda: ledger.runs.jobs(name=name, limit=limit))
         except RayspaceError as exc:
-            if ledger.runs is self.home:
+            # A package that this machine lacks hides no jobs of Kubernetes, which need it not.
+            if ledger.runs is self.home and (is_alone or not isinstance(exc, MissingExtraError)):
                 raise
             report(Stage("tracking", exc.message, "note"))
             return []
