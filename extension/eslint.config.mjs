@@ -7,6 +7,7 @@ const FEATURES = [
   'connect',
   'dashboards',
   'jobs',
+  'outputs',
   'panel',
   'profiles',
   'runs',

@@ -6,6 +6,7 @@ import { clustersPlugin } from './clusters/plugin';
 import { connectPlugin } from './connect/plugin';
 import { dashboardsPlugin } from './dashboards/plugin';
 import { jobsPlugin } from './jobs/plugin';
+import { outputsPlugin } from './outputs/plugin';
 import { panelPlugin } from './panel/plugin';
 import { profilesPlugin } from './profiles/plugin';
 import { runsPlugin } from './runs/plugin';
@@ -25,7 +26,8 @@ const plugins: JupyterFrontEndPlugin<unknown>[] = [
   startersPlugin,
   connectPlugin,
   dashboardsPlugin,
-  statusPlugin
+  statusPlugin,
+  outputsPlugin
 ];
 
 export default plugins;

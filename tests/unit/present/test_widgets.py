@@ -53,7 +53,8 @@ def test_what_goes_on_is_in_the_file_with_how_far_it_is():
         "from rayspace.present.widgets import CellOutputs, CellReporter\n"
         "report = CellReporter(CellOutputs(), is_long=True)\n"
         "report.begin()\n"
-        "report(Stage('a', 'Going on', done=1, total=2))"
+        "report(Stage('a', 'All is well', 'done'))\n"
+        "report(Stage('b', 'Going on', done=1, total=2))"
     )
     document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
     NotebookClient(document, kernel_name="python3").execute()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MARK = "application/vnd.rayspace.stages+json"
 #: What a page opens to be told of outputs that it missed.
 COMM_TARGET = "rayspace.stages"
-#: Between two changes that are shown, unless a stage is finished. [s]
+#: Between two counts of one stage that are shown. [s]
 _PAUSE_S = 0.2
 #: So many outputs can be told of once more. [1]
 _KEPT = 50
@@ -100,14 +100,17 @@ class CellReporter(Reporter):
 
     def __call__(self, stage: Stage) -> None:
         """Show a stage."""
-        now_s = time.monotonic()
+        now_s, before = time.monotonic(), self._current
+        # Other words are shown at once: nobody knows whether more will come soon.
+        is_count = before is not None and (before.key, before.text) == (stage.key, stage.text)
         if stage.state == "doing":
             self._current = stage
         else:
             elapsed = format_duration(now_s - self._began_s) if stage.state == "done" else ""
             self._done.append((stage, elapsed))
             self._current = None
-        if self._is_long and (stage.state != "doing" or now_s - self._shown_s > _PAUSE_S):
+        is_soon = stage.state == "doing" and is_count and now_s - self._shown_s < _PAUSE_S
+        if self._is_long and not is_soon:
             self._shown_s = now_s
             self._outputs.update(self._id, self._faces())
 
