@@ -15,6 +15,7 @@ import pytest
 from rayspace.app import App
 from rayspace.loop import run
 from rayspace.model.job import JobPhase
+from rayspace.model.run import Tag
 from tests.laboratory import Lab, make_app
 
 _SOURCE = Path(__file__).parents[1] / "cluster" / "images" / "gpu" / "nvml.c"
@@ -122,15 +123,19 @@ def test_only_the_gpu_that_the_job_holds_is_told_where_that_is_asked(gpus, tmp_p
     record = _finished(
         lab,
         "mine.ipynb",
-        "import ray, time, mlflow\nray.init()",
-        "@ray.remote(num_gpus=1)\nclass Actor:\n    def ids(self): return ray.get_gpu_ids()",
-        "actor = Actor.remote()\nmlflow.log_metric('held', ray.get(actor.ids.remote())[0])",
+        "import ray, rayspace, time, mlflow\nray.init()",
+        "@ray.remote(num_gpus=1)\nclass Actor:\n    def ids(self):\n"
+        "        with rayspace.child_run('holds') as child: return child.gpu_ids",
+        "actor = Actor.remote()\nmlflow.log_metric('held', int(ray.get(actor.ids.remote())[0]))",
         "time.sleep(35)",
     )
     held = int(record.metrics["held"])
     busy = {0: 30.0, 1: 45.0}[held]
     assert record.metrics[f"system/head/gpu_{held}_utilization_percentage"] == busy
     assert not [name for name in record.metrics if f"gpu_{1 - held}" in name]
+    (child,) = gpus.app.runs.children(record)
+    assert (child.name, child.tags[Tag.GPU_IDS]) == ("holds", str(held))
+    assert child.tags[Tag.ACTOR_ID]
     told = _summary(lab, record, tmp_path)
     assert told["gpu_choice"] == "mine"
     assert [gpu["gpu"] for gpu in told["gpus"]] == [f"gpu_{held}"]

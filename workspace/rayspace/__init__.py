@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from rayspace.model.job import JobPhase, JobState
     from rayspace.model.profile import Profile
     from rayspace.model.progress import Stage
+    from rayspace.runner.child_run import child_run
+    from rayspace.tracked.faces import track, untrack
 
 #: Where each public name comes from; loaded when it is first used, so that importing costs little.
 _HOMES = {
@@ -41,9 +43,12 @@ _HOMES = {
     "Profile": "rayspace.model.profile",
     "RayspaceError": "rayspace.errors",
     "Stage": "rayspace.model.progress",
+    "child_run": "rayspace.runner.child_run",
     "clusters": "rayspace.faces",
     "doctor": "rayspace.faces",
     "jobs": "rayspace.faces",
+    "track": "rayspace.tracked.faces",
+    "untrack": "rayspace.tracked.faces",
 }
 _MODULES = ("aio", "errors")
 
@@ -59,11 +64,14 @@ __all__ = [
     "Stage",
     "__version__",
     "aio",
+    "child_run",
     "clusters",
     "doctor",
     "errors",
     "jobs",
     "load_ipython_extension",
+    "track",
+    "untrack",
 ]
 
 

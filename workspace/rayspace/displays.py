@@ -32,6 +32,7 @@ _HOMES = {
     "Listing": "rayspace.verbs",
     "Explanation": "rayspace.verbs",
     "Target": "rayspace.model.target",
+    "TrackedRun": "rayspace.model.tracked_run",
     "NamespaceLimits": "rayspace.model.limits",
     "LimitsPolicy": "rayspace.model.limits",
 }

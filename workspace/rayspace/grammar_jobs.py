@@ -121,6 +121,12 @@ def job_parser(prog: str) -> Parser:
         help="what the image lacks is installed (auto), is an error (image), or is installed in"
         " the versions that you have (sync)",
     )
+    submit.add_argument(
+        "--sampled-gpus",
+        choices=("all", "mine"),
+        help="GPUs that the run is told of: all of the cluster, or those that the job holds; by"
+        " default as the cluster or the settings say",
+    )
     add_env(submit)
     submit.add_argument("--deadline", type=duration, metavar="2h", help="longest time for the job")
     submit.add_argument("--cell-timeout", type=duration, metavar="30m", help="longest for a cell")

@@ -204,8 +204,26 @@ def _down(args: argparse.Namespace, report: Report) -> Any:
     return clusters.down(args.name, dry_run=args.dry_run, force=args.force, report=report)
 
 
-#: Verbs that concern the Ray of this very process, which a terminal has not.
-_OF_THIS_PROCESS = {"connect": _connect, "disconnect": _disconnect, "down": _down}
+def _track(args: argparse.Namespace, report: Report) -> Any:
+    from rayspace.tracked.faces import track
+
+    return track(args.experiment, cluster=args.cluster, name=args.run_name, report=report)
+
+
+def _untrack(args: argparse.Namespace, report: Report) -> Any:
+    from rayspace.tracked.faces import untrack
+
+    return untrack(is_failed=args.failed, report=report)
+
+
+#: Verbs that concern this very process, which a terminal has not.
+_OF_THIS_PROCESS = {
+    "connect": _connect,
+    "disconnect": _disconnect,
+    "down": _down,
+    "track": _track,
+    "untrack": _untrack,
+}
 
 
 def _activate(result: Any, report: Report) -> None:

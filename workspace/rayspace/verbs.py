@@ -267,6 +267,7 @@ async def _submit(app: App, args: argparse.Namespace, report: Report) -> Any:
         "env": dict(args.env),
         "deadline_s": args.deadline,
         "cell_timeout_s": args.cell_timeout,
+        "sampled_gpus": args.sampled_gpus,
     }
     if args.dry_run:
         return await app.jobs.plan(args.notebook, params, **options)

@@ -9,7 +9,9 @@ import pytest
 
 from rayspace.app import App
 from rayspace.config import load_settings
-from rayspace.errors import SettingsError
+from rayspace.core.job_wishes import asked_gpus, gpus_of_cluster
+from rayspace.errors import SettingsError, UsageError
+from rayspace.grammar import job_parser, parse
 from rayspace.model.job import JobOrder
 from rayspace.model.measurement import GpuChoice
 from rayspace.model.profile import PodOptions, Profile
@@ -64,3 +66,41 @@ async def test_the_order_says_which_gpus_and_what_a_worker_costs(
     path = world.runs.download(job.run_id, Artifact.ORDER, tmp_path / "there")
     order = json.loads(path.read_text("utf-8"))
     assert (order["sampled_gpus"], order["price_per_hour"]) == ("mine", price)
+
+
+class _Shared(Profiles):
+    def get(self, name: str, also=()) -> Profile:
+        return Profile(name, env={"RAYSPACE_SAMPLED_GPUS": "mine"})
+
+
+@pytest.mark.parametrize(
+    ("profiles", "asked", "told"),
+    [
+        (Profiles, {}, "all"),
+        (Profiles, {"sampled_gpus": "mine"}, "mine"),
+        (_Shared, {}, "mine"),
+        (_Shared, {"sampled_gpus": "all"}, "all"),
+    ],
+    ids=["settings", "line", "cluster", "line before cluster"],
+)
+async def test_the_line_counts_more_than_the_cluster_and_that_more_than_the_settings(
+    tmp_path, monkeypatch, profiles, asked, told
+):
+    monkeypatch.setattr("tests.unit.services.test_kubernetes_jobs.Profiles", profiles)
+    (tmp_path / ".rayspace").mkdir()
+    notebook = tmp_path / "train.ipynb"
+    notebook.write_text(json.dumps(NOTEBOOK))
+    world = World(tmp_path)
+    job = await world.jobs.submit(notebook, target="team-a", **asked)
+    path = world.runs.download(job.run_id, Artifact.ORDER, tmp_path / "there")
+    assert json.loads(path.read_text("utf-8"))["sampled_gpus"] == told
+
+
+def test_a_line_says_which_gpus_and_a_word_that_is_none_is_refused():
+    args = parse(job_parser(""), ["submit", "a.ipynb", "--sampled-gpus", "mine"])
+    assert args.sampled_gpus == "mine"
+    assert asked_gpus(None) is None
+    with pytest.raises(UsageError, match="some"):
+        asked_gpus("some")
+    # A cluster of a newer version may say what is not known here.
+    assert gpus_of_cluster({"RAYSPACE_SAMPLED_GPUS": "half"}) is None

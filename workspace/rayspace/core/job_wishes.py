@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from rayspace.core.cluster_spec import Wishes
 from rayspace.errors import UsageError
+from rayspace.model.measurement import GpuChoice
 from rayspace.names import nearest
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 DEFAULT_PROFILE = "cpu-small"
 #: More is no retry but a loop. [1]
 MAX_RETRIES = 10
+#: Variable in the ``env`` of a profile, or of ``up --env``, for a cluster that many share.
+SAMPLED_GPUS = "RAYSPACE_SAMPLED_GPUS"
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,10 @@ class SubmitOptions(TypedDict, total=False):
         Longest time for the job; no limit by default. [s]
     cell_timeout_s
         Longest time for one cell; no limit by default. [s]
+    sampled_gpus
+        Which GPUs the run is told of: ``all`` of the cluster, or those that the job holds
+        (``mine``); by default as the cluster says, by ``RAYSPACE_SAMPLED_GPUS`` in its ``env``,
+        else as the settings say.
     """
 
     params_file: str | Path | None
@@ -135,6 +142,32 @@ class SubmitOptions(TypedDict, total=False):
     env: Mapping[str, str]
     deadline_s: float | None
     cell_timeout_s: float | None
+    sampled_gpus: Literal["all", "mine"] | None
+
+
+def asked_gpus(value: str | None) -> GpuChoice | None:
+    """Read which GPUs a run is told of; None where nobody says.
+
+    Raises
+    ------
+    UsageError
+        If it is neither ``all`` nor ``mine``.
+    """
+    if value is None:
+        return None
+    try:
+        return GpuChoice(value)
+    except ValueError as exc:
+        raise UsageError(
+            f"{value!r} does not say which GPUs a run is told of.",
+            hint="Write: --sampled-gpus all, or --sampled-gpus mine",
+        ) from exc
+
+
+def gpus_of_cluster(env: Mapping[str, str]) -> GpuChoice | None:
+    """Return which GPUs a cluster's own environment wants runs to be told of; None for no word."""
+    known = {choice.value: choice for choice in GpuChoice}
+    return known.get(env.get(SAMPLED_GPUS, ""))
 
 
 def job_wishes(options: SubmitOptions) -> JobWishes:

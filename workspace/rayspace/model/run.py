@@ -63,6 +63,13 @@ class Tag:
     FAILED_CELL = "rayspace.failed_cell"
     ENAME = "rayspace.ename"
     EVALUE = "rayspace.evalue"
+    #: Of the run of a session of interactive work: the machine that it is on.
+    TRACKED = "rayspace.tracked"
+    #: Of a child run that was begun in a task or an actor of Ray: where, and on which GPUs.
+    GPU_IDS = "rayspace.gpu_ids"
+    NODE_ID = "rayspace.node_id"
+    TASK_ID = "rayspace.task_id"
+    ACTOR_ID = "rayspace.actor_id"
     #: Where the code came from.
     GIT_COMMIT = "rayspace.git_commit"
     GIT_DIRTY = "rayspace.git_dirty"

@@ -56,7 +56,9 @@ class SubmitRequest:
     is_apart
         Whether the trials of a sweep are jobs of their own.
     sampled_gpus
-        Which GPUs the run is told of.
+        Which GPUs the run is told of where neither the line nor the cluster says.
+    asked_gpus
+        Which the line says; None for none.
     """
 
     notebook_path: Path
@@ -77,6 +79,7 @@ class SubmitRequest:
     wishes: Mapping[str, Any] = field(default_factory=dict)
     is_apart: bool = False
     sampled_gpus: GpuChoice = GpuChoice.ALL
+    asked_gpus: GpuChoice | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +130,8 @@ class Destination:
         Version of Ray there; empty while unknown.
     price_per_hour
         What one worker of the job's own cluster costs an hour; None for unknown. [1]
+    sampled_gpus
+        Which GPUs the runs of jobs there are told of; None where the cluster does not say.
     """
 
     target: str
@@ -137,6 +142,7 @@ class Destination:
     python: str = ""
     ray_version: str = ""
     price_per_hour: float | None = None
+    sampled_gpus: GpuChoice | None = None
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rayspace.present.times import clock_time
 from rayspace.units import format_bytes, format_count, short_duration
 
 if TYPE_CHECKING:
     from rayspace.model.cluster import GpuSample, Node
     from rayspace.model.cluster_usage import ClusterUsage
+    from rayspace.model.tracked_run import TrackedRun
 
 #: Idle for less is not worth a word. [s]
 _IDLE_TOLD_AFTER_S = 60.0
@@ -146,3 +148,23 @@ def _memory(used_bytes: float | None, total_bytes: float | None) -> str:
     used = "?" if used_bytes is None else format_bytes(used_bytes)
     # A table has little room: the unit once is enough where it is the same.
     return f"{used.removesuffix(total.rpartition(' ')[2]).rstrip()} of {total}"
+
+
+def tracked_facts(tracked: TrackedRun) -> list[tuple[str, str]]:
+    """Describe the run of a session: while it goes on, and at its end."""
+    pairs = [
+        ("run", tracked.name),
+        ("experiment", tracked.experiment),
+        ("cluster", f"{tracked.cluster} on {tracked.target}"),
+        ("tracking", tracked.tracking_uri),
+        ("since", clock_time(tracked.started_ms)),
+    ]
+    if not tracked.ended_ms:
+        return [*pairs, ("end it with", "%ray_cluster untrack")]
+    seconds = (tracked.ended_ms - tracked.started_ms) / 1000
+    pairs[-1] = ("tracked for", short_duration(seconds))
+    pairs.append(("samples", str(tracked.n_samples)))
+    if tracked.gpu_hours_held:
+        text = f"{tracked.gpu_hours_held:.2f} held, {tracked.gpu_hours_used:.2f} used"
+        pairs.append(("GPU-hours", text))
+    return [*pairs, ("nodes", "\n".join(tracked.sentences))]

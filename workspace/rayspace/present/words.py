@@ -13,9 +13,11 @@ from rayspace.model.job import Cause, JobPhase, JobState
 from rayspace.model.limits import LimitsPolicy, NamespaceLimits
 from rayspace.model.profile import GroupSpec
 from rayspace.model.submission import SubmitPlan
+from rayspace.model.tracked_run import TrackedRun
 from rayspace.present.cluster_words import activity_text, explanation, place_text, workers_text
 from rayspace.present.limit_words import limits_facts, policy_yaml
 from rayspace.present.times import clock_time, short_time
+from rayspace.present.usage_words import tracked_facts
 from rayspace.services.ending import DownResult
 from rayspace.services.observation import cell_text
 from rayspace.services.results import ResultPaths
@@ -220,6 +222,8 @@ def facts(value: Any, *, in_notebook: bool = False) -> list[tuple[str, str]]:
         ]
     elif isinstance(value, SubmitPlan):
         pairs = _plan_facts(value)
+    elif isinstance(value, TrackedRun):
+        pairs = tracked_facts(value)
     else:
         message = f"{type(value).__name__} has no description"
         raise TypeError(message)

@@ -44,20 +44,26 @@ class JobRun:
         The run of the job.
     parameter_names
         Parameters that the job was given.
+    tracking_uri
+        The tracking server that holds the run; by default that which MLflow logs to now.
     """
 
-    def __init__(self, mlflow: ModuleType, run_id: str, parameter_names: set[str]) -> None:
+    def __init__(
+        self, mlflow: ModuleType, run_id: str, parameter_names: set[str], tracking_uri: str = ""
+    ) -> None:
         self._mlflow = mlflow
         self._fluent: Any = sys.modules["mlflow.tracking.fluent"]
         self._run_id = run_id
         self._parameter_names = parameter_names
-        self._tracking_uri = self._current_uri()
+        self._tracking_uri = tracking_uri.rstrip("/") or self._current_uri()
         self._lock = threading.RLock()
         self._run: Any = None
         self._thread = threading.local()
         self._was_used = False
         self._renamed: set[str] = set()
         self._originals: dict[str, Callable[..., Any]] = {}
+        #: What was put where, to be taken away again.
+        self._placed: list[tuple[ModuleType, str, Callable[..., Any]]] = []
 
     def install(self) -> None:
         """Put our functions in the place of MLflow's, wherever they were imported to."""
@@ -73,10 +79,24 @@ class JobRun:
                     getattr(module, "__name__", "").split(".")[0] == "mlflow"
                     and vars(module).get(name) is original
                 ):
-                    setattr(module, name, ours)
+                    self._place(module, name, ours)
         # MLflow's own code asks the one in `fluent` whether a fit may make a run: it may.
         self._originals["active_run"] = self._fluent.active_run
-        self._mlflow.active_run = _in_place_of(self._fluent.active_run, self.active_run)  # type: ignore[attr-defined]
+        ours = _in_place_of(self._fluent.active_run, self.active_run)
+        self._place(self._mlflow, "active_run", ours)
+
+    def uninstall(self) -> None:
+        """Put MLflow's own functions back, where ours still are, and part from the run."""
+        for module, name, ours in self._placed:
+            if vars(module).get(name) is ours:
+                setattr(module, name, self._originals[name])
+        self._placed = []
+        stack = self._stack()
+        stack[:] = [run for run in stack if run.info.run_id != self._run_id]
+
+    def _place(self, module: ModuleType, name: str, ours: Callable[..., Any]) -> None:
+        setattr(module, name, ours)
+        self._placed.append((module, name, ours))
 
     def start_run(self, *args: Any, **kwargs: Any) -> Any:
         """Start a run as MLflow does; one that would stand alone becomes a child of the job's."""

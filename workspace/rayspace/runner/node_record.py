@@ -146,7 +146,8 @@ class NodeRecord:
         self._ray_jobs |= jobs_of_programs(reading, self._hostname, self._is_ours)
         return only_held(reading, self._ray_jobs)
 
-    def _summary(self) -> UsageSummary:
+    def summary(self) -> UsageSummary:
+        """Sum up what there is to tell up to now."""
         summary = summarise(self._meter, self._follower, self._choice, self._price_per_hour)
         more = []
         if self._choice is GpuChoice.MINE and not self._ray_jobs:
@@ -156,7 +157,7 @@ class NodeRecord:
         return replace(summary, sentences=(*summary.sentences, *more))
 
     def _write(self) -> UsageSummary:
-        summary = self._summary()
+        summary = self.summary()
         if not self._keeps_summary:
             return summary
         folder = self._spool.metrics_dir

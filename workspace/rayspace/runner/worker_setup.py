@@ -20,7 +20,7 @@ _SOURCE_DIRS = "RAYSPACE_SOURCE_DIRS"
 
 def install_in_worker() -> None:
     """Prepare a worker of Ray: the hook ``worker_process_setup_hook`` of a job."""
-    _load_credentials()
+    load_credentials(os.environ.get("RAYSPACE_CREDENTIALS", ""))
     if os.environ.get("RAYSPACE_WORKER_PACKAGES"):
         from rayspace.runner.worker_packages import provide
 
@@ -34,13 +34,17 @@ def install_in_worker() -> None:
         getattr(importlib.import_module(module), name)()
 
 
-def _load_credentials() -> None:
+def load_credentials(path: str) -> None:
     """Take MLflow's credentials from a file of this user, where the worker runs beside it.
 
     They must not be in the runtime environment, which Ray shows to whoever may ask. Elsewhere the
     worker's pod has them in its own environment.
+
+    Parameters
+    ----------
+    path
+        The file; empty for none.
     """
-    path = os.environ.get("RAYSPACE_CREDENTIALS", "")
     if not path:
         return
     try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.core.cluster_spec import UpPlan, Wishes
-from rayspace.core.job_wishes import DEFAULT_PROFILE, job_wishes, wishes_on_record
+from rayspace.core.job_wishes import DEFAULT_PROFILE, asked_gpus, job_wishes, wishes_on_record
 from rayspace.core.parameters import parse_parameters_file
 from rayspace.core.sweep import MAX_TRIALS
 from rayspace.errors import PhaseError, RefusedError, UsageError
@@ -107,6 +107,7 @@ class Orders:
             cell_timeout_s=cell_timeout_s,
             sample_interval_s=self._defaults.sample_interval_s,
             sampled_gpus=self._defaults.sampled_gpus,
+            asked_gpus=asked_gpus(options.get("sampled_gpus")),
             experiment=self._defaults.experiment,
             parent_run_id=self._defaults.parent_run_id,
             depth=self._defaults.depth,

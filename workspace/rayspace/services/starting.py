@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rayspace.core.job_wishes import gpus_of_cluster
 from rayspace.errors import ManifestError
 from rayspace.model.ray_job import Launch
 from rayspace.model.run import Tag
@@ -108,6 +109,7 @@ class OnRunningCluster:
             namespace=cluster.namespace,
             python=cluster.python if is_here else "",
             ray_version=cluster.ray_version,
+            sampled_gpus=gpus_of_cluster(cluster.spec.env),
         )
 
     def tags(self, order: JobOrder) -> dict[str, str]:
@@ -240,6 +242,7 @@ class WithOwnCluster:
             profile=self._spec.profile,
             namespace=self._namespace,
             price_per_hour=self._spec.pods.price_per_hour,
+            sampled_gpus=gpus_of_cluster(self._spec.env),
         )
 
     def tags(self, order: JobOrder) -> dict[str, str]:

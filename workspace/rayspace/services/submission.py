@@ -143,7 +143,9 @@ class Submission:
             deadline_s=request.deadline_s,
             env=dict(request.env),
             sample_interval_s=request.sample_interval_s,
-            sampled_gpus=request.sampled_gpus.value,
+            sampled_gpus=(
+                request.asked_gpus or destination.sampled_gpus or request.sampled_gpus
+            ).value,
             price_per_hour=destination.price_per_hour,
             depth=request.depth,
             retries=request.retries,
