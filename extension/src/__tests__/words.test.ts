@@ -1,4 +1,10 @@
-import { clusterFacts, costPerHour, gpuCount, sizeText } from '../clusters/words';
+import {
+  clusterFacts,
+  costPerHour,
+  gpuCount,
+  isOthers,
+  sizeText
+} from '../clusters/words';
 import { clusterTone } from '../components/cluster-phase';
 import { commandOf } from '../hints';
 import { sparkPath } from '../components/spark-path';
@@ -22,6 +28,14 @@ const problem = (isFinal: boolean): IProblem => ({
   owner: 'you',
   evidence: [],
   is_final: isFinal
+});
+
+describe('isOthers', () => {
+  it('tells what somebody else owns from what was made by hand', () => {
+    expect(isOthers(cluster({ origin: 'foreign', owner: 'bob' }))).toBe(true);
+    expect(isOthers(cluster({ origin: 'foreign', owner: '' }))).toBe(false);
+    expect(isOthers(cluster({ origin: 'started', owner: 'me' }))).toBe(false);
+  });
 });
 
 describe('units', () => {
