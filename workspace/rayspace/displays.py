@@ -93,8 +93,14 @@ def _print(value: Any, printer: Any, cycle: bool) -> None:
         name = getattr(value, "name", "")
         printer.text(f"<{type(value).__name__} {name}>" if name else f"<{type(value).__name__}>")
         return
-    from rayspace.present import text
+    try:
+        from rayspace.present import text
+    except ModuleNotFoundError:
+        # In a job, whose image need not have rich.
+        from rayspace.present.rows import plain_lines
 
+        printer.text(plain_lines(_listed(value)))
+        return
     written = io.StringIO()
     text.show(_listed(value), plain_console(written))
     printer.text(written.getvalue().rstrip("\n"))

@@ -169,20 +169,22 @@ class RayMagics(Magics):
         return outputs
 
     def _reporter(self, args: argparse.Namespace, *, is_inside_job: bool) -> Reporter:
-        from rich.console import Console
-
         from rayspace.present.reporters import PlainReporter, Reporter, reporter_for
+        from rayspace.present.rows import PlainConsole
 
         if args.json:
             return Reporter()
-        # A widget of a job would be a live thing in a page that nobody runs.
+        # A widget of a job would be a live thing in a page that nobody runs, and its image need
+        # not have rich.
         if is_inside_job:
-            return PlainReporter(displays.plain_console(sys.stdout))
+            return PlainReporter(PlainConsole(sys.stdout))
         if hasattr(self.shell, "kernel"):
             from rayspace.present.widgets import CellReporter
             from rayspace.present.words import LASTING
 
             return CellReporter(self._cell_outputs, is_long=args.verb in LASTING)
+        from rich.console import Console
+
         return reporter_for(Console(highlight=False, force_jupyter=False))
 
 

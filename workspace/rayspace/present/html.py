@@ -9,7 +9,7 @@ from rayspace.model.cluster import ClusterState
 from rayspace.model.cluster_usage import ClusterUsage
 from rayspace.present import words
 from rayspace.present.cards import why_cards
-from rayspace.present.text import columns_of, empty_text, rows_of
+from rayspace.present.rows import columns_of, empty_text, rows_of
 from rayspace.present.usage_html import usage_page
 from rayspace.verbs import Explanation, Listing
 

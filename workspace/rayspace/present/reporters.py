@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from rayspace.model.progress import Stage
+    from rayspace.present.rows import PlainConsole
 
 _MARKS = {"doing": "...", "done": "done", "failed": "failed", "note": "note"}
 _COLOURS = {"done": "green", "failed": "red", "note": "cyan"}
@@ -118,7 +119,7 @@ class PlainReporter(Reporter):
         Where to.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console | PlainConsole) -> None:
         self._console = console
         self._last = ""
 

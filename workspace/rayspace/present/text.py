@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -12,32 +11,16 @@ from rayspace.model.cluster_usage import ClusterUsage
 from rayspace.model.image_build import ImageBuild
 from rayspace.model.limits import LimitsPolicy
 from rayspace.present import words
-from rayspace.present.cluster_words import target_row
 from rayspace.present.limit_words import policy_yaml
+from rayspace.present.rows import columns_of, empty_text, rows_of
 from rayspace.present.usage_text import show_usage
 from rayspace.verbs import Listing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rich.console import Console
 
     from rayspace.errors import RayspaceError
 
-_ROWS: dict[str, Callable[[Any], dict[str, str]]] = {
-    "nodes": words.node_row,
-    "profiles": words.profile_row,
-    "targets": target_row,
-    "checks": words.check_row,
-}
-_EMPTY = {
-    "clusters": "There is no cluster. Start one on this machine with: rayspace cluster up laptop",
-    "jobs": "There is no job yet. Submit one with: rayspace job submit NOTEBOOK.ipynb",
-    "nodes": "The cluster has no nodes.",
-    "profiles": "There are no profiles.",
-    "targets": "There are no targets.",
-    "checks": "Nothing was checked.",
-}
 #: Columns that bear a colour.
 _COLOURED = {"phase", "state"}
 #: Columns of sentences: they come last, in a terminal below their row where they do not fit in it.
@@ -48,26 +31,6 @@ _SHORTENED = {"why", "what"}
 #: its notebook, and a cluster's mostly with that of its profile.
 _DISPENSABLE = ("notebook", "target", "from", "cluster", "profile")
 _GAP = 2
-
-
-def rows_of(listing: Listing, now_ms: int | None = None) -> list[dict[str, str]]:
-    """Describe each thing of a listing in a row, at a time [ms since 1970-01-01 UTC] or now."""
-    now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
-    if listing.kind == "clusters":
-        return [words.cluster_row(item, listing.chosen, now_ms) for item in listing.items]
-    if listing.kind == "jobs":
-        return [words.job_row(item, now_ms) for item in listing.items]
-    return [_ROWS[listing.kind](item) for item in listing.items]
-
-
-def columns_of(rows: list[dict[str, str]]) -> list[str]:
-    """Name the columns of a table; one that says nothing in any row is left out."""
-    return [name for name in rows[0] if any(row[name] for row in rows)]
-
-
-def empty_text(listing: Listing) -> str:
-    """Say that there is nothing, and what comes next."""
-    return _EMPTY[listing.kind]
 
 
 def show(value: Any, console: Console, now_ms: int | None = None) -> None:
