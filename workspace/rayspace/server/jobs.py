@@ -139,6 +139,8 @@ async def fetch_job(ask: Ask) -> Any:
     with missing_extras():
         state = await app.jobs.status(ask.where["job"])
         paths = await app.jobs.fetch(state.name)
+    # The job says now where they are.
+    ask.workspace.jobs.poke()
     named = apps.contents_path
     # Results lie beside their source: train.runs/JOB beside train.ipynb.
     source = Path(paths.directory).parents[1] / Path(state.notebook).name
