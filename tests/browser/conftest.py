@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import async_playwright
 
 from rayspace.app import App
 from rayspace.loop import run
 from tests import extension_build
-from tests.browser.lab_page import LabPage
+from tests.browser.lab_page import LabPage, started_browser
 from tests.browser.notebooks import write_notebooks
 from tests.server.jupyter_process import JupyterProcess
 
@@ -72,13 +70,9 @@ def write_settings(config: Path) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope=LOOP)
 async def browser():
-    """Start the browser of the machine; none is downloaded."""
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    assert program, "These tests need the Debian package chromium."
-    async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    """Start the browser of the machine."""
+    async with started_browser() as found:
         yield found
-        await found.close()
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope=LOOP)

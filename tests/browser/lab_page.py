@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import shutil
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from playwright.async_api import expect
+from playwright.async_api import async_playwright, expect
 
 from tests.server.jupyter_process import TOKEN
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from playwright.async_api import Browser, Locator, Page
 
@@ -22,6 +24,17 @@ PATIENCE_MS, RAY_PATIENCE_MS = 30_000, 90_000
 expect.set_options(timeout=PATIENCE_MS)
 #: Of JupyterLab and its other extensions.
 _FOREIGN_ERRORS = re.compile(r"reading 'kernel'|ResizeObserver")
+
+
+@contextlib.asynccontextmanager
+async def started_browser() -> AsyncIterator[Browser]:
+    """Start the browser of the machine; none is downloaded."""
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    assert program, "These tests need the Debian package chromium."
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield found
+        await found.close()
 
 
 @dataclass
@@ -36,11 +49,14 @@ class LabPage:
         What went wrong in the page.
     told
         What answers in place of the server, where something does.
+    url
+        Where it is, with the token.
     """
 
     page: Page
     errors: list[str] = field(default_factory=list)
     told: Any = None
+    url: str = ""
 
     @classmethod
     async def open(
@@ -64,10 +80,24 @@ class LabPage:
         if before is not None:
             await before(lab.page)
         # In a workspace of its own: tabs of other tests are not opened again.
-        url = f"{jupyter.url}/lab/workspaces/t{id(lab)}?token={TOKEN}&reset"
-        await lab.page.goto(url)
+        lab.url = f"{jupyter.url}/lab/workspaces/t{id(lab)}?token={TOKEN}&reset"
+        await lab.page.goto(lab.url)
         await lab.show_panel()
         return lab
+
+    async def reload(self, path: str) -> None:
+        """Load the page anew, and open a notebook."""
+        await self.page.goto(self.url)
+        await self.show_panel()
+        await self.open_file(path)
+
+    async def run_cells(self) -> None:
+        """Run all cells of the notebook in front, and don't wait for them."""
+        await self.page.evaluate(
+            "async () => { const { context, sessionContext } = jupyterapp.shell.currentWidget;"
+            " await context.ready; await sessionContext.ready;"
+            " void jupyterapp.commands.execute('notebook:run-all-cells') }"
+        )
 
     def _note(self, error: Any) -> None:
         if not _FOREIGN_ERRORS.search(str(error)):

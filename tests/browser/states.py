@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -219,6 +220,33 @@ def runs() -> dict[str, Any]:
             run("forecast-3kd0s", "demand", "FINISHED", 0.97, 3000),
         ],
     }
+
+
+class Asked:
+    """Takes what the panel asks of the server, and accepts it."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[str, Any] = {}
+        self._came = asyncio.Event()
+
+    async def answer(self, route: Route) -> None:
+        """Take one wish."""
+        verb = route.request.url.partition("?")[0].rpartition("/")[2]
+        self._bodies[verb] = route.request.post_data_json
+        self._came.set()
+        operation = {"id": verb, "verb": verb, "target": "", "name": "", "state": "done",
+                     "stages": [], "result": None, "error": None, "started_ms": 0,
+                     "ended_ms": 0}  # fmt: skip
+        await route.fulfill(status=202, json=operation)
+
+    async def until(self, verb: str) -> dict[str, Any]:
+        """Return the body of a wish once it came."""
+        async with asyncio.timeout(30):
+            while verb not in self._bodies:
+                self._came.clear()
+                await self._came.wait()
+        body: dict[str, Any] = self._bodies[verb]
+        return body
 
 
 class Told:

@@ -43,6 +43,21 @@ async def test_a_cluster_starts_from_the_panel(lab_page):
     await expect(page.page.locator(".rayspace-Status")).to_contain_text("bench")
 
 
+async def test_a_cluster_is_scaled_from_its_row(lab_page):
+    """The number is asked for once it stands still."""
+    page = lab_page
+    row = page.row("clusters", "bench")
+    body = await page.open_row(row)
+    await body.get_by_role("button", name="One worker more").click()
+    await body.get_by_role("button", name="Scale").click()
+    side = row.locator(".rayspace-Row-side")
+    await expect(side).to_have_text("1/1 worker", timeout=RAY_PATIENCE_MS)
+    await expect(body.get_by_role("button", name="Scale")).to_have_count(0)
+    await body.get_by_role("button", name="One worker less").click()
+    await body.get_by_role("button", name="Scale").click()
+    await expect(side).to_have_text("head only", timeout=RAY_PATIENCE_MS)
+
+
 async def test_a_notebook_runs_from_its_toolbar(lab_page):
     """Parameters have typed fields; the row says which cell runs; the result opens beside it."""
     page = lab_page
@@ -82,6 +97,20 @@ async def test_a_notebook_runs_from_its_toolbar(lab_page):
     await expect(run.get_by_role("img", name="Course of accuracy")).to_be_visible()
 
 
+async def test_a_job_is_cloned_with_its_parameters(lab_page):
+    """The form begins with what the job ran with."""
+    page = lab_page
+    body = await page.open_row(page.row("jobs", "train.ipynb"))
+    await expect(body.locator(".rayspace-Details")).to_contain_text("train.runs")
+    await body.get_by_role("button", name="Run with other parameters").click()
+    form = page.dialog
+    await expect(form.get_by_label("lr")).to_have_value("0.5")
+    await expect(form.get_by_label("layers")).to_have_value(re.compile(r"\[8, ?8\]"))
+    await form.get_by_label("lr").fill("0.25")
+    await expect(form.locator(".rayspace-Magic code")).to_contain_text("-p lr 0.25")
+    await page.cancel()
+
+
 async def test_a_failing_notebook_opens_at_its_cell(lab_page):
     """From the file browser; what the exception says is text, wherever it is shown."""
     page = lab_page
@@ -103,6 +132,16 @@ async def test_a_failing_notebook_opens_at_its_cell(lab_page):
     await page.act(row, "Show the log")
     await expect(page.page.get_by_role("log")).to_contain_text(EVIL)
     assert await page.page.evaluate("window.evil") is None
+
+
+async def test_a_job_is_run_once_more(lab_page):
+    """It is another job, with the files of the first."""
+    page = lab_page
+    rows = page.section("jobs").locator(".rayspace-Row", has_text="broken.ipynb")
+    await expect(rows).to_have_count(1)
+    await page.act(rows.first, "Run broken")
+    await expect(rows).to_have_count(2, timeout=RAY_PATIENCE_MS)
+    await expect(rows.first).to_have_attribute("data-phase", "failed", timeout=RAY_PATIENCE_MS)
 
 
 async def test_a_job_is_stopped_in_one_tab_and_seen_in_another(lab_page, open_page):

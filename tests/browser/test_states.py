@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,45 @@ async def test_other_peoples_words_are_text(told_page):
     await expect(body).to_contain_text(EVIL)
     assert await page.page.evaluate("window.evil") is None
     await page.row("jobs", "prepare.ipynb").locator(".rayspace-Row-main").click()
+
+
+async def test_a_cluster_is_suspended_and_kept_from_its_row(told_page):
+    """What is asked of the server, and what the row offers next."""
+    page = told_page
+    row, asked = page.row("clusters", "train-gpu"), states.Asked()
+    await page.page.route(
+        re.compile("/rayspace/clusters/[^/]+/[^/]+/(suspend|extend)"), asked.answer
+    )
+    body = await page.open_row(row)
+    await body.get_by_role("button", name="Keep").click()
+    assert (await asked.until("extend"))["duration_s"] > 0
+    await body.get_by_role("button", name="Suspend", exact=True).click()
+    assert "duration_s" not in await asked.until("suspend")
+    (before,) = [c for c in page.told.clusters if c.name == "train-gpu"]
+    page.told.say("cluster", replace(before, phase=ClusterPhase.SUSPENDED))
+    await expect(body.get_by_role("button", name="Resume")).to_be_visible()
+    page.told.say("cluster", before)
+    await expect(row).to_have_attribute("data-phase", "ready")
+
+
+async def test_the_launcher_and_the_palette_lead_to_both_dialogs(told_page):
+    page = told_page
+    # Where nothing is open, JupyterLab shows its launcher.
+    await page.close_all()
+    cards = page.page.locator(".jp-LauncherCard:visible")
+    await cards.filter(has_text="Start a Ray Cluster").click()
+    await expect(page.dialog.get_by_label("Profile")).to_be_visible()
+    await page.cancel()
+    await cards.filter(has_text="Run on Ray").click()
+    # No notebook is in front: it is asked for.
+    await expect(page.dialog).to_contain_text("Which notebook shall run on Ray?")
+    await page.cancel()
+    await page.command("apputils:activate-command-palette")
+    await page.page.locator(".lm-CommandPalette-input").fill("Start a Ray")
+    item = page.page.locator(".lm-CommandPalette-item", has_text="Start a Ray Cluster")
+    await item.click()
+    await expect(page.dialog.get_by_label("Profile")).to_be_visible()
+    await page.cancel()
 
 
 async def test_the_panel_is_used_by_keyboard_alone(told_page):

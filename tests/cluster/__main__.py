@@ -8,6 +8,7 @@ import sys
 
 from tests.cluster import front, operators
 from tests.cluster.errors import ClusterToolError
+from tests.cluster.lab_image import lab_archive
 from tests.cluster.mlflow_image import mlflow_archive
 
 
@@ -40,6 +41,7 @@ def _do(args: argparse.Namespace) -> int:
         front.prepare()
         operators.prepare()
         mlflow_archive()
+        lab_archive()
     elif args.verb == "up":
         cluster = front.up(args.name, port=args.port)
         sys.stdout.write(f"export KUBECONFIG={cluster.kubeconfig()}\n")

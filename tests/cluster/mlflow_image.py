@@ -57,15 +57,37 @@ def bring_mlflow_image(name: str = front.DEFAULT_NAME) -> str:
     ClusterToolError
         If it can't be built or imported.
     """
-    archive = mlflow_archive()
+    return bring_image(MLFLOW, mlflow_archive(), name)
+
+
+def bring_image(image: str, archive: Path, name: str) -> str:
+    """Import an image into the first node of a running cluster, unless it is there.
+
+    Parameters
+    ----------
+    image, archive
+        Its name, and what holds it.
+    name
+        The cluster.
+
+    Returns
+    -------
+    str
+        Name of the image.
+
+    Raises
+    ------
+    ClusterToolError
+        If it can't be imported.
+    """
     program = shutil.which("ctr") or "/usr/bin/ctr"
     inside = ["nsenter", "-t", str(front.init_pid(name)), "-m", "-n", "-p", program,
               "-a", "/run/containerd/containerd.sock", "-n", "k8s.io", "images"]  # fmt: skip
-    if MLFLOW in _done([*inside, "ls", "-q"]).split():
-        return MLFLOW
-    with stage("import the image of MLflow"):
+    if image in _done([*inside, "ls", "-q"]).split():
+        return image
+    with stage(f"import the image {image}"):
         _done([*inside, "import", str(archive)])
-    return MLFLOW
+    return image
 
 
 def _done(words: list[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 import os
 import threading
 from typing import TYPE_CHECKING, Any, Self
@@ -101,10 +102,15 @@ class TwinServer(JupyterProcess):
         Where its files are.
     authorizer
         Says who may do what; by default everybody everything.
+    with_lab
+        Whether JupyterLab is served too.
     """
 
-    def __init__(self, folder: Path, authorizer: type | None = None) -> None:
+    def __init__(
+        self, folder: Path, authorizer: type | None = None, *, with_lab: bool = False
+    ) -> None:
         self.authorizer = authorizer
+        self.with_lab = with_lab
         root = folder / "root"
         root.mkdir(parents=True, exist_ok=True)
         super().__init__(root, folder, folder / "state")
@@ -173,7 +179,14 @@ class TwinServer(JupyterProcess):
             runtime_dir=str(self.home / "runtime"),
             log_level="ERROR",
         )
-        server.initialize(argv=[], find_extensions=False)
+        if self.with_lab:
+            # Ours is loaded by hand, over the twins.
+            enabled = {"jupyterlab": True, "rayspace.server": False}
+            chosen = self.home / "config" / "jupyter_server_config.d"
+            chosen.mkdir()
+            words = {"ServerApp": {"jpserver_extensions": enabled}}
+            (chosen / "twin.json").write_text(json.dumps(words))
+        server.initialize(argv=[], find_extensions=self.with_lab)
         self.workspace = load(server, Workspace(self.root, environ, make_app))
         self._server = server
         self._loop.call_soon(self._started.set)
