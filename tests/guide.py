@@ -89,7 +89,9 @@ def run_notebook(
     try:
         client.execute(env=dict(environ))
     except CellExecutionError as exc:
-        raise AssertionError(f"{path.name}: {_COLOURS.sub('', str(exc))}") from None
+        before = "\n".join(_text(o) for cell in notebook.cells for o in cell.get("outputs", []))
+        told = f"{before[-2000:]}\n{_COLOURS.sub('', str(exc))}"
+        raise AssertionError(f"{path.name}: {told}") from None
     finally:
         # To look at when something is wrong.
         nbformat.write(notebook, path.with_suffix(".executed.ipynb"))  # type: ignore[no-untyped-call]

@@ -60,7 +60,7 @@ def without_magics(source: str) -> str:
 def test_there_are_notebooks() -> None:
     """The other tests of this module have something to look at."""
     assert {path.name for path in TEMPLATES} >= {
-        "aggregation.ipynb",
+        "data-preparation.ipynb",
         "batch-inference.ipynb",
         "hyperparameter-search.ipynb",
     }

@@ -1,0 +1,77 @@
+"""The notebooks of the guide that lead to Kubernetes, on a real one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pytest
+
+from rayspace.app import App
+from rayspace.loop import run
+from tests.cluster.conftest import made_namespace
+from tests.cluster.team import Shipper, await_mlflow, bring_mlflow
+from tests.guide import PROMISED_S, copy_guide, run_notebook
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture(scope="module")
+def team(cluster):
+    """Have a namespace with MLflow for the notebooks here."""
+    with made_namespace(cluster, "guide") as namespace:
+        bring_mlflow(namespace)
+        await_mlflow(namespace)
+        yield namespace
+
+
+@pytest.fixture
+def reader(cluster, team, tmp_path):
+    """Have the folder of the guide, with a profile that is small enough for this machine."""
+    person = Shipper(cluster, team, tmp_path)
+    folder = copy_guide(tmp_path)
+    shutil.copytree(person.project / ".rayspace" / "profiles", folder / ".rayspace" / "profiles")
+    yield person, folder
+    app = App(folder, person.environ)
+    for state in run(app.clusters.list()):
+        run(app.clusters.down(state.name, target=state.target))
+
+
+def test_the_way_to_kubernetes(reader):
+    """A cluster, a look at it, work on it, a notebook shipped to it, and its end."""
+    person, folder = reader
+    values = {"target": person.target, "profile": "tiny", "queue": ""}
+    told = run_notebook(folder / "04-to-kubernetes.ipynb", person.environ, values)
+    assert told.failed() == set()
+    for cell, pattern in {
+        "dry": "kind: RayCluster",
+        "up": "guide is ready",
+        "status": person.namespace.name,
+        "why": "Nothing is wrong with it",
+        "work": r"joined, with \d CPUs",
+        "result": f"succeeded on guide of {person.target}",
+    }.items():
+        assert re.search(pattern, told.of(cell), re.DOTALL), (cell, told.of(cell))
+    assert "simulated" not in told.of("up") + told.of("status") + told.of("targets")
+    assert person.namespace.object("rayclusters")["items"] == []
+    print(f"04 took {told.seconds:.0f} s")
+    assert told.seconds < PROMISED_S
+
+
+def test_what_goes_wrong_there(reader):
+    """Kubernetes says in its own words what the simulated target says in the guide."""
+    person, folder = reader
+    values = {"target": person.target, "profile": "tiny", "wait": "25s"}
+    told = run_notebook(folder / "05-when-something-is-wrong.ipynb", person.environ, values)
+    assert told.failed() == told.meant_to_fail()
+    for cell, pattern in {
+        "too-large": "500 CPUs, the largest node has|guide-large",
+        "image": "latset",
+        "image-why": "Pod guide-image",
+        "image-problems": "image_not_found|pull_failing|pull_refused",
+        "nobody": "no profile",
+    }.items():
+        assert re.search(pattern, told.of(cell), re.DOTALL), (cell, told.of(cell))
+    assert person.namespace.object("rayclusters")["items"] == []
+    print(f"05 took {told.seconds:.0f} s")
+    assert told.seconds < PROMISED_S
