@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from rayspace.errors import GatewayTimeoutError, MissingExtraError
 from rayspace.mending import named_target
-from rayspace.model.target import LOCAL
+from rayspace.model.target import LOCAL, SIMULATED
 
 if TYPE_CHECKING:
     import argparse
@@ -45,7 +45,7 @@ def open_pages(args: argparse.Namespace) -> int:
 
     app = current_app()
     target = named_target(app, args, app.clusters.chosen_target())
-    if target == LOCAL:
+    if target in {LOCAL, SIMULATED}:
         if app.tracking_uri.startswith(("http://", "https://")):
             _show(app.tracking_uri, app.runs.tracking_uri, as_json=args.json)
             return 0
