@@ -24,6 +24,19 @@ async def test_nobody_has_to_wait_for_a_cluster_that_does_not_come_up(twin):
     assert [(c["name"], c["phase"]) for c in clusters] == [("slow", "starting")]
 
 
+async def test_who_ends_a_cluster_does_not_wait_for_it_any_more(twin):
+    """Its start has not failed: it was wanted so."""
+    twin.worlds[LOCAL].starts_ready = False
+    async with twin.stream() as tab:
+        await tab.next()
+        begun = await twin.post("/rayspace/clusters", {"name": "slow"}, status=202)
+        await tab.until("cluster", name="slow", phase="starting")
+    down = await twin.done(await twin.post("/rayspace/clusters/local/slow/down", status=202))
+    waited = await twin.get(f"/rayspace/operations/{begun['id']}")
+
+    assert (down["state"], waited["state"], waited["error"]) == ("done", "stopped", None)
+
+
 async def test_what_would_be_left_half_done_is_not_stopped(twin):
     twin.make("a")
     down = await twin.done(await twin.post("/rayspace/clusters/local/a/down", status=202))

@@ -250,13 +250,12 @@ async def end_cluster(ask: Ask) -> Any:
         return await ask.app.clusters.down(
             ask.where["cluster"], target=ask.where["target"], dry_run=True, force=force
         )
-    return await _begun(
-        ask,
-        "down",
-        lambda name, target, report: ask.app.clusters.down(
-            name, target=target, force=force, report=report
-        ),
-    )
+
+    async def act(name: str, target: str, report: Report) -> Any:
+        await ask.workspace.operations.let_be(target, name)
+        return await ask.app.clusters.down(name, target=target, force=force, report=report)
+
+    return await _begun(ask, "down", act)
 
 
 async def use_cluster(ask: Ask) -> Any:

@@ -124,6 +124,13 @@ class Operations:
             )
         return dict(self._all[operation_id])
 
+    async def let_be(self, target: str, name: str) -> None:
+        """Stop all waiting for a cluster: somebody ends it, and nobody needs to be told of that."""
+        for operation in self.list():
+            is_about = operation["name"] == name and operation["target"] in {"", target}
+            if is_about and operation["state"] == "running" and operation["verb"] in _WAITING:
+                await self.stop(operation["id"])
+
     async def close(self) -> None:
         """Stop waiting for all of them; what was asked for goes on where it runs."""
         tasks = tuple(self._tasks.values())
