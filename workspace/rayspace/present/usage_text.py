@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from rayspace.present.usage_words import UsageRow
 
 _STEPS = "▁▂▃▄▅▆▇█"
-_BAR, _SPARK, _GAP = 8, 16, 2
+_BAR, _SPARK, _GAP = 8, 10, 2
 #: Columns that a narrow terminal goes without, in this order.
-_DISPENSABLE = ("lately", "", "heat", "power", "idle", "processes", "memory")
-_LONGEST_DEVICE = 26
+_DISPENSABLE = ("", "heat", "power", "idle", "processes", "lately", "memory")
+#: Names of products are long, and mostly the same for all. [1]
+_LONGEST_DEVICE = 24
 #: From these shares on a bar is yellow, and red.
 _WARM, _HOT = 0.7, 0.95
 

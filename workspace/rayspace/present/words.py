@@ -130,7 +130,8 @@ def node_row(node: Node) -> dict[str, str]:
     """Describe a node in a row."""
     measured = node.memory_total_bytes > 0
     return {
-        "node": f"{node.ip}{' (head)' if node.is_head else ''}",
+        "node": node.name or ("head" if node.is_head else "-"),
+        "address": node.ip,
         "state": "alive" if node.is_alive else "dead",
         "CPUs": f"{node.cpus:g}",
         "CPU in use": f"{node.cpu_used_fraction:.0%}" if measured else "-",

@@ -73,6 +73,9 @@ def child_run(
     tags ``rayspace.gpu_ids`` (as Ray numbers them, with commas between), ``rayspace.node_id``,
     ``rayspace.task_id`` and ``rayspace.actor_id``.
 
+    A job brings this package along. Tasks of a notebook need it, and MLflow, in the image of their
+    cluster; where it is not: ``ray.init(runtime_env={"py_modules": [rayspace]})``.
+
     Parameters
     ----------
     name

@@ -189,13 +189,9 @@ def _attached() -> str | None:
 
 
 def _stem(app: App) -> str:
-    for named in (
-        app.environ.get("JPY_SESSION_NAME", ""),
-        app.environ.get("__vsc_ipynb_file__", ""),
-    ):
-        if named.endswith(".ipynb"):
-            return Path(named).stem
-    return "session"
+    # Set by Jupyter Server for every kernel that a notebook starts.
+    named = app.environ.get("JPY_SESSION_NAME", "")
+    return Path(named).stem if named.endswith(".ipynb") else "session"
 
 
 def _tags(state: ClusterState) -> dict[str, str]:
