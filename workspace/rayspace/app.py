@@ -79,7 +79,8 @@ class App(KnownTargets):
         self.clock = SystemClock()
         self.doors: dict[str, KubeHeadDoor] = {}
         self._played_doors: dict[str, HeadDoor] = {}
-        self.door = RoutedDoor(self.doors, self._played_doors)
+        own_token = environ.get("RAY_AUTH_TOKEN", "") if self.is_inside_job else ""
+        self.door = RoutedDoor(self.doors, self._played_doors, own_token=own_token)
         self.head = HttpHeadGateway(self.door)
         self._clients: dict[Target, KubeClient] = {}
         self._trackings: dict[str, KubeTracking] = {}

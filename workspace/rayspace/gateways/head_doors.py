@@ -38,7 +38,16 @@ class HeadDoor(Protocol):
 
 
 class LoopbackDoor:
-    """Heads of this machine, whose tokens are in files."""
+    """Heads of this machine, whose tokens are in files, and the head of a job that runs here.
+
+    Parameters
+    ----------
+    own_token
+        Token of heads without a file: in a pod it comes with the environment.
+    """
+
+    def __init__(self, own_token: str = "") -> None:
+        self._own_token = own_token
 
     @contextlib.asynccontextmanager
     async def request(
@@ -68,13 +77,13 @@ class LoopbackDoor:
         ):
             yield socket
 
-    @staticmethod
-    def _session(head: HeadAddress) -> aiohttp.ClientSession:
+    def _session(self, head: HeadAddress) -> aiohttp.ClientSession:
         import aiohttp
 
         headers = {}
-        if head.token_path:
-            headers["Authorization"] = f"Bearer {read_token(head.token_path)}"
+        token = read_token(head.token_path) if head.token_path else self._own_token
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         return aiohttp.ClientSession(head.dashboard_url, headers=headers)
 
 
@@ -100,11 +109,13 @@ class RoutedDoor:
     ----------
     *doors
         One for each target; heads of other targets are on this machine.
+    own_token
+        See `LoopbackDoor`.
     """
 
-    def __init__(self, *doors: Mapping[str, HeadDoor]) -> None:
+    def __init__(self, *doors: Mapping[str, HeadDoor], own_token: str = "") -> None:
         self._doors = doors
-        self._loopback = LoopbackDoor()
+        self._loopback = LoopbackDoor(own_token)
 
     def request(
         self, head: HeadAddress, method: str, path: str, *, body: Any, timeout_s: float
