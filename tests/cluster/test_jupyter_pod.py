@@ -1,0 +1,243 @@
+"""JupyterLab as a pod, as a hub starts it for a person: the panel in a real browser, on Kubernetes.
+
+These tests follow each other: the cluster that the first one starts outlives the server.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import pytest
+import yaml
+from playwright.async_api import expect
+
+from rayspace.loop import run
+from tests import extension_build
+from tests.browser.conftest import write_settings
+from tests.browser.lab_page import LabPage, started_browser
+from tests.cluster.conftest import made_namespace
+from tests.cluster.images import RAY
+from tests.cluster.lab_image import bring_lab_image
+from tests.cluster.store import ROOT
+from tests.cluster.team import SOLO, await_mlflow, bring_mlflow
+from tests.cluster.test_product import Person
+from tests.laboratory import notebook_json
+from tests.server.jupyter_process import TOKEN, JupyterProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.cluster.conftest import Namespace
+
+#: How long Kubernetes and Ray may take for one thing. [ms]
+SLOW_MS = 180_000
+BASE_URL = "/user/alice/"
+MISSING = "docker.io/rayspace/nobody-has-it:1"
+#: What a hub would have in its image: the product, and what a person brought.
+START = """
+set -e
+python -m pip install --quiet --no-deps --no-index /seat/*.whl
+cp -r /seat/config ~/.jupyter && cp -r /seat/work ~/work && cd ~/work
+exec jupyter lab --no-browser --ip=0.0.0.0 --port=8888 --ServerApp.base_url=/user/alice/ \\
+  --ServerApp.allow_unauthenticated_access=False
+"""
+
+
+@pytest.fixture(scope="module")
+def place(cluster) -> Iterator[Namespace]:
+    with made_namespace(cluster, "jupyter-pod") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def seat() -> Iterator[Path]:
+    """Return a folder that pods see, with the wheel, settings and the project of a person."""
+    extension_build.build()
+    # Below the folder of pytest nobody but root may look.
+    folder = Path(tempfile.mkdtemp(prefix="rayspace-seat-"))
+    wheel = ("-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT))
+    subprocess.run([sys.executable, *wheel], check=True)
+    write_settings(folder / "config")
+    profiles = folder / "work" / ".rayspace" / "profiles"
+    profiles.mkdir(parents=True)
+    (profiles / "solo.yaml").write_text(SOLO)
+    (profiles / "broken.yaml").write_text(SOLO.replace(RAY, MISSING))
+    cells = ("import ray; ray.init()", "print(len(ray.nodes()), 'node', word)")
+    notebook = notebook_json(*cells, parameters="word: str = 'x'")
+    (folder / "work" / "hello.ipynb").write_text(json.dumps(notebook))
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def alice(place, seat, tmp_path_factory) -> Iterator[JupyterProcess]:
+    """Start her server as a pod with an account of its own, which may what a person may."""
+    bring_mlflow(place)
+    image = bring_lab_image()
+    place.kubectl("create", "serviceaccount", "alice", user="admin")
+    bind = ("rolebinding", "alice", "--role=rayspace-user", f"--serviceaccount={place.name}:alice")
+    place.kubectl("create", *bind, user="admin")
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "jupyter-alice"},
+        "spec": {
+            "serviceAccountName": "alice",
+            "terminationGracePeriodSeconds": 5,
+            "volumes": [{"name": "seat", "hostPath": {"path": str(seat)}}],
+            "containers": [{
+                "name": "lab",
+                "image": image,
+                "imagePullPolicy": "Never",
+                "command": ["bash", "-c", START],
+                "env": [{"name": "JUPYTER_TOKEN", "value": TOKEN}],
+                "volumeMounts": [{"name": "seat", "mountPath": "/seat", "readOnly": True}],
+                "readinessProbe": {"tcpSocket": {"port": 8888}, "periodSeconds": 1},
+                "resources": {"requests": {"cpu": "100m", "memory": "300Mi"}},
+            }],
+        },
+    }  # fmt: skip
+    place.kubectl("apply", "-f", "-", user="admin", stdin=yaml.safe_dump(pod))
+    place.kubectl("wait", "--for=condition=Ready", "pod/jupyter-alice", "--timeout=120s")
+    words = place.cluster.command(
+        "port-forward", "pod/jupyter-alice", ":8888", user="admin", namespace=place.name
+    )
+    line = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert line.stdout is not None
+    port = int(line.stdout.readline().partition("127.0.0.1:")[2].split()[0])
+    nowhere = tmp_path_factory.mktemp("alice")
+    yield JupyterProcess(nowhere, nowhere, nowhere, BASE_URL, port=port)
+    line.terminate()
+    line.wait()
+
+
+@pytest.fixture(scope="module")
+def bob(cluster, place, own_home, tmp_path_factory) -> Iterator[tuple[Person, JupyterProcess]]:
+    """Another person of the namespace, with a server on a laptop."""
+    person = Person(cluster, place, tmp_path_factory.mktemp("bob"))
+    environ = {"KUBECONFIG": person.environ["KUBECONFIG"]}
+    home = tmp_path_factory.mktemp("bob-jupyter")
+    server = JupyterProcess(
+        person.app.project, home, person.app.state_dir, "/user/bob/", environ=environ
+    ).start()
+    yield person, server
+    server.stop(hard=True)
+
+
+async def start(page: LabPage, profile: str, name: str) -> None:
+    """Start a cluster from the panel, in the namespace of the pod."""
+    await page.tool("Start a cluster").first.click()
+    await page.dialog.get_by_label("Profile").select_option(profile)
+    await page.dialog.get_by_label("Where").select_option("in-cluster")
+    await page.dialog.get_by_label("Name").fill(name)
+    magic = page.dialog.locator(".rayspace-Magic code")
+    await expect(magic).to_have_text(f"%ray_cluster up {profile} --name {name} --on in-cluster")
+    await page.accept()
+
+
+async def test_a_day_in_the_panel(alice, place):
+    """A cluster that comes up, one that can't, a notebook from its toolbar, and what shows them."""
+    async with started_browser() as browser:
+        page = await LabPage.open(browser, alice)
+        await start(page, "solo", "one")
+        await expect(page.row("clusters", "one")).to_have_attribute("data-phase", "starting")
+        await start(page, "broken", "bad")
+        bad = page.row("clusters", "bad")
+        await expect(bad).to_contain_text(MISSING, timeout=SLOW_MS)
+        body = await page.open_row(bad)
+        await expect(body.locator(".rayspace-Card").first).to_contain_text(MISSING)
+        await body.get_by_text("Evidence").first.click()
+        await expect(body.locator(".rayspace-Card-evidence").first).to_contain_text("Pod bad-head")
+        # Nobody has to wait for it; what keeps it back is shown all the same.
+        await body.get_by_role("button", name="Stop waiting").click()
+        await expect(body.get_by_role("button", name="Stop waiting")).to_have_count(0)
+        await expect(bad.locator(".rayspace-Card").first).to_contain_text(MISSING)
+        await page.act(bad, "End")
+        await page.dialog.get_by_role("button", name="End it").click()
+        await expect(bad).to_have_count(0, timeout=SLOW_MS)
+
+        one = page.row("clusters", "one")
+        await expect(one).to_have_attribute("data-phase", "ready", timeout=SLOW_MS)
+        await_mlflow(place)
+        await page.run_on_ray("hello.ipynb", "one (in-cluster)")
+        await page.dialog.get_by_label("word").fill("there")
+        await page.accept()
+        job = page.row("jobs", "hello.ipynb")
+        side = job.locator(".rayspace-Row-side")
+        await expect(side).to_have_text(re.compile(r"cell \d of 3"), timeout=SLOW_MS)
+        await expect(job).to_have_attribute("data-phase", "succeeded", timeout=SLOW_MS)
+        await page.act(job, "Open the executed notebook")
+        await expect(page.page.locator(".rayspace-Executed")).to_contain_text("1 node there")
+
+        await page.act(one, "Open the Ray dashboard")
+        ray = page.page.frame_locator("iframe[title='Ray: one']")
+        await expect(ray.get_by_text("Cluster utilization")).to_be_visible(timeout=SLOW_MS)
+        runs = page.section("runs").locator(".rayspace-Row").first
+        name = await runs.locator(".rayspace-Row-title").text_content()
+        await page.act(runs, "Open")
+        mlflow = page.page.frame_locator(f"iframe[title='MLflow: {name}']")
+        await expect(mlflow.get_by_text(str(name)).first).to_be_visible(timeout=SLOW_MS)
+        await page.close()
+
+
+async def test_heads_are_reached_directly(alice, place):
+    """Nothing goes by the API server that is next door."""
+    version = await alice.get("/rayspace/proxy/ray/in-cluster/one/api/version")
+    code = (
+        "from pathlib import Path; import os; from rayspace.app import App; "
+        "from rayspace.loop import run; app = App(Path.cwd(), os.environ); "
+        "run(app.clusters.nodes('one', target='in-cluster')); "
+        "print(app.doors['in-cluster'].way)"
+    )
+    words = ("exec", "jupyter-alice", "--", "bash", "-c", f'cd ~/work && python -c "{code}"')
+
+    assert version["ray_version"] == "2.60.0"
+    assert place.kubectl(*words, user="admin").split() == ["direct"]
+
+
+async def test_another_person_of_the_namespace_changes_nothing_of_hers(alice, bob):
+    """They see her cluster and whose it is; what would change it is refused."""
+    person, server = bob
+    where = f"/rayspace/clusters/{quote(person.target, safe='')}/one"
+    detail = await server.get(where)
+    refused = {
+        verb: await server.ask("POST", f"{where}/{verb}", body)
+        for verb, body in (
+            ("scale", {"workers": 1}),
+            ("suspend", {}),
+            ("extend", {"duration_s": 60}),
+            ("down", {}),
+        )
+    }
+
+    account = f"system:serviceaccount:{person.namespace.name}:alice"
+    assert (detail["cluster"]["owner"], detail["cluster"]["origin"]) == (account, "foreign")
+    for verb, answer in refused.items():
+        assert (verb, answer.status, answer.json["code"]) == (verb, 403, "refused")
+        assert account in answer.json["message"]
+    assert (await alice.get("/rayspace/clusters/in-cluster/one"))["cluster"]["phase"] == "ready"
+
+
+def test_ending_the_server_stops_nothing(alice, bob, place):
+    """Her cluster goes on without the pod that asked for it."""
+    person, _ = bob
+    (before,) = place.object("pods", "-l", "ray.io/cluster=one")["items"]
+    place.kubectl("delete", "pod", "jupyter-alice", user="admin")
+    (after,) = place.object("pods", "-l", "ray.io/cluster=one")["items"]
+
+    assert after["metadata"]["uid"] == before["metadata"]["uid"]
+    assert "deletionTimestamp" not in after["metadata"]
+    assert run(person.clusters.status("one", target=person.target)).phase.value == "ready"
+
+
+pytestmark = pytest.mark.timeout(420)
