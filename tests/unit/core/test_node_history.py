@@ -75,6 +75,18 @@ def test_looks_of_two_tabs_at_once_count_as_one() -> None:
     assert course.gpus[0].busy_fractions == (0.1, 0.3)
 
 
+def test_many_who_look_all_the_time_make_one_course() -> None:
+    """Looks in quick succession do not put each other off: there is one for each second or so."""
+    history = NodeHistory()
+    for number in range(41):
+        (course,) = history.add([node(number / 100)], number / 4)
+    assert course.gpus[0].busy_fractions == (*((4 * n + 3) / 100 for n in range(10)), 0.4)
+    assert course.span_s == 10.0
+    for number in range(1, 4):
+        (course,) = history.add([node(0.9)], 10.0 + number)
+    assert course.gpus[0].busy_fractions[-4:] == (0.4, 0.9, 0.9, 0.9)
+
+
 def test_a_day_of_looks_is_kept_in_the_same_room() -> None:
     """Only the last looks are kept, and the idle time is that of all of them."""
     history = NodeHistory()

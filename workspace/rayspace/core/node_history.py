@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 #: As many looks are kept as a small picture shows. [1]
 N_LOOKS = 90
-#: Looks that are less apart are one: the later counts. [s]
-_APART_S = 1.5
+#: Looks that are less apart are one, of which the last counts: two tabs look at once. [s]
+_APART_S = 0.8
 #: So long without a look, and nobody knows what happened between. [s]
 GAP_S = 120.0
 
@@ -57,7 +57,9 @@ class NodeHistory:
     """Keeps the last looks at the nodes of one cluster."""
 
     def __init__(self) -> None:
+        #: When each look that is kept began, and when the last one was.
         self._times_s: deque[float] = deque(maxlen=N_LOOKS)
+        self._looked_s: float | None = None
         self._cpus: dict[str, deque[float | None]] = {}
         self._gpus: dict[str, dict[str, deque[float | None]]] = {}
         self._idle_since_s: dict[tuple[str, str], float | None] = {}
@@ -77,13 +79,13 @@ class NodeHistory:
         tuple of NodeCourse
             How each of them went, up to now.
         """
-        looked_s = self._times_s[-1] if self._times_s else None
-        if looked_s is not None and now_s - looked_s < _APART_S:
+        looked_s, self._looked_s = self._looked_s, now_s
+        if self._times_s and now_s - self._times_s[-1] < _APART_S:
             for course in (*self._cpus.values(), *self._all_gpus()):
                 course.pop()
-            self._times_s.pop()
-        n_before = min(len(self._times_s), N_LOOKS - 1)
-        self._times_s.append(now_s)
+        else:
+            self._times_s.append(now_s)
+        n_before = len(self._times_s) - 1
         living = [node for node in nodes if node.is_alive]
         cpus, gpus, idle = self._cpus, self._gpus, self._idle_since_s
         self._cpus, self._gpus, self._idle_since_s = {}, {}, {}
@@ -100,13 +102,12 @@ class NodeHistory:
                 key = (node.node_id, gpu.key)
                 since = idle_since(idle.get(key), looked_s, gpu.busy_fraction, now_s)
                 self._idle_since_s[key] = since
-        return tuple(self._course(node) for node in living)
+        return tuple(self._course(node, now_s) for node in living)
 
     def _all_gpus(self) -> list[deque[float | None]]:
         return [course for of_node in self._gpus.values() for course in of_node.values()]
 
-    def _course(self, node: Node) -> NodeCourse:
-        now_s = self._times_s[-1]
+    def _course(self, node: Node, now_s: float) -> NodeCourse:
         gpus = []
         for key, course in self._gpus[node.node_id].items():
             since_s = self._idle_since_s[node.node_id, key]
