@@ -92,6 +92,21 @@ async def test_a_cluster_is_suspended_and_kept_from_its_row(told_page):
     await expect(row).to_have_attribute("data-phase", "ready")
 
 
+async def test_gpus_that_idle_are_told_of_on_a_closed_row_and_freed_by_one_click(told_page):
+    """One of four has done nothing for longer than the setting allows; its cluster suspends."""
+    page = told_page
+    row, asked = page.row("clusters", "train-gpu"), states.Asked()
+    await page.page.route(re.compile("/rayspace/clusters/[^/]+/[^/]+/suspend"), asked.answer)
+    idle = row.locator(".rayspace-Idle")
+    await expect(idle).to_contain_text("1 of its 4 GPUs has been idle for 47 min.")
+    await idle.get_by_role("button", name="Suspend it").click()
+    await asked.until("suspend")
+    body = await page.open_row(row)
+    # Head, two workers and four GPUs, each with the minutes before.
+    await expect(body.locator(".rayspace-Spark")).to_have_count(7)
+    await row.locator(".rayspace-Row-main").click()
+
+
 async def test_the_launcher_and_the_palette_lead_to_both_dialogs(told_page):
     page = told_page
     # Where nothing is open, JupyterLab shows its launcher.

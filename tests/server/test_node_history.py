@@ -80,6 +80,29 @@ async def test_a_cluster_that_does_not_answer_is_passed_over(twin):
     assert detail["courses"][0]["gpus"][0]["idle_s"] == 60.0
 
 
+async def test_hundreds_of_clusters_take_turns(twin):
+    """No look asks more heads than there is time for, and each has its turn."""
+    workspace = twin.workspace
+    state = to_wire(a_cluster())
+    names = [f"c{number:03}" for number in range(130)]
+    for name in names:
+        workspace.hub.cluster({**state, "name": name, "uid": name})
+    watch = NodeWatch(workspace.apps, workspace.hub, workspace.histories)
+    looked = []
+
+    async def note(target: str, name: str) -> None:
+        looked.append(name)
+
+    watch._look_at = note
+    rounds = []
+    for _ in range(3):
+        await watch.look()
+        rounds.append(len(looked))
+
+    assert rounds == [64, 128, 192]
+    assert set(looked) == set(names)
+
+
 def test_only_what_one_could_free_is_looked_at():
     """Not what is gone, not what is somebody else's, not what has no GPUs as it was asked for."""
     here = to_wire(a_cluster())

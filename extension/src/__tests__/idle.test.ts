@@ -85,6 +85,27 @@ describe('a closed row', () => {
   });
 });
 
+describe('a thousand closed rows', () => {
+  it('are looked at a few at a time', async () => {
+    const server = new FakeServer();
+    const clusters = Array.from({ length: 1000 }, (_, i) => cluster({ name: `c${i}` }));
+    for (const { name } of clusters) {
+      server.on(`GET clusters/local/${name}`, detail());
+    }
+    const live = {
+      clusters,
+      operations: [],
+      chosen: { target: '', name: '' },
+      path: '',
+      changed: { connect: () => true }
+    } as unknown as ILive;
+    const model = new ClustersModel(new Api(server.request), live);
+    await new Promise<void>(resolve => model.changed.connect(() => resolve()));
+    expect(server.asked.length).toBe(8);
+    model.dispose();
+  });
+});
+
 describe('a small line', () => {
   it('stands where its share is, not where its smallest value is', () => {
     expect(sparkPath([0.5, 0.5], [0, 1])).toBe('M1.0 7.0L55.0 7.0');

@@ -10,6 +10,8 @@ import { idleGpus, IIdleGpus, mayIdle } from './idle';
 /** Time between two looks at the nodes of a cluster that is open, and of one that is not. [ms] */
 const DETAIL_MS = 5000;
 const CLOSED_MS = 30_000;
+/** Of those that are not open so many are looked at a time: there may be a thousand. [1] */
+const CLOSED_AT_A_TIME = 8;
 /** For how long a GPU may be idle where nobody says. [s] */
 const IDLE_S = 1800;
 
@@ -98,14 +100,14 @@ export class ClustersModel extends RowsModel<IClusterRow> {
         this._lookedMs.delete(key);
       }
     }
-    const isNew = [...watched].some(key => !this._lookedMs.has(key));
-    if (isNew && !this._isLooking) {
+    if (watched.size > 0 && this._timer === undefined && !this._isLooking) {
       this._watch();
     }
   }
 
   private _watch(): void {
     clearTimeout(this._timer);
+    this._timer = undefined;
     if (this._watched.length > 0 && !this.isDisposed) {
       this._isLooking = true;
       void this._look().finally(() => {
@@ -121,10 +123,13 @@ export class ClustersModel extends RowsModel<IClusterRow> {
       return;
     }
     const nowMs = Date.now();
-    const due = this._watched.filter(
-      ({ key }) =>
-        this.isOpen(key) || nowMs - (this._lookedMs.get(key) ?? 0) >= CLOSED_MS
-    );
+    const lookedMs = (key: string): number => this._lookedMs.get(key) ?? 0;
+    const open = this._watched.filter(({ key }) => this.isOpen(key));
+    const closed = this._watched
+      .filter(({ key }) => !this.isOpen(key) && nowMs - lookedMs(key) >= CLOSED_MS)
+      .sort((one, other) => lookedMs(one.key) - lookedMs(other.key))
+      .slice(0, CLOSED_AT_A_TIME);
+    const due = [...open, ...closed];
     due.forEach(({ key }) => this._lookedMs.set(key, nowMs));
     await Promise.all(due.map(row => this._lookAt(row)));
   }

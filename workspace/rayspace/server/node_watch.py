@@ -31,6 +31,8 @@ LOOK_S = 30.0
 #: Heads that do not answer are not waited for longer, and so many are asked at a time. [s], [1]
 _ANSWER_S = 10.0
 _AT_A_TIME = 8
+#: Of more clusters than this the others have their turn the next time. [1]
+_IN_ONE_LOOK = 64
 #: So many clusters are remembered. [1]
 _KEPT = 500
 
@@ -102,6 +104,9 @@ class NodeWatch:
         self._hub = hub
         self._histories = histories
         self._room = asyncio.Semaphore(_AT_A_TIME)
+        #: Number of the look in which each cluster had its turn.
+        self._turns: dict[tuple[str, str], int] = {}
+        self._turn = 0
 
     async def run(self) -> None:
         """Look until it is cancelled."""
@@ -110,9 +115,16 @@ class NodeWatch:
             await self.look()
 
     async def look(self) -> None:
-        """Look at each of them once; one that does not answer is passed over."""
-        found = [c for c in self._hub.snapshot()["clusters"] if may_idle(c)]
-        await asyncio.gather(*(self._look_at(c["target"], c["name"]) for c in found))
+        """Look at each of them once, or at as many as there is time for.
+
+        One that does not answer is passed over.
+        """
+        self._turn += 1
+        found = [(c["target"], c["name"]) for c in self._hub.snapshot()["clusters"] if may_idle(c)]
+        self._turns = {key: self._turns.get(key, 0) for key in found}
+        due = sorted(found, key=self._turns.__getitem__)[:_IN_ONE_LOOK]
+        self._turns |= dict.fromkeys(due, self._turn)
+        await asyncio.gather(*(self._look_at(*key) for key in due))
 
     async def _look_at(self, target: str, name: str) -> None:
         app = next(
