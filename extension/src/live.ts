@@ -192,10 +192,7 @@ export class Live implements ILive, IDisposable {
         this._replace(message.data);
         break;
       case 'cluster':
-        this._clusterOf.set(
-          clusterKey(message.data.target, message.data.name),
-          message.data
-        );
+        this._takeCluster(message.data);
         break;
       case 'cluster_gone':
         this._clusterOf.delete(clusterKey(message.data.target, message.data.name));
@@ -228,6 +225,7 @@ export class Live implements ILive, IDisposable {
     this._isFresh = true;
     this._clusterOf = new Map(all.clusters.map(c => [clusterKey(c.target, c.name), c]));
     this._jobOf = all.jobs && new Map(all.jobs.map(job => [job.name, job]));
+    this._isInOrder = false;
     this._targetOf = new Map(all.targets.map(target => [target.name, target]));
     this._operationOf = new Map(
       all.operations.map(operation => [operation.id, operation])
@@ -250,6 +248,7 @@ export class Live implements ILive, IDisposable {
           ...jobs.map(job => [job.name, job] as const),
           ...(this._jobOf ?? [])
         ]);
+        this._isInOrder = false;
         this._touch();
       }
     } catch {
@@ -257,9 +256,17 @@ export class Live implements ILive, IDisposable {
     }
   }
 
+  private _takeCluster(cluster: wire.IClusterState): void {
+    const key = clusterKey(cluster.target, cluster.name);
+    // What is known keeps its place.
+    this._isInOrder &&= this._clusterOf.has(key);
+    this._clusterOf.set(key, cluster);
+  }
+
   private _takeJob(job: wire.IJobState): void {
     this._jobOf ??= new Map();
     const before = this._jobOf.get(job.name);
+    this._isInOrder &&= before?.submitted_ms === job.submitted_ms;
     this._jobOf.set(job.name, job);
     if (before && !wire.isEnded(before) && wire.isEnded(job)) {
       this._jobEnded.emit(job);
@@ -321,8 +328,9 @@ export class Live implements ILive, IDisposable {
 
   private _settle(): void {
     if (this._isFresh) {
-      this._clusters = [...this._clusterOf.values()].sort(byTargetAndName);
-      this._jobs = this._jobOf && [...this._jobOf.values()].sort(byNewest);
+      this._order();
+      this._clusters = [...this._clusterOf.values()];
+      this._jobs = this._jobOf && [...this._jobOf.values()];
     } else if (this._connection.kind === 'connecting') {
       // Clusters are the same in each project, jobs are not.
       this._jobs = null;
@@ -330,6 +338,15 @@ export class Live implements ILive, IDisposable {
     this._operations = [...this._operationOf.values()].sort(
       (a, b) => b.started_ms - a.started_ms
     );
+  }
+
+  /** Put clusters and jobs in order, where one came that was not known: there may be thousands. */
+  private _order(): void {
+    if (!this._isInOrder) {
+      this._clusterOf = sorted(this._clusterOf, byTargetAndName);
+      this._jobOf = this._jobOf && sorted(this._jobOf, byNewest);
+      this._isInOrder = true;
+    }
   }
 
   private readonly _changed = new Signal<this, void>(this);
@@ -341,6 +358,7 @@ export class Live implements ILive, IDisposable {
   private _path = '';
   private _wanted = '';
   private _isFresh = false;
+  private _isInOrder = false;
   private _isDisposed = false;
   private _brokeMs = 0;
   private _clusterOf = new Map<string, wire.IClusterState>();
@@ -355,6 +373,10 @@ export class Live implements ILive, IDisposable {
   private _gather: ReturnType<typeof setTimeout> | undefined;
   private _breaking: ReturnType<typeof setTimeout> | undefined;
   private _restart: ReturnType<typeof setTimeout> | undefined;
+}
+
+function sorted<T>(of: Map<string, T>, order: (a: T, b: T) => number): Map<string, T> {
+  return new Map([...of].sort((a, b) => order(a[1], b[1])));
 }
 
 function byTargetAndName(a: wire.IClusterState, b: wire.IClusterState): number {

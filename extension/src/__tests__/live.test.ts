@@ -54,6 +54,30 @@ describe('Live', () => {
     expect(live.connection).toEqual({ kind: 'live' });
   });
 
+  it('keeps its order when things change, come and go', async () => {
+    await live.start();
+    const names = (): string[] => live.clusters?.map(c => c.name) ?? [];
+    socket.say(
+      'snapshot',
+      1,
+      snapshot({ clusters: [cluster({ name: 'c' }), cluster({ name: 'a' })] })
+    );
+    await settle();
+    expect(names()).toEqual(['a', 'c']);
+    socket.say('cluster', 2, cluster({ name: 'c', phase: 'lost' }));
+    await settle();
+    expect(live.clusters?.map(c => c.phase)).toEqual(['ready', 'lost']);
+    socket.say('cluster', 3, cluster({ name: 'b' }));
+    socket.say('job', 4, job({ name: 'old', submitted_ms: 1 }));
+    socket.say('job', 5, job({ name: 'new', submitted_ms: 2 }));
+    await settle();
+    expect(names()).toEqual(['a', 'b', 'c']);
+    expect(live.jobs?.map(j => j.name)).toEqual(['new', 'old']);
+    socket.say('cluster_gone', 6, { target: 'local', name: 'a' });
+    await settle();
+    expect(names()).toEqual(['b', 'c']);
+  });
+
   it('holds why jobs can not be listed, until they can', async () => {
     const problem = { code: 'missing_extra', message: 'No.', hint: 'Do.', details: {} };
     await live.start();
