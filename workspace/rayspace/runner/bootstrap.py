@@ -7,7 +7,6 @@ before. Nothing here may make a notebook fail that would run without us.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import Any
 
 from rayspace.runner import mlflow_hook, ray_hook
@@ -31,5 +30,10 @@ def install_in_kernel(shell: Any) -> None:
     """
     mlflow_hook.adapt_on_import()
     after_import("ray", ray_hook.adapt)
-    if shell is not None and importlib.util.find_spec("rayspace.magics") is not None:
-        importlib.import_module("rayspace").load_ipython_extension(shell)
+    if shell is None:
+        return
+    # The faces of this package belong to the notebook, not to the runner.
+    importlib.import_module("rayspace.displays").register(shell.display_formatter)
+    # Few jobs use them, and every job would wait for them to load.
+    for name in ("ray_cluster", "ray_job"):
+        shell.magics_manager.register_lazy(name, "rayspace")

@@ -74,7 +74,7 @@ def child_run(
     ``rayspace.task_id`` and ``rayspace.actor_id``.
 
     A job brings this package along. Tasks of a notebook need it, and MLflow, in the image of their
-    cluster; where it is not: ``ray.init(runtime_env={"py_modules": [rayspace]})``.
+    cluster; else ``ray.init(runtime_env={"py_modules": [rayspace.__path__[0]]})`` sends it along.
 
     Parameters
     ----------

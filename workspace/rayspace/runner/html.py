@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,12 @@ _FAILURES = (
     *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError),
     *(OSError, RuntimeError, TypeError, ValueError),
 )
+
+
+def load_exporter() -> None:
+    """Load what makes the page, while there is nothing else to do: it takes most of the time."""
+    with contextlib.suppress(*_FAILURES):  # who makes the page says what is missing
+        import nbconvert  # noqa: F401
 
 
 def export_html(notebook: Path, spool: Spool, log: RunnerLog) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import posixpath
 import stat
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from rayspace.model.job import Cause
 from rayspace.model.measurement import GpuChoice
 from rayspace.runner.bootstrap import SETUP_CODE
 from rayspace.runner.execution import Execution
+from rayspace.runner.html import load_exporter
 from rayspace.runner.kernel_environment import (
     ignore_pattern,
     kernel_environment,
@@ -191,6 +193,8 @@ class NotebookJob:
     def _meet_kernel(self, pid: int) -> None:
         self._spool.write_kernel(pid)
         outlive(pid)
+        # This process waits for the kernel now, which starts on another core.
+        threading.Thread(target=load_exporter, name="exporter", daemon=True).start()
 
     def _environment(self) -> dict[str, str]:
         bundle_dir = self._spool.work_dir

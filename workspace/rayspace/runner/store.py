@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 from rayspace.core.lifecycle import STATUS_OF_PHASE, verdict_tags
 from rayspace.errors import AccessError, GatewayError, RayspaceError
@@ -21,7 +22,7 @@ from rayspace.runner.notebook_text import notebook_bytes
 from rayspace.runner.packages import packages_path
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from rayspace.gateways.contracts import RunGateway
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 BUDGET_S = 60.0
 _FIRST_PAUSE_S = 0.5
 _MAX_PAUSE_S = 5.0
+#: Files stored at a time. [1]
+_N_AT_ONCE = 4
 
 
 class RecordStore:
@@ -126,17 +129,17 @@ class RecordStore:
             Whether the run has its verdict.
         """
         self._make_page()
-        for path in sorted(self._spool.results_dir.glob("[!.]*")):
-            self._upload(path, Artifact.RESULTS_DIR)
-        for packages in (packages_path(self._spool), self._installed_list()):
-            if packages.exists():
-                self._upload(packages, Artifact.PACKAGES.rpartition("/")[0])
-        for path in sorted(self._spool.metrics_dir.glob("[!.]*")):
-            self._upload(path, Artifact.METRICS_DIR)
-        for path in sorted(self._spool.pods_dir.glob("[!.]*")):
-            is_log = path.suffix == ".log"
-            self._upload(path, Artifact.POD_LOGS_DIR if is_log else Artifact.LOGS_DIR)
-        self._try("end child runs", lambda: self._end_children(verdict))
+        with ThreadPoolExecutor(_N_AT_ONCE) as pool:
+            # Each is a question and an answer or two, of which the most is waiting.
+            pending: list[Future[Any]] = [
+                pool.submit(self._upload, path, artifact_dir)
+                for path, artifact_dir in self._files()
+            ]
+            pending.append(
+                pool.submit(self._try, "end child runs", lambda: self._end_children(verdict))
+            )
+        for future in pending:
+            future.result()
         if drain_log is not None:
             drain_log()
         self._upload(self._spool.driver_log, Artifact.DRIVER_LOG.rpartition("/")[0])
@@ -165,6 +168,19 @@ class RecordStore:
         path = self._spool.notebook()
         if path is not None and not path.with_suffix(".html").exists():
             export_html(path, self._spool, self._log)
+
+    def _files(self) -> Iterator[tuple[Path, str]]:
+        """List what is stored but the log, each with its directory in the run."""
+        for path in sorted(self._spool.results_dir.glob("[!.]*")):
+            yield path, Artifact.RESULTS_DIR
+        for path in (packages_path(self._spool), self._installed_list()):
+            if path.exists():
+                yield path, Artifact.PACKAGES.rpartition("/")[0]
+        for path in sorted(self._spool.metrics_dir.glob("[!.]*")):
+            yield path, Artifact.METRICS_DIR
+        for path in sorted(self._spool.pods_dir.glob("[!.]*")):
+            is_log = path.suffix == ".log"
+            yield path, Artifact.POD_LOGS_DIR if is_log else Artifact.LOGS_DIR
 
     def _upload(self, path: Path, artifact_dir: str) -> None:
         is_there = self._try(
