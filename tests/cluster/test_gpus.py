@@ -7,6 +7,8 @@ the pods tells what the test wrote. All that is between that library and MLflow 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -83,6 +85,24 @@ def expected(node: str, first: int) -> dict[str, float]:
     return found
 
 
+#: What somebody types at a laptop; the image of the pods does not hold this package.
+TYPED = """\
+%load_ext rayspace
+%ray_cluster use eight --on {target}
+import mlflow, ray, rayspace
+ray.init(runtime_env={{"py_modules": [rayspace.__path__[0]]}}, logging_level="ERROR")
+%ray_cluster track by-client --name client
+@ray.remote(num_gpus=1)
+def trial():
+    with rayspace.child_run("far") as child:
+        mlflow.log_metric("loss", 1.5)
+        return child
+print("CHILD", ray.get(trial.remote()))
+mlflow.log_metric("near", 2.5)
+%ray_cluster untrack
+"""
+
+
 @pytest.fixture
 def team(cluster: Cluster) -> Iterator[Namespace]:
     """Have a namespace with MLflow."""
@@ -109,7 +129,7 @@ def shown(person: Shipper) -> dict[tuple[str, str], float | None]:
 
 @pytest.mark.timeout(900)
 def test_every_number_of_two_nodes_is_found_under_the_right_one(cluster, team, node_b, tmp_path):
-    """In the run of a job there, in that of a session tracked from here, and in `gpus`."""
+    """In the run of a job, in those of sessions tracked from here, of a task, and in `gpus`."""
     person = Shipper(cluster, team, tmp_path)
     (person.project / ".rayspace" / "profiles" / "eight.yaml").write_text(PROFILE)
     settings = {"Rayspace": {"sample_interval_s": 1}}
@@ -148,4 +168,24 @@ def test_every_number_of_two_nodes_is_found_under_the_right_one(cluster, team, n
         assert session.tags[Tag.CLUSTER] == "eight"
         assert ended.n_samples > 10
         assert ended.gpu_hours_held > 0
+        typed = by_client(person)
+        (parent,) = [r for r in runs.latest(experiment="by-client") if r.name == "client"]
+        (child,) = runs.children(parent)
+        assert (parent.status, parent.metrics["near"]) == (RunStatus.FINISHED, 2.5), typed
+        assert parent.metrics["system/worker-0/gpu_3_power_usage_watts"] == WORKER + 3
+        assert (child.name, child.status, child.metrics["loss"]) == ("far", RunStatus.FINISHED, 1.5)
+        assert child.tags[Tag.GPU_IDS] in {"0", "1", "2", "3"}
         run(person.clusters.down("eight"))
+
+
+def by_client(person: Shipper) -> str:
+    """Type it into IPython, and return what it printed."""
+    script = person.project / "typed.ipy"
+    script.write_text(TYPED.format(target=person.target))
+    words = [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", str(script)]
+    done = subprocess.run(
+        words, cwd=person.project, env=person.environ, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+    assert "CHILD ChildRun" in done.stdout, done.stdout + done.stderr
+    return done.stdout + done.stderr
