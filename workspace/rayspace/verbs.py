@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.cluster_spec import Wishes
-from rayspace.core.sweep import sweep_values
 from rayspace.errors import UsageError
 from rayspace.extras import missing_extras
-from rayspace.model.parameter import Text
 from rayspace.model.progress import Stage
 from rayspace.model.target import LOCAL
 from rayspace.services.observation import opening
 from rayspace.services.usage import with_nodes
+from rayspace.submit_options import line_parameters, submit_options
 from rayspace.usage_verbs import USAGE_VERBS
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
     from rayspace.app import App
-    from rayspace.core.job_wishes import SubmitOptions
     from rayspace.model.cluster import ClusterState
     from rayspace.model.progress import Report
 
@@ -237,49 +235,10 @@ async def _list_jobs(app: App, args: argparse.Namespace, report: Report) -> List
 async def _submit(app: App, args: argparse.Namespace, report: Report) -> Any:
     if args.notebook is None:
         raise UsageError("No notebook was named.", hint="Write: rayspace job submit NOTEBOOK.ipynb")
-    params = {name: Text(value) for name, value in args.param}
-    workers, max_workers = args.workers or (None, None)
-    options: SubmitOptions = {
-        "params_file": args.params_file,
-        "cluster": args.cluster,
-        "profile": args.profile,
-        "target": _where(app, args),
-        "workers": workers,
-        "max_workers": max_workers,
-        "cpus": args.cpus,
-        "memory": args.memory,
-        "gpus": args.gpus,
-        "gpu_type": args.gpu_type,
-        "image": args.image,
-        "queue": args.queue,
-        "settings": dict(args.settings),
-        "driver_cpus": args.driver_cpus,
-        "driver_gpus": args.driver_gpus,
-        "retries": args.retries,
-        "sweep": _sweep(args.sweep),
-        "parallel": args.parallel,
-        "apart": args.apart,
-        "again": args.again,
-        "packages": args.packages,
-        "keep_failed_s": args.keep_failed,
-        "start_deadline_s": args.start_deadline,
-        "include": args.include,
-        "env": dict(args.env),
-        "deadline_s": args.deadline,
-        "cell_timeout_s": args.cell_timeout,
-        "sampled_gpus": args.sampled_gpus,
-    }
+    params, options = line_parameters(args), submit_options(args, _where(app, args))
     if args.dry_run:
         return await app.jobs.plan(args.notebook, params, **options)
     return await app.jobs.submit(args.notebook, params, wait=args.wait, report=report, **options)
-
-
-def _sweep(pairs: list[list[str]]) -> dict[str, list[object]]:
-    """Read what is swept over; a parameter that is named twice has all of the values."""
-    found: dict[str, list[object]] = {}
-    for name, text in pairs:
-        found.setdefault(name, []).extend(sweep_values(text))
-    return found
 
 
 async def _job_status(app: App, args: argparse.Namespace, report: Report) -> Any:

@@ -1,0 +1,1 @@
+"""Doors of other programs, through which notebooks come to Ray: papermill and jupyter-scheduler."""
