@@ -180,6 +180,31 @@ def test_a_running_cluster_takes_jobs_too(person):
     run(person.clusters.down("shared"))
 
 
+def test_the_trials_of_a_sweep_share_a_cluster(person):
+    """One RayJob with one bundle; each trial is a child run with a notebook of its own."""
+    cells = (
+        "import mlflow\nif lr < 0.05:\n    raise ValueError('too small')",
+        "mlflow.log_metric('loss', 1 / lr)",
+    )
+    notebook = person.notebook("tries.ipynb", *cells, parameters="lr: float = 0.5")
+    job = person.submit(notebook, sweep={"lr": [0.1, 0.2, 0.01]}, parallel=2, keep_failed_s=0.0)
+    (_,) = (name for name in _rayjobs(person.namespace) if name.startswith(job.name))
+    ended = person.ended(job.name)
+    assert (ended.phase, ended.cause) == (JobPhase.FAILED, Cause.TRIALS_FAILED)
+    assert ended.reason.startswith("1 of 3 trials failed; the first, lr=0.01: Cell 2 raised")
+    record, children, files = person.record(job.name)
+    assert "results/trials.json" in files
+    assert record.status is RunStatus.FAILED
+    tried = {child.params["lr"]: (child.status, child.metrics.get("loss")) for child in children}
+    assert tried == {
+        "0.1": (RunStatus.FINISHED, pytest.approx(10)),
+        "0.2": (RunStatus.FINISHED, pytest.approx(5)),
+        "0.01": (RunStatus.FAILED, None),
+    }
+    for child in children:
+        assert "lr" in person.artifact(child.run_id, "results/tries.ipynb")
+
+
 def test_the_trials_of_a_sweep_apart_have_clusters_of_their_own(person):
     """The last of them completes the sweep: nobody looks meanwhile."""
     cell = "if lr < 0.05:\n    raise ValueError('too small')\nprint('fine')"
