@@ -37,6 +37,7 @@ SHOWN = {
         "metrics": "system/head/cpu_utilization_percentage",
         "summary": r"head: CPU \d+% in use",
         "gpu-cluster": "This is simulated",
+        "gpu-table": r"NVIDIA-L4 \(simulated\)",
         "gpu-nodes": r"NVIDIA-L4 \(simulated\): \d+% busy",
     },
     "04-to-kubernetes": {

@@ -15,6 +15,7 @@ from rayspace.errors import (
     ClusterNotFoundError,
     ClusterStartError,
     GatewayUnavailableError,
+    PhaseError,
     PreflightError,
     RefusedError,
     SettingsError,
@@ -128,6 +129,8 @@ def test_other_programs_see_the_same(app, tmp_path) -> None:
     assert run(app.clusters.status("cpu-small")).phase is ClusterPhase.SUSPENDED
     assert run(app.clusters.resume("cpu-small")).phase is ClusterPhase.READY
     assert run(app.clusters.scale("cpu-small", workers=3)).n_workers_observed == 3
+    with pytest.raises(PhaseError, match="nothing suspends it"):
+        run(app.clusters.extend(60.0, "cpu-small"))
     with pytest.raises(ClusterExistsError, match="3 CPU"):
         up(app, "cpu-small", name="cpu-small", cpus=3)
     run(other.clusters.down("cpu-small"))

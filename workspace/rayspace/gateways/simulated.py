@@ -178,6 +178,15 @@ class SimulatedGateway(Unsuspendable):
         report(Stage("resume", f"{name} is resumed", "done"))
         return await self.get(name)
 
+    async def extend(self, name: str, duration_s: float, report: Report) -> ClusterState:
+        """Refuse: nothing would end it. [s]"""
+        self.cluster(name)
+        raise PhaseError(
+            f"The cluster {name!r} is simulated: nothing suspends it, so it can't be extended.",
+            hint="On Kubernetes this keeps a cluster from suspending itself.",
+            details={"name": name},
+        )
+
     async def planned_deletion(self, name: str) -> builtins.list[str]:
         """Say what `delete` would delete."""
         self.cluster(name)
