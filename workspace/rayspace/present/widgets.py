@@ -3,13 +3,15 @@
 It is HTML which is shown anew with each change, so that the file holds what was shown last,
 whatever becomes of the kernel: a widget would leave "model not found" there. A page that was loaded
 anew in the middle is told of no output of a cell that runs already. It finds this one by the mark
-that it bears, takes its changes, and asks the kernel for those that it missed
-(``extension/src/outputs``).
+that it bears, takes its changes, and asks the kernel for the end if it missed that
+(``extension/src/outputs``). A kernel that works answers nobody, so what goes on is told again and
+again.
 """
 
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,8 @@ MARK = "application/vnd.rayspace.stages+json"
 COMM_TARGET = "rayspace.stages"
 #: Between two counts of one stage that are shown. [s]
 _PAUSE_S = 0.2
+#: Between two times that what goes on is told, if nothing changes. [s]
+_REPEAT_S = 2.0
 #: So many outputs can be told of once more. [1]
 _KEPT = 50
 
@@ -97,6 +101,9 @@ class CellReporter(Reporter):
         self._current: Stage | None = None
         self._cards = ""
         self._began_s = self._shown_s = 0.0
+        self._has_ended = threading.Event()
+        # Nothing that goes on may be told after the end.
+        self._lock = threading.Lock()
 
     def __call__(self, stage: Stage) -> None:
         """Show a stage."""
@@ -111,17 +118,19 @@ class CellReporter(Reporter):
             self._current = None
         is_soon = stage.state == "doing" and is_count and now_s - self._shown_s < _PAUSE_S
         if self._is_long and not is_soon:
-            self._shown_s = now_s
-            self._outputs.update(self._id, self._faces())
+            self._update()
 
     def begin(self) -> None:
         """Show the output."""
         self._began_s = time.monotonic()
         if self._is_long:
             self._outputs.show(self._id, self._faces())
+            threading.Thread(target=self._repeat, name="rayspace-stages", daemon=True).start()
 
     def end(self) -> None:
         """Leave only what is finished."""
+        with self._lock:
+            self._has_ended.set()
         self._current = None
         show: Callable[[str, Faces], None] | None = None
         if self._is_long:
@@ -137,9 +146,21 @@ class CellReporter(Reporter):
             self._cards = why_cards(problems_in(error[1].details))
         self.end()
 
+    def _repeat(self) -> None:
+        while not self._has_ended.wait(_REPEAT_S):
+            self._update()
+
+    def _update(self) -> None:
+        with self._lock:
+            if not self._has_ended.is_set():
+                self._shown_s = time.monotonic()
+                self._outputs.update(self._id, self._faces())
+
     def _faces(self, *, is_final: bool = False) -> Faces:
-        going_on = [] if self._current is None else [(self._current, "")]
-        shown = [*self._done, *going_on]
+        shown = list(self._done)
+        if (current := self._current) is not None:
+            elapsed_s = time.monotonic() - self._began_s
+            shown.append((current, format_duration(elapsed_s) if elapsed_s > 1 else ""))
         return {
             "text/html": "".join(stage_line(*line) for line in shown) + self._cards,
             "text/plain": "\n".join(stage.text for stage, _ in shown),
