@@ -1,0 +1,75 @@
+"""What the README tells people to type is typed here, in its order, on a real Ray."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.documented_lines import blocks, can_run_here, shell_lines
+from tests.laboratory import notebook_json
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def typed(own_home, tmp_path_factory):
+    """Type a line in a project with a notebook, as a person does."""
+    project = tmp_path_factory.mktemp("readme")
+    (project / ".rayspace").mkdir()
+    notebook = notebook_json(
+        "print('lr', lr)", parameters="lr: float = 0.1  # rate\nlayers: list[int] = [64]"
+    )
+    (project / "train.ipynb").write_text(json.dumps(notebook))
+    env = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "RAYSPACE_STATE_DIR": str(tmp_path_factory.mktemp("readme-state")),
+        "KUBECONFIG": str(project / "none"),
+        # Pages are opened in it, and it ends at once.
+        "BROWSER": "true",
+    }
+
+    def call(line: str) -> str:
+        done = subprocess.run(
+            ["/bin/sh", "-c", line], cwd=project, env=env, capture_output=True, text=True,
+            stdin=subprocess.DEVNULL, check=False, timeout=200,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    call.project = project
+    yield call
+    subprocess.run(
+        ["/bin/sh", "-c", "rayspace cluster down"], cwd=project, env=env, check=False,
+        capture_output=True, timeout=100,
+    )  # fmt: skip
+
+
+def test_all_that_needs_only_this_machine_works_in_the_order_of_the_readme(typed):
+    """Lines of the shell, of a notebook and of Python; a job that is submitted is waited for."""
+    lines = [line for line in shell_lines() if can_run_here(line)]
+    ours = [line for line in lines if line.startswith("rayspace ")]
+    for line in ours[: ours.index("rayspace doctor") + 1]:
+        is_sent = line.startswith("rayspace job submit") and "--dry-run" not in line
+        typed(f"{line} --wait" if is_sent and "--wait" not in line else line)
+    magics, program = (
+        next(block for block in blocks("python") if start in block)
+        for start in ("%load_ext", "import rayspace")
+    )
+    (typed.project / "lines.ipy").write_text(magics)
+    (typed.project / "program.py").write_text(program)
+    python = shlex.quote(sys.executable)
+    assert "succeeded" in typed(f"{python} -m IPython --no-banner lines.ipy")
+    typed(f"{python} program.py")
+    (papermill,) = [line for line in lines if line.startswith("papermill ")]
+    typed(papermill)
+    assert "lr 0.05" in (typed.project / "out.ipynb").read_text("utf-8")
+    (ignored,) = [line for line in lines if line.startswith("printf ")]
+    typed(ignored)
+    assert "mlflow.db" in (typed.project / ".gitignore").read_text("utf-8")
