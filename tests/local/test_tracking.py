@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 
+import nbclient
+import nbformat
 import pytest
 
 from rayspace.loop import run
 from rayspace.model.job import JobPhase
 from rayspace.model.run import RunStatus, Tag
+from tests.laboratory import notebook_json
 
 TASK = """
 import mlflow, ray, rayspace
@@ -48,6 +52,14 @@ def ipython(lab, own_home):
 def latest(lab, experiment):
     """Return the runs of an experiment by name."""
     return {r.name: r for r in lab.app.runs.latest(experiment=experiment, limit=50)}
+
+
+def await_figures(lab):
+    """Wait until the head tells what its node uses, some seconds after its start."""
+    deadline_s = time.monotonic() + 60
+    while not run(lab.app.clusters.nodes(lab.cluster))[0].memory_total_bytes:
+        assert time.monotonic() < deadline_s, "no figures"
+        time.sleep(0.2)
 
 
 def test_a_tracked_session_has_nodes_logs_and_children_in_one_run(lab, ipython, tmp_path):
@@ -163,6 +175,7 @@ def test_tasks_of_a_job_open_children_of_its_run(lab):
 
 def test_gpus_draw_a_picture_in_a_terminal_and_json_for_programs(lab, ipython):
     """The verb tells what `nodes` tells, of the same nodes."""
+    await_figures(lab)
     done = ipython(
         f"{BEGIN}usage = %ray_cluster gpus\nnodes = %ray_cluster nodes\n"
         "print('SAME', [n.name for n in usage.nodes] == [n.name for n in nodes])\n"
@@ -178,3 +191,34 @@ def test_gpus_draw_a_picture_in_a_terminal_and_json_for_programs(lab, ipython):
     usage = json.loads(told)
     assert (usage["name"], usage["nodes"][0]["name"]) == (lab.cluster, "head")
     assert usage["nodes"][0]["memory_total_bytes"] > 0
+
+
+def test_a_picture_in_a_notebook_goes_on_while_cells_run_and_stops_when_told(lab):
+    """The cell returns at once; lines appear meanwhile; the button ends it, and the page stays."""
+    await_figures(lab)
+    cells = (
+        "%load_ext rayspace",
+        f"tracked = %ray_cluster track days --name kernel --cluster {lab.cluster}",
+        f"%ray_cluster gpus {lab.cluster} --watch --interval 1s",
+        (
+            "import time\nfrom rayspace.present.usage_widget import _going\n"
+            "(picture,) = _going.values()\nend = time.monotonic() + 60\n"
+            "while '<svg' not in picture._page.value and time.monotonic() < end: time.sleep(0.1)\n"
+            "print('LINES', '<svg' in picture._page.value)"
+        ),
+        "picture._button.click()\nprint('LEFT', len(_going), 'CPUs only' in picture._page.value)",
+        f"%ray_cluster gpus {lab.cluster}",
+    )
+    document = nbformat.from_dict(notebook_json(*cells))
+    nbclient.NotebookClient(
+        document, timeout=120, resources={"metadata": {"path": str(lab.app.project)}}
+    ).execute(env=lab.app.environ)
+    shown = [cell.outputs for cell in document.cells]
+    assert "application/vnd.jupyter.widget-view+json" in shown[2][0].data
+    assert shown[3][0].text == "LINES True\n"
+    assert shown[4][0].text == "LEFT 0 True\n"
+    page = shown[5][-1].data["text/html"]
+    assert "head" in page
+    assert "CPUs only" in page
+    # A kernel that is shut down ends its run.
+    assert latest(lab, "days")["kernel"].status is RunStatus.FINISHED

@@ -22,11 +22,10 @@ export function Nodes({ nodes, courses }: INodesProps): React.ReactElement {
       <thead>
         <tr>
           <th scope="col">{trans.__('Node')}</th>
-          <th scope="col">{trans.__('In use')}</th>
-          <th scope="col">{trans.__('Memory')}</th>
-          <th scope="col" title={trans.__('Share in use before, from 0 to 100 %')}>
-            {spanS > 0 ? trans.__('Last %1', formatAge(spanS)) : ''}
+          <th scope="col">
+            {spanS > 0 ? trans.__('In use, %1', formatAge(spanS)) : trans.__('In use')}
           </th>
+          <th scope="col">{trans.__('Memory')}</th>
         </tr>
       </thead>
       <tbody>
@@ -57,20 +56,19 @@ function NodeRows({ node, course }: INodeRowsProps): React.ReactElement {
           {name} <span className="rayspace-muted">{node.ip}</span>
         </th>
         <td>
-          <Meter
+          <Use
             fraction={node.cpu_used_fraction}
             label={trans.__(
               '%1 of %2 CPUs',
               formatFraction(node.cpu_used_fraction),
               node.cpus
             )}
+            values={course?.cpu_fractions}
+            name={name}
           />
         </td>
         <td>
           <Memory usedBytes={node.memory_used_bytes} bytes={node.memory_total_bytes} />
-        </td>
-        <td>
-          <Course values={course?.cpu_fractions} name={name} />
         </td>
       </tr>
       {node.gpu_samples.map(gpu => (
@@ -111,39 +109,45 @@ function GpuRow({ gpu, node, course }: IGpuRowProps): React.ReactElement {
         {gpu.busy_fraction === null ? (
           <span title={trans.__('The driver does not tell.')}>–</span>
         ) : (
-          <Meter
+          <Use
             fraction={gpu.busy_fraction}
             label={trans.__('busy %1 of the time', formatFraction(gpu.busy_fraction))}
+            values={course?.busy_fractions}
+            name={`${node} ${title}`}
           />
         )}
       </td>
       <td>
         <Memory usedBytes={gpu.memory_used_bytes} bytes={gpu.memory_total_bytes} />
       </td>
-      <td>
-        <Course values={course?.busy_fractions} name={`${node} ${title}`} />
-      </td>
     </tr>
   );
 }
 
-interface ICourseProps {
-  /** Shares, the oldest first; null where nobody knows. [1] */
+interface IUseProps {
+  /** The share now. [1] */
+  readonly fraction: number;
+  readonly label: string;
+  /** Shares before, the oldest first; null where nobody knows. [1] */
   readonly values: readonly (number | null)[] | undefined;
   readonly name: string;
 }
 
-function Course({ values, name }: ICourseProps): React.ReactElement | null {
+/** Draw how much is in use, and how it went; a bar where that is not known yet. */
+function Use({ fraction, label, values, name }: IUseProps): React.ReactElement {
   const trans = useTrans();
   if (!values || values.length < 2) {
-    return null;
+    return <Meter fraction={fraction} label={label} />;
   }
   return (
-    <Sparkline
-      values={values.map(value => value ?? NaN)}
-      range={[0, 1]}
-      label={trans.__('Use of %1 in the last minutes', name)}
-    />
+    <span className="rayspace-Meter" title={label}>
+      <span className="rayspace-Meter-text">{formatFraction(fraction)}</span>
+      <Sparkline
+        values={values.map(value => value ?? NaN)}
+        range={[0, 1]}
+        label={trans.__('Use of %1 in the last minutes', name)}
+      />
+    </span>
   );
 }
 
