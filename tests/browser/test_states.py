@@ -219,7 +219,7 @@ async def test_a_thousand_clusters_are_drawn_and_changed_at_once(jupyter, browse
 async def test_screenshots(told_page, theme, request):
     """Take a picture of each section, where that is asked for."""
     if not request.config.getoption("--screenshots"):
-        pytest.skip("asked for with --screenshots")
+        pytest.skip("Pictures are taken only when asked for: pytest --screenshots.")
     page = told_page
     SCREENSHOTS.mkdir(exist_ok=True)
     await page.close_all()

@@ -169,7 +169,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="It mounts a small disk: run it as root.")
 def test_a_full_disk_loses_nothing(small_disk, lab) -> None:
     """A record that can't be written whole leaves the old one whole."""
     from dataclasses import replace
@@ -188,7 +188,7 @@ def test_a_full_disk_loses_nothing(small_disk, lab) -> None:
     assert store.load("lab") == record
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+@pytest.mark.skipif(os.geteuid() != 0, reason="It mounts a small disk: run it as root.")
 def test_a_full_disk_stops_a_fetch_without_half_a_file(small_disk, lab) -> None:
     """Results are whole or not there."""
     import dataclasses

@@ -39,7 +39,7 @@ def tool(request):
     """Return the variables that choose one of the tools."""
     if request.param == "uv":
         if not (shutil.which("uv") or Path(sys.executable).with_name("uv").exists()):
-            pytest.skip("there is no uv on the path")
+            pytest.skip("There is no uv on the PATH: pip install uv.")
         # pip is taken where somebody set it up, as this machine's owner may have.
         return {"UV_NO_CACHE": "1", "PIP_CONFIG_FILE": os.devnull}
     return {"PIP_NO_CACHE_DIR": "1", "PIP_FIND_LINKS": "/nonexistent"}
@@ -139,7 +139,7 @@ def small_disk(tmp_path):
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=96k", "tmpfs", str(folder)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("this user may not mount a small disk")
+        pytest.skip("This user may not mount a small disk: run it as root.")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
 

@@ -16,7 +16,10 @@ def test_a_process_of_ours_is_reached() -> None:
     assert is_reached_from_here(os.getpid())
 
 
-@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="needs a namespace")
+@pytest.mark.skipif(
+    sys.platform != "linux" or os.geteuid() != 0,
+    reason="It makes a namespace of processes: run it on Linux as root.",
+)
 def test_a_process_in_a_container_is_not() -> None:
     """Its 127.0.0.1 is another."""
     with subprocess.Popen(

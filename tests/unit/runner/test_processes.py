@@ -21,7 +21,10 @@ kernel.communicate(b"\\n")
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="Linux tells it")
+@pytest.mark.skipif(
+    not Path("/proc/self/oom_score_adj").exists(),
+    reason="Only Linux has /proc/self/oom_score_adj: run it there.",
+)
 @pytest.mark.parametrize(("begins", "scores"), [("1000", ["900", "1000"]), ("0", ["0", "1000"])])
 def test_the_kernel_goes_before_its_runner(begins: str, scores: list[str]) -> None:
     """Where both would go alike; a runner that is safer than that stays so."""

@@ -126,6 +126,8 @@ class Attempt:
         self._run_id = settings.run_id
         self._spool = Spool(settings.spool_dir)
         self._dashboard = Dashboard(settings.dashboard_url, settings.ray_address, inherited)
+        #: The run as it was when this attempt began; None before.
+        self._record: RunRecord | None = None
         self._job: NotebookJob | SweepJob | None = None
         self._timeline: Timeline | None = None
         self._last_line = ""
@@ -166,6 +168,7 @@ class Attempt:
     def _verdict(self) -> Verdict:
         run = self._patiently(lambda: self._runs.get(self._run_id), _FIRST_PATIENCE_S)
         self._has_answered = True
+        self._record = run
         session_name = self._dashboard.session_name()
         claimed = claim(run, session_name, self._retries)
         if claimed.verdict is not None and claimed.is_recorded:
@@ -251,10 +254,12 @@ class Attempt:
 
     def _close_sweep(self) -> None:
         """Complete the sweep of which this is the last trial, where they are jobs of their own."""
+        # Whose trial it is does not change.
+        run = self._record
+        if run is None or not is_trial_apart(run):
+            return
         try:
-            run = self._runs.get(self._run_id)
-            if is_trial_apart(run):
-                close_apart(self._runs, self._runs.get(run.tags[Tag.PARENT_RUN_ID]))
+            close_apart(self._runs, self._runs.get(run.tags[Tag.PARENT_RUN_ID]))
         except RayspaceError as exc:
             # Whoever looks does so.
             self._log.line(f"rayspace: the sweep is not completed yet: {exc.message}")
