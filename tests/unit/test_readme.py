@@ -8,6 +8,7 @@ import shlex
 import tomllib
 
 import pytest
+import yaml
 
 from rayspace.core.diagnosis.diagnose import CODES, diagnose
 from rayspace.errors import RayspaceError
@@ -154,6 +155,19 @@ def test_the_contributing_guide_names_what_there_is() -> None:
         assert (ROOT / name).exists() or (PACKAGE / name).exists(), name
     for module in re.findall(r"python -m (tests\.\w+)", text):
         assert (ROOT / f"{module.replace('.', '/')}.py").exists()
+
+
+def test_checks_before_a_commit_are_those_of_the_tests() -> None:
+    """The same programs in the same versions, and forms of issues that can be read."""
+    config = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))
+    hooks = {hook["id"]: hook for repo in config["repos"] for hook in repo["hooks"]}
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
+    for name in ("ruff-check", "ruff-format", "codespell"):
+        assert set(hooks[name]["additional_dependencies"]) <= set(groups["check"])
+    assert {"mypy", "lint-imports"} <= set(hooks)
+    for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"):
+        form = yaml.safe_load(path.read_text("utf-8"))
+        assert path.name == "config.yml" or {"name", "description", "body"} <= set(form)
 
 
 def test_the_readme_begins_with_what_it_is() -> None:
