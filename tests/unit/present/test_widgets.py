@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import nbformat
+from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 
 from rayspace.errors import ClusterStartError
@@ -90,3 +91,39 @@ def test_a_card_says_what_helps_in_words_of_a_notebook():
     assert "<code>%ray_cluster up x --image a</code>" in card
     assert "An administrator can mend this." in card
     assert "manifest unknown" in card
+
+
+def test_a_page_that_missed_something_is_told_once_more():
+    """By the kernel's magics, for the outputs that it names; then it is let go."""
+    manager, client = start_new_kernel(kernel_name="python3")
+    try:
+        code = (
+            "%load_ext rayspace\n"
+            "from rayspace.model.progress import Stage\n"
+            "from rayspace.present.widgets import CellReporter\n"
+            "magics = get_ipython().magics_manager.registry['RayMagics']\n"
+            "with CellReporter(magics._cell_outputs, is_long=True) as report:\n"
+            "    report(Stage('a', 'All is well', 'done'))"
+        )
+        seen: list[dict] = []
+        reply = client.execute_interactive(code, output_hook=seen.append, timeout=60)
+        assert reply["content"]["status"] == "ok", reply
+        shown = [m for m in seen if "data" in m["content"]]
+        first, last = shown[0], shown[-1]
+        output_id = first["content"]["transient"]["display_id"]
+        data = {"ids": [output_id, "of another kernel"]}
+        content = {"comm_id": "c1", "target_name": "rayspace.stages", "data": data}
+        asked = client.session.msg("comm_open", content)
+        client.shell_channel.send(asked)
+        told = []
+        while not told or told[-1]["msg_type"] != "comm_close":
+            message = client.get_iopub_msg(timeout=30)
+            if message["parent_header"].get("msg_id") == asked["header"]["msg_id"]:
+                told.append(message)
+        (update,) = [m for m in told if m["msg_type"] == "update_display_data"]
+        assert update["content"]["data"] == last["content"]["data"]
+        assert update["content"]["data"][_MARK] == {"id": output_id, "is_final": True}
+        assert told[-1]["content"]["comm_id"] == "c1"
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
