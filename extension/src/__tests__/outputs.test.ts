@@ -1,6 +1,8 @@
-import { INotebookModel } from '@jupyterlab/notebook';
+import { INotebookModel, NotebookPanel } from '@jupyterlab/notebook';
 import { PartialJSONObject } from '@lumino/coreutils';
+import { Signal } from '@lumino/signaling';
 
+import { follow } from '../outputs/follow';
 import { MARK, markOf, showAnew, unfinished } from '../outputs/marked';
 
 type Output = { output_type: string; data: PartialJSONObject };
@@ -53,5 +55,45 @@ describe('outputs of long verbs', () => {
     expect(told[0]).toEqual(output(bundle('a', true, 'new')));
     expect(others[0]?.data['text/html']).toBe('old');
     expect(unfinished(model)).toEqual(['b']);
+  });
+
+  it('are followed in a page that has not run their cell', async () => {
+    const told = [output(bundle('a', false, 'old'))];
+    const opened: unknown[] = [];
+    const kernel = {
+      connectionStatus: 'connecting',
+      createComm: (target: string) => ({
+        open: (data: unknown) => opened.push([target, data]),
+        dispose: () => undefined
+      })
+    };
+    const sessionContext = {
+      session: { kernel },
+      iopubMessage: new Signal<object, object>({}),
+      connectionStatusChanged: new Signal<object, string>({})
+    };
+    const ready = Promise.resolve();
+    const context = { model: notebook(told), isReady: true, ready };
+    const disposed = new Signal<object, void>({});
+    follow({ context, sessionContext, disposed } as unknown as NotebookPanel);
+    await ready;
+    // Nobody can be asked before there is a line.
+    expect(opened).toEqual([]);
+    kernel.connectionStatus = 'connected';
+    sessionContext.connectionStatusChanged.emit('connected');
+    expect(opened).toEqual([['rayspace.stages', { ids: ['a'] }]]);
+    const say = (type: string, data: PartialJSONObject): void =>
+      sessionContext.iopubMessage.emit({
+        header: { msg_type: type },
+        content: { data }
+      });
+    say('stream', bundle('a', true, 'no'));
+    say('update_display_data', { 'text/html': 'other' });
+    expect(told[0]?.data['text/html']).toBe('old');
+    say('update_display_data', bundle('a', true, 'new'));
+    expect(told[0]?.data['text/html']).toBe('new');
+    sessionContext.connectionStatusChanged.emit('connected');
+    expect(opened.length).toBe(1);
+    disposed.emit();
   });
 });
