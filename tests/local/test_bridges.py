@@ -181,16 +181,11 @@ async def test_a_notebook_job_runs_on_ray(lab, scheduler):
     found = await until(scheduler, job_id, "COMPLETED", "FAILED")
     assert found["status"] == "COMPLETED", (found, scheduler.log)
     job = await asyncio.to_thread(ours, lab, "scheduled.ipynb")
-    assert (job.phase, job.cluster, job.parameters["lr"]) == ("succeeded", lab.cluster, "0.5") or (
-        job.phase is JobPhase.SUCCEEDED and float(job.parameters["lr"]) == 0.5
-    )
-    answer = await scheduler.ask("GET", f"/scheduler/jobs/{job_id}/download_files")
-    assert answer.status in {200, 204}
-    folder = lab.app.project / found["output_prefix"] if found.get("output_prefix") else None
+    assert (job.phase, job.cluster) == (JobPhase.SUCCEEDED, lab.cluster)
+    assert float(job.parameters["lr"]) == 0.5
     staged = list((scheduler.home / "data" / "scheduler_staging_area" / job_id).glob("*.ipynb"))
-    executed = [nbformat.read(p, as_version=4) for p in staged if p.name != "scheduled.ipynb"]
-    assert folder is None or folder.exists()
-    (notebook,) = executed
+    (made,) = [path for path in staged if path.name != "scheduled.ipynb"]
+    notebook = nbformat.read(made, as_version=4)
     assert notebook.cells[-1].outputs[-1].text.rstrip().endswith(" 0.5")
 
 

@@ -109,7 +109,7 @@ class ClusterService(ClusterStarter):
             raise ObjectNotFoundError(
                 f"The namespace {found.namespace!r} of {found.target} has no limits,"
                 " so there is no policy of them.",
-                hint="Set some first, as in templates/kubernetes/limits-example.yaml.",
+                hint="Set some first, as in templates/kubernetes/profiles.yaml.",
                 details={"namespace": found.namespace, "target": found.target},
             )
         return LimitsPolicy(found.namespace, tuple(objects))
