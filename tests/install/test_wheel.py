@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -72,6 +73,34 @@ def test_the_panel_is_in_the_wheel_and_small(wheel):
     total = sum(len(gzip.compress(archive.read(name))) for name in scripts)
     print(f"the panel weighs {total / 1000:.0f} kB gzipped")
     assert 0 < total <= MOST_BYTES
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory) -> set[str]:
+    """Build what travels as source, and return the names of its files."""
+    folder = tmp_path_factory.mktemp("sdist")
+    uv = [sys.executable, "-m", "uv", "build", "-q", "--sdist", "-o", str(folder), str(ROOT)]
+    subprocess.run(uv, check=True, env=without_node(UV_PYTHON=sys.executable))
+    (found,) = folder.glob("*.tar.gz")
+    with tarfile.open(found) as archive:
+        return {name.partition("/")[2] for name in archive.getnames()}
+
+
+def test_both_hold_all_that_works_and_nothing_of_the_tests(wheel, sdist):
+    """Each template and each module that git keeps, the licence, and none of what builds leave."""
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, check=False, capture_output=True)
+    kept = [name for name in listing.stdout.decode().split() if (ROOT / name).is_file()]
+    ours = [name for name in kept if name.startswith(("workspace/", "templates/"))]
+    assert not kept or len(ours) > 300
+    assert {"README.md", "LICENSE", "CHANGELOG.md", "pyproject.toml", *ours} <= sdist
+    built = set(zipfile.ZipFile(wheel).namelist())
+    inside = [name.removeprefix("workspace/") for name in ours if "/reference/" not in name]
+    moved = {f"rayspace/{n}" if n.startswith("templates/") else n for n in inside}
+    assert moved <= built
+    assert any(name.endswith("/licenses/LICENSE") for name in built)
+    for name in built | sdist:
+        assert not name.startswith("tests/"), name
+        assert not {"node_modules", "__pycache__", ".git", "lib"} & set(name.split("/")), name
 
 
 def test_jupyter_lists_both_halves_as_enabled(prefix):
