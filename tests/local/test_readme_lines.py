@@ -54,8 +54,10 @@ def typed(own_home, tmp_path_factory):
 def test_all_that_needs_only_this_machine_works_in_the_order_of_the_readme(typed):
     """Lines of the shell, of a notebook and of Python; a job that is submitted is waited for."""
     lines = [line for line in shell_lines() if can_run_here(line)]
-    ours = [line for line in lines if line.startswith("rayspace ")]
-    for line in ours[: ours.index("rayspace doctor") + 1]:
+    ours = list(dict.fromkeys(line for line in lines if line.startswith("rayspace ")))
+    # What follows a job on Kubernetes there is typed of one here.
+    first = ours.index("rayspace cluster up laptop")
+    for line in [*ours[first:], *ours[:first]]:
         is_sent = line.startswith("rayspace job submit") and "--dry-run" not in line
         typed(f"{line} --wait" if is_sent and "--wait" not in line else line)
     magics, program = (
