@@ -11,7 +11,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 #: What is not on every machine: a Kubernetes of somebody's, an installation, a server, a browser
 #: until Ctrl-C; and names that stand for others.
 _ELSEWHERE = re.compile(
-    r"--on |--context |kubectl|\.venv/|^jupyter lab|pip install|mlflow open|register-python"
+    r"--on |--context |kubectl|-m venv|\.venv/|^jupyter lab|pip install|mlflow open|register-python"
     r"|cluster (suspend|resume|extend)\b|\b(NAME|PROFILE|TARGET|NOTEBOOK)\b"
 )
 
@@ -30,7 +30,7 @@ def shell_lines() -> list[str]:
     """Return the lines of a shell, those of the table too, in the order of the README."""
     found = []
     for block, row in re.findall(
-        r"^```sh\n(.*?)^```$|^\|[^|\n]+\|(.*)\|$", README, re.MULTILINE | re.DOTALL
+        r"^```sh\n(.*?)^```$|^\|[^|\n]+\|([^\n]*)\|$", README, re.MULTILINE | re.DOTALL
     ):
         if block:
             found += block.strip().split("\n")
