@@ -6,6 +6,7 @@ import gc
 import hashlib
 import io
 import os
+import random
 import resource
 import tarfile
 import tracemalloc
@@ -103,6 +104,21 @@ def test_large_files_are_not_held_in_memory(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert peak_bytes < 4 * 2**20
     assert (tmp_path / "u/a").stat().st_size == 64 * 2**20
+
+
+def test_what_does_not_become_smaller_is_not_compressed(tmp_path: Path) -> None:
+    """Dense contents between others stay as they are, and one archive holds all."""
+    dense = random.Random(0).randbytes(3 * 2**20)
+    even = b"1" * 3 * 2**20
+    plan = plan_of(tmp_path / "p", a=even, b=dense, c=even)
+    packed = pack(plan, tmp_path / "out")
+    content = packed.path.read_bytes()
+    # A stored block of deflate holds 65,535 bytes as they are. RFC 1951, 3.2.4.
+    assert any(dense[at : at + 4096] in content for at in (2**20, 2**20 + 2**15))
+    assert len(dense) < packed.size_bytes < len(dense) + 2**20
+    unpack(packed.path, tmp_path / "u")
+    assert [(tmp_path / "u" / name).read_bytes() for name in "abc"] == [even, dense, even]
+    assert pack(plan, tmp_path / "again").sha256 == packed.sha256
 
 
 def test_a_file_that_grows_is_cut_where_it_was(tmp_path: Path) -> None:

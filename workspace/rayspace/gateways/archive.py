@@ -6,6 +6,7 @@ sweep and its retries upload one file. Contents are streamed; no file is held in
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import gzip
 import hashlib
@@ -14,7 +15,7 @@ import posixpath
 import stat
 import tarfile
 import zlib
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from rayspace.errors import BundleError, StorageError
 from rayspace.model.bundle import PackedBundle
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
     from rayspace.model.bundle import BundleFile, BundlePlan
 
 _CHUNK_BYTES = 2**20
+#: So much of a chunk tells whether it can be compressed. [bytes]
+_SAMPLE_BYTES = 2**16
+#: What is left of the sample where compressing is not worth its time. [1]
+_DENSE_RATIO = 0.95
 #: The time of every file: 1980-01-02. zip, in which Ray hands a working directory on, begins with
 #: 1980, and local time may lie a day behind. [s since 1970-01-01 UTC]
 _MTIME_S = 315_619_200
@@ -108,8 +113,13 @@ def write_archive(
             on_bytes(n_read_bytes)
 
     with (
-        gzip.GzipFile("", "wb", compresslevel=1, fileobj=hashing, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        contextlib.closing(_GzipMembers(hashing)) as packed,
+        tarfile.open(
+            fileobj=cast("BinaryIO", packed),
+            mode="w|",
+            bufsize=_CHUNK_BYTES,
+            format=tarfile.PAX_FORMAT,
+        ) as archive,
     ):
         for file in sorted(plan.files, key=lambda item: item.path):
             _add(archive, plan.root, file, count)
@@ -178,6 +188,36 @@ def _parents(path: str) -> Iterator[str]:
 
 def _leaves(path: str) -> bool:
     return posixpath.isabs(path) or posixpath.normpath(path).split("/")[0] == ".."
+
+
+class _GzipMembers:
+    """Compresses chunk by chunk, but for chunks that compressing does not make smaller.
+
+    Weights, images and Parquet would cost seconds for each 100 MB, and gain nothing. A gzip file
+    may have several members, and readers see one content. Source: RFC 1952, 2.2.
+    """
+
+    def __init__(self, stream: _HashingWriter) -> None:
+        self._stream = stream
+        self._level = -1
+        self._member: gzip.GzipFile | None = None
+
+    def write(self, chunk: bytes) -> int:
+        sample = chunk[:_SAMPLE_BYTES]
+        is_dense = len(zlib.compress(sample, 1)) > _DENSE_RATIO * len(sample)
+        level = 0 if is_dense else 1
+        if self._member is None or level != self._level:
+            self.close()
+            self._member = gzip.GzipFile(
+                "", "wb", compresslevel=level, fileobj=cast("BinaryIO", self._stream), mtime=0
+            )
+            self._level = level
+        return self._member.write(chunk)
+
+    def close(self) -> None:
+        member, self._member = self._member, None
+        if member is not None:
+            member.close()
 
 
 class _HashingWriter:

@@ -217,6 +217,8 @@ class Submission:
         git = await asyncio.to_thread(self._workfiles.git_state, Path(plan.bundle.root))
         with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
             destination = Path(directory) / Path(Artifact.BUNDLE).name
+            size = format_bytes(plan.bundle.total_bytes)
+            report(Stage("pack", f"Packing {size}", is_passing=True))
             packed = await asyncio.to_thread(self._workfiles.pack, plan.bundle, destination)
             order = plan.order
             tags = self._tags(order, starter, path, git)
