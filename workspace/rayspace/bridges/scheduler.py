@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ast
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -71,7 +72,13 @@ class RayExecutionManager(DefaultExecutionManager):  # type: ignore[misc]  # it 
         if shipped.paths.notebook:
             path = shipped.paths.notebook
             executed = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-            self.create_output_files(asked, executed)
+            wanted_formats = list(asked.output_formats or ())
+            if "html" in wanted_formats and shipped.paths.html:
+                # The job has made the page already.
+                wanted_formats.remove("html")
+                shutil.copyfile(shipped.paths.html, self.staging_paths["html"])
+            rest = asked.copy(update={"output_formats": wanted_formats})
+            self.create_output_files(rest, executed)
         if shipped.job.phase is not JobPhase.SUCCEEDED:
             raise failure(shipped.job)
 
