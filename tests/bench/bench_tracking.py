@@ -39,7 +39,7 @@ _NAME = "rayspace-mlflow"
 @contextmanager
 def _mlflow(cluster: Cluster) -> Iterator[str]:
     """Bring MLflow into a namespace, with a volume that ends with its pod; yield the namespace."""
-    from tests.cluster.mlflow_image import bring_mlflow_image
+    from tests.cluster.late_images import bring_mlflow_image
     from tests.cluster.store import ROOT
 
     image = bring_mlflow_image()

@@ -8,8 +8,7 @@ import sys
 
 from tests.cluster import front, operators
 from tests.cluster.errors import ClusterToolError
-from tests.cluster.lab_image import lab_archive
-from tests.cluster.mlflow_image import mlflow_archive
+from tests.cluster.late_images import lab_archive, mlflow_archive
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from rayspace.app import App
 from rayspace.errors import GatewayError
 from rayspace.loop import run
 from tests.cluster.images import RAY
-from tests.cluster.mlflow_image import bring_mlflow_image
+from tests.cluster.late_images import bring_mlflow_image
 from tests.cluster.store import ROOT
 from tests.cluster.test_product import Person
 

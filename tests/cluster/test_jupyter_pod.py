@@ -25,7 +25,7 @@ from tests.browser.conftest import write_settings
 from tests.browser.lab_page import LabPage, started_browser
 from tests.cluster.conftest import made_namespace
 from tests.cluster.images import RAY
-from tests.cluster.lab_image import bring_lab_image
+from tests.cluster.late_images import bring_lab_image
 from tests.cluster.store import ROOT
 from tests.cluster.team import SOLO, await_mlflow, bring_mlflow
 from tests.cluster.test_product import Person

@@ -16,7 +16,7 @@ from rayspace.loop import run
 from tests.cluster import kueue
 from tests.cluster.binaries import KUBERAY, build
 from tests.cluster.images import RAY
-from tests.cluster.mlflow_image import bring_mlflow_image
+from tests.cluster.late_images import bring_mlflow_image
 from tests.cluster.store import ROOT
 from tests.cluster.test_limits import refusal, with_group
 from tests.cluster.test_product import Person

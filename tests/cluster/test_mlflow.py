@@ -20,7 +20,7 @@ from rayspace.errors import AccessError, TrackingMissingError
 from rayspace.loop import run
 from rayspace.model.tracking import TrackingServer
 from tests.cluster import front
-from tests.cluster.mlflow_image import bring_mlflow_image
+from tests.cluster.late_images import bring_mlflow_image
 from tests.cluster.store import ROOT
 from tests.cluster.team import forwarded_mlflow
 from tests.cluster.test_product import Person

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
-import sys
 
 import nbclient
 import nbformat
@@ -15,26 +13,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from rayspace.errors import ClusterNotFoundError, UsageError
 from rayspace.loop import run
 from tests.laboratory import notebook_json
-
-
-@pytest.fixture
-def ipython(lab, own_home, monkeypatch):
-    """Run a script in a fresh IPython, in the project of the running cluster."""
-
-    def call(script: str) -> subprocess.CompletedProcess[str]:
-        path = lab.app.project / "script.ipy"
-        path.write_text(script, "utf-8")
-        return subprocess.run(
-            [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", str(path)],
-            cwd=lab.app.project,
-            env={**lab.app.environ, "IPYTHONDIR": str(own_home / "ipython")},
-            capture_output=True,
-            text=True,
-            timeout=250,
-            check=False,
-        )
-
-    return call
 
 
 def test_use_lets_ray_join_and_disconnect_lets_go(ipython) -> None:

@@ -9,7 +9,6 @@ import time
 
 import nbclient
 import nbformat
-import pytest
 
 from rayspace.loop import run
 from rayspace.model.job import JobPhase
@@ -27,26 +26,6 @@ def trial(lr, fails=False):
     return child
 """
 BEGIN = "%load_ext rayspace\n%ray_cluster use lab\n"
-
-
-@pytest.fixture
-def ipython(lab, own_home):
-    """Run a script in a fresh IPython, in the project of the running cluster."""
-
-    def call(script: str) -> subprocess.CompletedProcess[str]:
-        path = lab.app.project / "tracked.ipy"
-        path.write_text(script, "utf-8")
-        return subprocess.run(
-            [sys.executable, "-m", "IPython", "--no-banner", "--colors=NoColor", str(path)],
-            cwd=lab.app.project,
-            env={**lab.app.environ, "IPYTHONDIR": str(own_home / "ipython")},
-            capture_output=True,
-            text=True,
-            timeout=250,
-            check=False,
-        )
-
-    return call
 
 
 def latest(lab, experiment):
