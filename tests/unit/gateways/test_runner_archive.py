@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rayspace.gateways.runner_archive import runner_archive
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 #: All that a Secret may hold. Source: MaxSecretSize of Kubernetes' core API. [bytes]
 _SECRET_BYTES = 2**20
