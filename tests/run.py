@@ -21,6 +21,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 #: Debian packages that tests need, by a program that each brings.
 DEBIAN = {"chromium": "chromium", "git": "git"}
+#: An environment that was not used for so long is removed. [s]
+UNUSED_S = 7 * 86400
 
 
 def say(text: str) -> None:
@@ -50,6 +52,14 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rayspace-tests"
 
 
+def forget_old() -> None:
+    """Remove environments that nobody used for long: each takes almost 2 GB."""
+    for folder in cache_dir().glob("venv-*"):
+        ready = folder / "ready"
+        if ready.exists() and time.time() - ready.stat().st_mtime > UNUSED_S:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def environment() -> Path:
     """Make the virtual environment for this version of pyproject.toml, or find it."""
     key = hashlib.sha256(
@@ -57,7 +67,10 @@ def environment() -> Path:
     ).hexdigest()[:16]
     folder = cache_dir() / f"venv-{key}"
     ready = folder / "ready"
-    if not ready.exists():
+    if ready.exists():
+        ready.touch()
+    else:
+        forget_old()
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check"]
