@@ -128,16 +128,15 @@ class RecordStore:
         bool
             Whether the run has its verdict.
         """
-        self._make_page()
+        files = list(self._files())
         with ThreadPoolExecutor(_N_AT_ONCE) as pool:
-            # Each is a question and an answer or two, of which the most is waiting.
+            # Each is a question and an answer or two, of which the most is waiting: meanwhile the
+            # page is made.
             pending: list[Future[Any]] = [
-                pool.submit(self._upload, path, artifact_dir)
-                for path, artifact_dir in self._files()
+                pool.submit(self._store_page),
+                *(pool.submit(self._upload, *file) for file in files),
+                pool.submit(self._try, "end child runs", lambda: self._end_children(verdict)),
             ]
-            pending.append(
-                pool.submit(self._try, "end child runs", lambda: self._end_children(verdict))
-            )
         for future in pending:
             future.result()
         if drain_log is not None:
@@ -164,10 +163,15 @@ class RecordStore:
             )
         return is_stored
 
-    def _make_page(self) -> None:
+    def _store_page(self) -> None:
+        """Make the page of the notebook and store it, unless it is there already."""
         path = self._spool.notebook()
-        if path is not None and not path.with_suffix(".html").exists():
-            export_html(path, self._spool, self._log)
+        if path is None or path.with_suffix(".html").exists():
+            return
+        export_html(path, self._spool, self._log)
+        page = path.with_suffix(".html")
+        if page.exists():
+            self._upload(page, Artifact.RESULTS_DIR)
 
     def _files(self) -> Iterator[tuple[Path, str]]:
         """List what is stored but the log, each with its directory in the run."""
