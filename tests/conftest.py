@@ -21,22 +21,27 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-#: What starts many clusters at once, and leaves no room for other tests: after all that is lighter.
-_HEAVY = [
+#: What begins after all others, in this order: tests that share a Ray or a JupyterLab, so that none
+#: of them idles beside tests that don't need it, and what starts many clusters at once.
+_LAST = (
+    "tests/local/",
+    "tests/notebooks/",
+    "tests/server/",
+    "tests/browser/",
     "tests/cluster/test_jobs.py",
     "tests/cluster/test_lost_nodes.py",
     "tests/cluster/test_chaos.py",
-]
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the lighter tests, beside which others run."""
 
-    def weight(item: pytest.Item) -> int:
+    def place(item: pytest.Item) -> int:
         path = item.path.relative_to(config.rootpath).as_posix()
-        return _HEAVY.index(path) + 1 if path in _HEAVY else 0
+        return next((n for n, part in enumerate(_LAST, 1) if path.startswith(part)), 0)
 
-    items.sort(key=weight)
+    items.sort(key=place)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDE = ROOT / "notebooks"
-#: What the guide promises of each of its notebooks. [s]
-PROMISED_S = 300.0
 _TAGS = re.compile(r"<[^>]*>")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 #: The longest that one cell may take on a machine that does other things as well. [s]

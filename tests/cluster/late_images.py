@@ -19,6 +19,9 @@ from tests.cluster.stages import stage
 from tests.cluster.store import HERE, ROOT, part
 
 MLFLOW, LAB = f"{PREFIX}/mlflow:test", f"{PREFIX}/lab:test"
+STARTERS = f"{PREFIX}/starters:test"
+#: What the notebooks to begin from import, beside what every job has.
+_STARTERS_NEED = ("scikit-learn", "pandas", "pyarrow", "matplotlib", "joblib")
 
 
 def mlflow_archive() -> Path:
@@ -34,6 +37,11 @@ def lab_archive() -> Path:
     return _archive("lab", LAB, "".join(f"{line}\n" for line in wanted))
 
 
+def starters_archive() -> Path:
+    """Return the archive of an image with what the notebooks to begin from import."""
+    return _archive("starters", STARTERS, "".join(f"{name}\n" for name in _STARTERS_NEED))
+
+
 def bring_mlflow_image(name: str = front.DEFAULT_NAME) -> str:
     """Import MLflow's image into the first node of a running cluster, and return its name."""
     return _bring(MLFLOW, mlflow_archive(), name)
@@ -42,6 +50,11 @@ def bring_mlflow_image(name: str = front.DEFAULT_NAME) -> str:
 def bring_lab_image(name: str = front.DEFAULT_NAME) -> str:
     """Import JupyterLab's image into the first node of a running cluster, and return its name."""
     return _bring(LAB, lab_archive(), name)
+
+
+def bring_starters_image(name: str = front.DEFAULT_NAME) -> str:
+    """Import the image for the starters into the first node, and return its name."""
+    return _bring(STARTERS, starters_archive(), name)
 
 
 def _archive(kind: str, image: str, requirements: str = "") -> Path:
