@@ -57,6 +57,11 @@ def place(cluster) -> Iterator[Namespace]:
         yield made
 
 
+#: A file in the pod of a job, once the page has shown that it runs.
+SEEN = "/tmp/rayspace-seen"
+WAITING = f"import pathlib, time\nwhile not pathlib.Path('{SEEN}').exists():\n    time.sleep(0.1)"
+
+
 @pytest.fixture(scope="module")
 def seat() -> Iterator[Path]:
     """Return a folder that pods see, with the wheel, settings and the project of a person."""
@@ -70,7 +75,7 @@ def seat() -> Iterator[Path]:
     profiles.mkdir(parents=True)
     (profiles / "solo.yaml").write_text(SOLO)
     (profiles / "broken.yaml").write_text(SOLO.replace(RAY, MISSING))
-    cells = ("import ray; ray.init()", "print(len(ray.nodes()), 'node', word)")
+    cells = ("import ray; ray.init()", WAITING, "print(len(ray.nodes()), 'node', word)")
     notebook = notebook_json(*cells, parameters="word: str = 'x'")
     (folder / "work" / "hello.ipynb").write_text(json.dumps(notebook))
     for path in (folder, *folder.rglob("*")):
@@ -174,7 +179,9 @@ async def test_a_day_in_the_panel(alice, place):
         await page.accept()
         job = page.row("jobs", "hello.ipynb")
         side = job.locator(".rayspace-Row-side")
-        await expect(side).to_have_text(re.compile(r"cell \d of 3"), timeout=SLOW_MS)
+        await expect(side).to_have_text(re.compile(r"cell [123] of 4"), timeout=SLOW_MS)
+        (head,) = place.object("pods", "-l", "ray.io/cluster=one")["items"]
+        place.kubectl("exec", head["metadata"]["name"], "--", "touch", SEEN, user="admin")
         await expect(job).to_have_attribute("data-phase", "succeeded", timeout=SLOW_MS)
         await page.act(job, "Open the executed notebook")
         await expect(page.page.locator(".rayspace-Executed")).to_contain_text("1 node there")
