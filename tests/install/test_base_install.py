@@ -69,6 +69,7 @@ def base(wheel, tmp_path_factory):
             timeout=120,
         )
 
+    call.project = project
     return call
 
 
@@ -100,10 +101,16 @@ def test_the_command_and_the_magics_work(base) -> None:
     assert "There is no cluster" in done.stdout, done.stderr
 
 
-def test_a_missing_extra_is_one_error_with_the_command(base) -> None:
-    """Starting Ray here needs what the extra brings; where no job ever ran, none is listed."""
+def test_no_job_is_listed_where_none_ever_ran(base) -> None:
+    """That takes no database."""
     assert json.loads(base("rayspace", "job", "list", "--json").stdout) == {"jobs": []}
-    done = base("rayspace", "cluster", "up", "--json")
+
+
+@pytest.mark.parametrize("words", [("cluster", "up"), ("job", "list")])
+def test_a_missing_extra_is_one_error_with_the_command(base, words) -> None:
+    """Starting Ray here, and runs in a database, need what the extra brings."""
+    (base.project / "mlflow.db").touch()
+    done = base("rayspace", *words, "--json")
     assert done.returncode == 2, done.stdout + done.stderr
     error = json.loads(done.stdout)
     assert error["code"] == "missing_extra"

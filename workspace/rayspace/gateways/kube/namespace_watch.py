@@ -79,7 +79,10 @@ class NamespaceWatch:
                     raise self.clusters.refused
                 yield self.snapshot(name)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(waker.wait(), at_least_every_s)
+                    # Not wait_for, which before Python 3.12 forgets that it was cancelled where
+                    # a change comes at the same moment. Source: issue 86296 of CPython.
+                    async with asyncio.timeout(at_least_every_s):
+                        await waker.wait()
                     await asyncio.sleep(_TOGETHER_S)
                 waker.clear()
         finally:
@@ -117,7 +120,8 @@ class NamespaceWatch:
             if informer.trouble is not None:
                 raise informer.trouble
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(informer.settled.wait(), _TOGETHER_S)
+                async with asyncio.timeout(_TOGETHER_S):
+                    await informer.settled.wait()
 
     async def _stop(self) -> None:
         tasks, self._tasks = self._tasks, []
