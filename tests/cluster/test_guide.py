@@ -82,7 +82,8 @@ def test_what_goes_wrong_there(reader):
 def test_the_starters_run_there_as_they_are(cluster, team, tmp_path):
     """One after the other on one cluster, whose image has the packages that they import."""
     person = Shipper(cluster, team, tmp_path)
-    profile = SOLO.replace(RAY, bring_starters_image()).replace("cpus: 0.5", "cpus: 2")
+    profile = SOLO.replace(RAY, bring_starters_image()).replace("1500MiB", "3GiB")
+    profile += 'rayCluster: {spec: {headGroupSpec: {rayStartParams: {num-cpus: "2"}}}}\n'
     (person.project / ".rayspace" / "profiles" / "science.yaml").write_text(profile)
     person.up("science", profile="science")
     starters = sorted((ROOT / "templates" / "notebooks").glob("*.ipynb"))
