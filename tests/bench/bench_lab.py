@@ -29,11 +29,13 @@ from tests.server.jupyter_process import TOKEN, JupyterProcess
 from tests.server.twin import FAR, TwinServer
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, CDPSession, Page
 
 _N_STARTS, _N_TABS, _N_CLUSTERS, _N_CHANGES = 9, 10, 1000, 60
 #: Time between two changes. [s]
 _PAUSE_S = 0.25
+#: What Chromium tells of a page's main thread.
+_SPENT = ("TaskDuration", "ScriptDuration", "RecalcStyleDuration", "LayoutDuration")
 #: Notes when the page is told of a cluster.
 _NOTE_MESSAGES = """
   window.told = {};
@@ -158,6 +160,9 @@ async def _pixels(twin: TwinServer, n_tabs: int) -> None:
         await asyncio.sleep(5)
         for tab in tabs:
             await tab.page.evaluate("window.told = {}")
+        session = await tabs[0].page.context.new_cdp_session(tabs[0].page)
+        await session.send("Performance.enable")
+        before = await _spent_s(session)
         for index in range(_N_CHANGES):
             name = f"c{(index * 37) % _N_CLUSTERS:04}"
             world.clusters[name].phase = ClusterPhase.LOST
@@ -165,15 +170,26 @@ async def _pixels(twin: TwinServer, n_tabs: int) -> None:
             world.stir()
             await asyncio.sleep(_PAUSE_S)
         await asyncio.sleep(5)
+        spent_s = await _spent_s(session)
         told = [await tab.page.evaluate("window.told") for tab in tabs]
         painted = [await tab.page.evaluate("window.painted") for tab in tabs]
         for tab in tabs:
             await tab.page.context.close()
+    for what, total_s in spent_s.items():
+        of_each_ms = (total_s - before[what]) * 1000 / _N_CHANGES
+        print(f"{what:<20} of a tab        {of_each_ms:7.1f} ms a change")
     print(f"changes painted                     {sum(map(len, painted))} of {_N_CHANGES * n_tabs}")
     _show("change to page", [page[name] - at for page in told for name, at in changed_ms.items()])
     pairs = zip(told, painted, strict=True)
     _show("page to pixels", [there[n] - here[n] for here, there in pairs for n in changed_ms])
     _show("change to pixels", [p[name] - at for p in painted for name, at in changed_ms.items()])
+
+
+async def _spent_s(session: CDPSession) -> dict[str, float]:
+    """Return what a page has spent on its main thread since it was opened. [s]"""
+    said = (await session.send("Performance.getMetrics"))["metrics"]
+    told = {metric["name"]: metric["value"] for metric in said}
+    return {what: told[what] for what in _SPENT}
 
 
 async def _listen(page: Page) -> None:

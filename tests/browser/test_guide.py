@@ -16,6 +16,7 @@ from rayspace.loop import run
 from tests.browser.conftest import LOOP, write_settings
 from tests.browser.lab_page import PATIENCE_MS, RAY_PATIENCE_MS, LabPage
 from tests.guide import copy_guide
+from tests.laboratory import notebook_json
 from tests.server.jupyter_process import JupyterProcess
 
 FIRST = "00-first-cluster.ipynb"
@@ -118,3 +119,33 @@ async def test_a_kubernetes_is_played_in_the_panel(newcomer, request):
     if request.config.getoption("--screenshots"):
         await newcomer.at_rest()
         await page.screenshot(path=PICTURES / "simulated.png")
+
+
+async def test_gpus_are_drawn_live_in_a_cell_until_that_is_stopped(newcomer, server, request):
+    """The picture goes on beside other cells; a click ends it, and the last one stays."""
+    (server.root / "gpus.ipynb").write_text(
+        json.dumps(
+            notebook_json(
+                "%load_ext rayspace",
+                "%ray_cluster up gpu-small --name live --on simulated",
+                "%ray_cluster gpus live --watch --interval 0.5",
+                "print(6 * 7)",
+            )
+        )
+    )
+    await newcomer.close_all()
+    await newcomer.open_file("gpus.ipynb")
+    await newcomer.run_cells()
+    page = newcomer.page
+    cells = page.locator(".jp-NotebookPanel:visible .jp-CodeCell")
+    await expect(cells.nth(3)).to_contain_text("42", timeout=RAY_PATIENCE_MS)
+    live = cells.nth(2).locator(".jp-OutputArea")
+    await expect(live).to_contain_text("NVIDIA-L4 (simulated)")
+    drawn = await live.locator("svg").first.inner_html()
+    await expect(live.locator("svg").first).not_to_have_js_property("innerHTML", drawn)
+    if request.config.getoption("--screenshots"):
+        await live.scroll_into_view_if_needed()
+        await page.screenshot(path=PICTURES / "live.png")
+    await live.get_by_role("button", name="Stop").click()
+    await expect(live.get_by_role("button", name="Stop")).to_be_hidden()
+    await expect(live).to_contain_text("NVIDIA-L4 (simulated)")

@@ -100,7 +100,7 @@ class Dashboard:
         )
         try:
             with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310
-                return json.load(answer), _time_of(answer.headers.get("Date"))
+                return json.load(answer), time_of(answer.headers.get("Date"))
         except http.client.HTTPException as exc:
             # An answer that was cut off, or is no HTTP, is no error of the system's to Python.
             message = f"the head gave half an answer: {exc!r}"
@@ -161,7 +161,7 @@ def environment_dashboard(url: str, gcs_address: str) -> Dashboard:
     return Dashboard(url, gcs_address, os.environ)
 
 
-def _time_of(date: str | None) -> float | None:
+def time_of(date: str | None) -> float | None:
     """Read the time that a head puts on its answers. [s since 1970-01-01 UTC]"""
     try:
         return parsedate_to_datetime(date).timestamp() if date else None

@@ -7,11 +7,11 @@ it; that one speaks to a head beside it, this one through the access gateway.
 from __future__ import annotations
 
 import json
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from rayspace.errors import RayspaceError
 from rayspace.loop import run
+from rayspace.runner.dashboard import time_of
 
 if TYPE_CHECKING:
     from rayspace.gateways.head_doors import HeadDoor
@@ -71,7 +71,7 @@ class ReachedHead:
             # The latter where the process ends, and its loop takes no more.
             raise ConnectionError(str(exc) or "no answer in time") from exc
         try:
-            return json.loads(text), _time_of(date)
+            return json.loads(text), time_of(date)
         except RecursionError as exc:
             message = "the head's answer is nested too deeply"
             raise ValueError(message) from exc
@@ -101,10 +101,3 @@ class ReachedHead:
         except (OSError, ValueError):
             return False
         return True
-
-
-def _time_of(date: str) -> float | None:
-    try:
-        return parsedate_to_datetime(date).timestamp() if date else None
-    except ValueError:
-        return None
