@@ -10,7 +10,7 @@ import pytest
 from papermill.exceptions import PapermillExecutionError
 
 from rayspace.core.interruption import ERROR_MARKER_TAG
-from rayspace.runner.engine import register
+from rayspace.runner.engine import ENGINE_NAME, register
 from tests.runner.workshop import notebook
 
 
@@ -24,7 +24,7 @@ def execute(tmp_path, workshop):
         papermill.execute_notebook(
             str(tmp_path / "in.ipynb"),
             str(tmp_path / "out.ipynb"),
-            engine_name="rayspace",
+            engine_name=ENGINE_NAME,
             progress_bar=False,
             **options,
         )

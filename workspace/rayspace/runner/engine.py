@@ -20,7 +20,8 @@ from rayspace.runner.notebook_client import CellClient
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-ENGINE_NAME = "rayspace"
+#: Not the name of the engine for people, which ships what it is given.
+ENGINE_NAME = "rayspace-runner"
 
 
 class RayspaceEngine(Engine):  # type: ignore[misc]  # papermill bears no types
