@@ -22,12 +22,15 @@ def pytest_configure() -> None:
 
 
 #: What begins after all others, in this order: tests that share a Ray or a JupyterLab, so that none
-#: of them idles beside tests that don't need it.
+#: of them idles beside tests that don't need it, and what starts many clusters at once.
 _LAST = (
     "tests/local/",
     "tests/notebooks/",
     "tests/server/",
     "tests/browser/",
+    "tests/cluster/test_jobs.py",
+    "tests/cluster/test_lost_nodes.py",
+    "tests/cluster/test_chaos.py",
 )
 
 

@@ -15,18 +15,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
-from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Debian packages that tests need, by a program that each brings.
 DEBIAN = {"chromium": "chromium", "git": "git"}
-#: Tests of tests/cluster that start many clusters at once.
-HEAVY = ("test_jobs.py", "test_lost_nodes.py", "test_chaos.py")
-#: What pytest returns after Ctrl-C. [1]
-INTERRUPTED = 2
 #: An environment that was not used for so long is removed. [s]
 UNUSED_S = 7 * 86400
 
@@ -93,22 +87,6 @@ def environment() -> Path:
     return folder
 
 
-def one_by_one(
-    stages: dict[str, tuple[list[str], dict[str, str]]],
-    output: IO[bytes],
-    times: list[tuple[str, float, int]],
-) -> None:
-    """Run stages while others run; what they print is kept."""
-    for name, (command, env) in stages.items():
-        began = time.monotonic()
-        done = subprocess.run(
-            command, check=False, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT
-        )
-        times.append((f"{name}, beside others", time.monotonic() - began, done.returncode))
-        if done.returncode == INTERRUPTED:
-            break
-
-
 def main() -> int:
     """Run all stages; the first that fails decides the exit code, the others still run."""
     require_venv()
@@ -144,25 +122,15 @@ def main() -> int:
     if paths or "--no-cluster" in sys.argv:
         stage("tests", pytest)
     else:
-        # Those on a Kubernetes wait for most of the time: the others use what it leaves, and then
-        # those that start many clusters, on a Kubernetes of their own.
-        heavy = [f"tests/cluster/{name}" for name in HEAVY]
-        beside = {
-            "tests without a Kubernetes": ([*pytest, "--ignore=tests/cluster"], env),
-            "heavy tests on a Kubernetes": (
-                [*pytest, *heavy],
-                {**env, "RAYSPACE_TEST_CLUSTER": "heavy"},
-            ),
-        }
+        # Those on a Kubernetes wait for most of the time: the others use what it leaves.
+        began = time.monotonic()
         with tempfile.TemporaryFile() as output:
-            others = threading.Thread(target=one_by_one, args=(beside, output, times))
-            others.start()
-            stage(
-                "tests on a Kubernetes",
-                [*pytest, "tests/cluster", *(f"--ignore={path}" for path in heavy)],
+            others = subprocess.Popen(
+                [*pytest, "--ignore=tests/cluster"], cwd=ROOT, env=env, stdout=output, stderr=output
             )
-            others.join()
-            say("\n== tests beside them")
+            stage("tests on a Kubernetes", [*pytest, "tests/cluster"])
+            times.append(("other tests, beside them", time.monotonic() - began, others.wait()))
+            say("\n== other tests")
             output.seek(0)
             say(output.read().decode(errors="replace"))
 
