@@ -79,10 +79,12 @@ def test_what_goes_wrong_there(reader):
     print(f"05 took {told.seconds:.0f} s")
 
 
+@pytest.mark.timeout(600)
 def test_the_starters_run_there_as_they_are(cluster, team, tmp_path):
     """One after the other on one cluster, whose image has the packages that they import."""
     person = Shipper(cluster, team, tmp_path)
-    profile = SOLO.replace(RAY, bring_starters_image()).replace("1500MiB", "3GiB")
+    profile = SOLO.replace(RAY, bring_starters_image())
+    profile = profile.replace("cpus: 0.5, memory: 1500MiB", "cpus: 1.4, memory: 3GiB")
     profile += 'rayCluster: {spec: {headGroupSpec: {rayStartParams: {num-cpus: "2"}}}}\n'
     (person.project / ".rayspace" / "profiles" / "science.yaml").write_text(profile)
     person.up("science", profile="science")

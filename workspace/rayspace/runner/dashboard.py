@@ -162,7 +162,18 @@ def environment_dashboard(url: str, gcs_address: str) -> Dashboard:
 
 
 def time_of(date: str | None) -> float | None:
-    """Read the time that a head puts on its answers. [s since 1970-01-01 UTC]"""
+    """Read the time that a head puts on its answers.
+
+    Parameters
+    ----------
+    date
+        The header ``Date``; None where there was none.
+
+    Returns
+    -------
+    float or None
+        The time; None if it can't be read. [s since 1970-01-01 UTC]
+    """
     try:
         return parsedate_to_datetime(date).timestamp() if date else None
     except ValueError:
