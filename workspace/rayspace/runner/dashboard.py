@@ -172,7 +172,7 @@ def time_of(date: str | None) -> float | None:
     Returns
     -------
     float or None
-        The time; None if it can't be read. [s since 1970-01-01 UTC]
+        The time since 1970-01-01 UTC; None if it can't be read. [s]
     """
     try:
         return parsedate_to_datetime(date).timestamp() if date else None
