@@ -15,12 +15,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Debian packages that tests need, by a program that each brings.
 DEBIAN = {"chromium": "chromium", "git": "git"}
+#: What pytest returns after Ctrl-C. [1]
+INTERRUPTED = 2
 #: An environment that was not used for so long is removed. [s]
 UNUSED_S = 7 * 86400
 
@@ -87,6 +91,23 @@ def environment() -> Path:
     return folder
 
 
+def one_by_one(
+    stages: dict[str, list[str]],
+    env: dict[str, str],
+    output: IO[bytes],
+    times: list[tuple[str, float, int]],
+) -> None:
+    """Run stages while others run, each in a process of its own; what they print is kept."""
+    for name, command in stages.items():
+        began = time.monotonic()
+        done = subprocess.run(
+            command, check=False, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT
+        )
+        times.append((f"{name}, beside others", time.monotonic() - began, done.returncode))
+        if done.returncode == INTERRUPTED:
+            break
+
+
 def main() -> int:
     """Run all stages; the first that fails decides the exit code, the others still run."""
     require_venv()
@@ -123,14 +144,16 @@ def main() -> int:
         stage("tests", pytest)
     else:
         # Those on a Kubernetes wait for most of the time: the others use what it leaves.
-        began = time.monotonic()
+        beside = {
+            "unit tests": [*pytest, "tests/unit"],
+            "other tests": [*pytest, "--ignore=tests/cluster", "--ignore=tests/unit"],
+        }
         with tempfile.TemporaryFile() as output:
-            others = subprocess.Popen(
-                [*pytest, "--ignore=tests/cluster"], cwd=ROOT, env=env, stdout=output, stderr=output
-            )
+            others = threading.Thread(target=one_by_one, args=(beside, env, output, times))
+            others.start()
             stage("tests on a Kubernetes", [*pytest, "tests/cluster"])
-            times.append(("other tests, beside them", time.monotonic() - began, others.wait()))
-            say("\n== other tests")
+            others.join()
+            say("\n== tests beside them")
             output.seek(0)
             say(output.read().decode(errors="replace"))
 
