@@ -128,7 +128,7 @@ async def test_gpus_are_drawn_live_in_a_cell_until_that_is_stopped(newcomer, ser
             notebook_json(
                 "%load_ext rayspace",
                 "%ray_cluster up gpu-small --name live --on simulated",
-                "%ray_cluster gpus live --watch --interval 0.5",
+                "%ray_cluster gpus live --watch --interval 1s",
                 "print(6 * 7)",
             )
         )
