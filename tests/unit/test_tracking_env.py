@@ -20,7 +20,9 @@ _RELAY = TrackingServer("http://127.0.0.1:1", "http://m", "", "service", "rayspa
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch):
     for name in (MARK, TOKEN, URI):
-        monkeypatch.delenv(name, raising=False)
+        # Set first, so that what a test leaves there is taken away.
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
     yield
     tracking_env.point_back()
 
