@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
+from rayspace.loop import run
 from tests.cluster import kueue
 from tests.cluster.samples import raycluster
+from tests.cluster.test_product import Person
 from tests.cluster.test_ray import apply, condition
 
 _VISIBLE = (
@@ -56,7 +58,17 @@ def reserved(namespace, name: str) -> dict:
     return condition(workload(namespace, name), "QuotaReserved")
 
 
-def test_one_runs_the_others_wait_in_order(queued):
+def await_cause(person, name: str, code: str):
+    """Wait until the product tells a cluster's first problem as this one, and return it."""
+
+    def first():
+        problems = run(person.clusters.why(name, target=person.target)).problems
+        return next((problem for problem in problems[:1] if problem.code == code), None)
+
+    return person.namespace.until(f"{name} is told as {code}", first)
+
+
+def test_one_runs_the_others_wait_in_order(queued, tmp_path):
     """The position is read through the visibility API; what never fits says so in its text."""
     submit(queued, "first")
     queued.until("it is admitted", lambda: reserved(queued, "first").get("status") == "True")
@@ -79,21 +91,27 @@ def test_one_runs_the_others_wait_in_order(queued):
     }
     assert order["second"] < order["third"]
     assert queued.cluster.try_kubectl("get", "--raw", path, user="outsider").returncode != 0
+    person = Person(queued.cluster, queued, tmp_path)
+    assert "as the next" in await_cause(person, "second", "queue_waiting").summary
+    assert await_cause(person, "never", "queue_never_fits").is_final
     queued.kubectl("delete", "raycluster", "first")
     queued.until("the next", lambda: reserved(queued, "second").get("status") == "True")
 
 
-def test_a_queue_that_is_not_there_is_told_from_one_that_is_stopped(queued):
+def test_a_queue_that_is_not_there_is_told_from_one_that_is_stopped(queued, tmp_path):
     """By reason and text."""
+    person = Person(queued.cluster, queued, tmp_path)
     submit(queued, "lost", queue="nope")
     found = queued.until("it is inadmissible", lambda: reserved(queued, "lost"))
     assert (found["reason"], "nope" in found["message"]) == ("Inadmissible", True)
+    assert "nope" in await_cause(person, "lost", "queue_missing").summary
     stop = ("patch", "clusterqueue", "team", "--type=merge", "-p")
     queued.cluster.kubectl(*stop, json.dumps({"spec": {"stopPolicy": "HoldAndDrain"}}))
     try:
         submit(queued, "held")
         found = queued.until("it is held", lambda: reserved(queued, "held"))
         assert "inactive" in found["message"] or "stopped" in found["message"], found
+        await_cause(person, "held", "queue_stopped")
     finally:
         queued.cluster.kubectl(*stop, json.dumps({"spec": {"stopPolicy": "None"}}))
 

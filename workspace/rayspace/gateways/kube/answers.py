@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import ssl
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ SYSTEM = "Kubernetes"
 #: Answers after which the same request may succeed a moment later.
 PASSING = {429, 500, 502, 503, 504}
 _NO_SUCH_FIELD = "failed to create typed patch object"
+#: Of a container that waits to start, or whose earlier run left nothing.
+_NO_LOG = re.compile(r'container "[^"]*" in pod "[^"]*"')
 _ADMISSION = ("admission webhook", "ValidatingAdmissionPolicy", "violates PodSecurity")
 
 
@@ -86,6 +89,12 @@ def status_error(target: Target, status: int, text: str, operation: str) -> Rays
         )
     if status == 410:
         return ExpiredError(words, system=SYSTEM, operation=operation, details=details)
+    if status == 400 and _NO_LOG.search(words):
+        return ObjectNotFoundError(
+            f"There is no log to read: {words}",
+            hint="See why with: rayspace cluster why",
+            details=details,
+        )
     # A field that is not in the schema is answered with 500 by server-side apply.
     if status in {400, 422} or _NO_SUCH_FIELD in words:
         causes = [dict(cause) for cause in (body.get("details") or {}).get("causes") or []]

@@ -234,14 +234,20 @@ class KubeObserver:
         return replace(snapshot, queue_position=places.get(name))
 
     async def _logs(self, pods: tuple[KubeObject, ...]) -> dict[str, str]:
-        """Read the last lines of Ray's containers that ended and were started again."""
+        """Read the last lines of Ray's containers that ended."""
         found = {}
         for pod in pods:
             name = pod["metadata"]["name"]
             for status in (pod.get("status") or {}).get("containerStatuses") or []:
-                if not (status.get("lastState") or {}).get("terminated"):
+                has_ended_now = bool((status.get("state") or {}).get("terminated"))
+                if not (has_ended_now or (status.get("lastState") or {}).get("terminated")):
                     continue
-                query = {"container": status["name"], "previous": "true", "tailLines": _LOG_LINES}
+                query = {
+                    "container": status["name"],
+                    # The run before this one, where there is another.
+                    "previous": str(not has_ended_now).lower(),
+                    "tailLines": _LOG_LINES,
+                }
                 path = object_path("v1", self._client.target.namespace, "pods", name, "log")
                 try:
                     found[name] = await self._client.text(
