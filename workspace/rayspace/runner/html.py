@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from nbconvert import HTMLExporter
 
     from rayspace.runner.log import RunnerLog
     from rayspace.runner.spool import Spool
@@ -24,7 +27,17 @@ _FAILURES = (
 def load_exporter() -> None:
     """Load what makes the page, while there is nothing else to do: it takes most of the time."""
     with contextlib.suppress(*_FAILURES):  # who makes the page says what is missing
-        import nbconvert  # noqa: F401
+        import nbformat
+
+        # The first page compiles the templates.
+        _exporter().from_notebook_node(nbformat.v4.new_notebook())  # type: ignore[no-untyped-call]
+
+
+@functools.cache
+def _exporter() -> HTMLExporter:
+    from nbconvert import HTMLExporter
+
+    return HTMLExporter()  # type: ignore[no-untyped-call]
 
 
 def export_html(notebook: Path, spool: Spool, log: RunnerLog) -> None:
@@ -47,13 +60,11 @@ def export_html(notebook: Path, spool: Spool, log: RunnerLog) -> None:
         return
     import nbformat
     from jinja2 import TemplateError
-    from nbconvert import HTMLExporter
     from traitlets import TraitError
 
     try:
         node = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-        exporter = HTMLExporter()  # type: ignore[no-untyped-call]
-        page, _ = exporter.from_notebook_node(node)
+        page, _ = _exporter().from_notebook_node(node)
         spool.write(notebook.with_suffix(".html"), page.encode("utf-8", "surrogatepass"))
     except (*_FAILURES, TemplateError, TraitError) as exc:
         log.line(f"rayspace: no HTML of the notebook: {type(exc).__name__}: {exc}")

@@ -62,7 +62,9 @@ def main(argv: list[str] | None = None) -> int:
     if _ATTEMPT in words:
         from rayspace.runner.attempt import main as attempt_main
 
-        return attempt_main()
+        # All is stored and closed. To take down what MLflow and nbconvert loaded would take Python
+        # a second, in which the job goes on to hold its GPUs.
+        os._exit(attempt_main())
     return _Supervisor(os.environ).run()
 
 
