@@ -59,9 +59,9 @@ def await_mlflow(namespace: Namespace) -> None:
 
 
 @contextlib.contextmanager
-def forwarded_mlflow(namespace: Namespace) -> Iterator[int]:
-    """Forward a port to MLflow as kubectl does: a server that stands at another address."""
-    forward = ("port-forward", "service/rayspace-mlflow", ":5000")
+def forwarded(namespace: Namespace, service: str, port: int) -> Iterator[int]:
+    """Forward a port as kubectl does, and yield the one on this side."""
+    forward = ("port-forward", f"service/{service}", f":{port}")
     words = namespace.cluster.command(*forward, user="scientist", namespace=namespace.name)
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:

@@ -8,6 +8,8 @@ import io
 import json
 import os
 import secrets
+import subprocess
+import sys
 import tarfile
 import time
 from types import SimpleNamespace
@@ -18,16 +20,19 @@ import pytest
 import yaml
 
 from rayspace.app import App
-from rayspace.errors import VersionMismatchError
+from rayspace.errors import AccessError, VersionMismatchError
 from rayspace.loop import run
 from rayspace.model.target import AUTO, PORT_FORWARD, PROXY
 from tests.cluster.conftest import Namespace
 from tests.cluster.images import RAY
+from tests.cluster.ingress import Ingress
 from tests.cluster.line import Line
 from tests.cluster.notebook import CellError, opened
 from tests.cluster.samples import RAY_VERSION
 from tests.cluster.store import ROOT
+from tests.cluster.team import forwarded
 from tests.cluster.test_product import SLOW_S, Person
+from tests.unit.watcher.stage import make_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -202,6 +207,54 @@ def test_where_services_may_not_be_reached_ports_are_forwarded(cluster, person, 
         state = run(porter.clusters.status("one", target=porter.target))
         assert run(porter.app.head.version(state.address))["ray_version"] == RAY_VERSION
         assert porter.app.doors[porter.target].way == PORT_FORWARD
+
+
+#: Runs a job on the cluster ``one`` of the target ``team``, and follows its log.
+_BY_INGRESS = """
+import os, sys
+from pathlib import Path
+from rayspace.app import App
+from rayspace.loop import run
+
+app = App(Path(sys.argv[1]), os.environ)
+address = run(app.clusters.status("one", target="team")).address
+sent = {"entrypoint": "echo through the ingress", "env": {}, "metadata": {}}
+run(app.head.submit(address, submission_id=sys.argv[2], **sent))
+
+async def followed():
+    async for text in app.head.logs(address, sys.argv[2], follow=True):
+        sys.stdout.write(text)
+
+run(followed())
+"""
+
+
+def test_an_ingress_is_all_that_is_needed(place, person, tmp_path):
+    """By https and a path of the cluster's: Ray's token goes there, Kubernetes' credentials not."""
+    make_certificate(tmp_path)
+    with forwarded(place, "one-head-svc", 8265) as port:
+        passes_on = Ingress(tmp_path, f"/{place.name}/one", f"http://127.0.0.1:{port}")
+        with passes_on.standing() as ingress:
+            url = f"https://127.0.0.1:{ingress.port}/{{namespace}}/{{cluster}}"
+            app = app_with(person, tmp_path, access="url", url=url)
+            state = run(app.clusters.status("one", target="team"))
+            with pytest.raises(AccessError, match=r"can't be trusted.*self-signed"):
+                run(app.head.version(state.address))
+            assert ingress.seen == []
+            words = (str(app.project), f"by-ingress-{secrets.token_hex(3)}")
+            told = subprocess.run(
+                [sys.executable, "-c", _BY_INGRESS, *words],
+                env={**app.environ, "SSL_CERT_FILE": str(tmp_path / "ca.crt")},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=120,
+            )
+    assert told.returncode == 0, told.stderr
+    assert "through the ingress" in told.stdout
+    secret = place.object("secret", "one")["data"]["auth_token"]
+    token = f"Bearer {base64.b64decode(secret).decode()}"
+    assert {headers.get("Authorization") for _, _, headers in ingress.seen} == {token}
 
 
 #: What a notebook that runs inside of Kubernetes does.

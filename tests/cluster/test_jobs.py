@@ -16,7 +16,7 @@ from rayspace.model.job import Cause, JobPhase
 from rayspace.model.run import Artifact, RunStatus, Tag
 from tests.cluster.conftest import made_namespace
 from tests.cluster.images import RAY
-from tests.cluster.team import SOLO, Shipper, await_mlflow, bring_mlflow, forwarded_mlflow
+from tests.cluster.team import SOLO, Shipper, await_mlflow, bring_mlflow, forwarded
 
 TRAIN = (
     "import mlflow, ray, socket\nray.init()",
@@ -229,7 +229,7 @@ def test_the_trials_of_a_sweep_apart_have_clusters_of_their_own(person):
 def test_an_mlflow_that_pods_do_not_reach_is_told(person):
     """While the job waits for it, and when it ends; not in a log that somebody has to find."""
     nowhere = "http://nowhere.invalid:5000"
-    with forwarded_mlflow(person.namespace) as port:
+    with forwarded(person.namespace) as port:
         tracking = {"url": f"http://127.0.0.1:{port}", "pod_url": nowhere}
         place = {"context": person.context, "namespace": person.namespace.name}
         file = person.project / ".rayspace" / "config.json"

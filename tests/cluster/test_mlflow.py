@@ -22,7 +22,7 @@ from rayspace.model.tracking import TrackingServer
 from tests.cluster import front
 from tests.cluster.late_images import bring_mlflow_image
 from tests.cluster.store import ROOT
-from tests.cluster.team import forwarded_mlflow
+from tests.cluster.team import forwarded
 from tests.cluster.test_product import Person
 
 pytestmark = pytest.mark.timeout(800)
@@ -311,7 +311,7 @@ def test_where_mlflow_asks_for_a_name_people_and_pods_have_one(person, namespace
     lists = ("exec", deployment, "--", "find", "/data/elsewhere", "-name", "a.txt")
     assert namespace.kubectl(*lists, user="admin").strip().endswith("/artifacts/a.txt")
     # The same server by settings: one address for this machine, another for pods.
-    with forwarded_mlflow(namespace) as port:
+    with forwarded(namespace, "rayspace-mlflow", 5000) as port:
         entry = {"url": f"http://127.0.0.1:{port}", "pod_url": server.pod_uri, "secret": "ours"}
         target = {"context": person.context, "namespace": namespace.name, "tracking": entry}
         file = person.app.project / ".rayspace" / "config.json"
