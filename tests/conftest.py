@@ -30,6 +30,8 @@ _LAST = (
     "tests/browser/",
     "tests/cluster/test_jobs.py",
     "tests/cluster/test_lost_nodes.py",
+    # Those with a real queue: it is installed once for all of them, and nothing else runs beside.
+    "queueing",
     "tests/cluster/test_chaos.py",
 )
 
@@ -37,9 +39,13 @@ _LAST = (
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the lighter tests, beside which others run."""
 
-    def place(item: pytest.Item) -> int:
+    def place(item: pytest.Item) -> tuple[int, bool]:
         path = item.path.relative_to(config.rootpath).as_posix()
-        return next((n for n, part in enumerate(_LAST, 1) if path.startswith(part)), 0)
+        n = next((n for n, part in enumerate(_LAST, 1) if path.startswith(part)), 0)
+        has_queue = "queueing" in getattr(item, "fixturenames", ())
+        # In the last file they come first, where the others with a queue have just ended.
+        at_least = _LAST.index("queueing") + 1 if has_queue else 0
+        return max(n, at_least), not has_queue
 
     items.sort(key=place)
 

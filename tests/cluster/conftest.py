@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.cluster import front, operators
+from tests.cluster import front, kueue, operators
 from tests.cluster.store import ROOT
 
 if TYPE_CHECKING:
@@ -72,6 +72,27 @@ def cluster() -> Iterator[Cluster]:
         front.down()
 
 
+@pytest.fixture(scope="package")
+def kueue_on_demand(cluster: Cluster) -> Iterator[kueue.OnDemand]:
+    """Have a place for Kueue, which is not there yet."""
+    made = kueue.OnDemand(cluster)
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def queueing(kueue_on_demand: kueue.OnDemand) -> None:
+    """Have Kueue, with one queue."""
+    kueue_on_demand.install()
+
+
+@pytest.fixture(autouse=True)
+def without_queues(request: pytest.FixtureRequest) -> None:
+    """Have no Kueue where a test does not ask for it: its webhooks look at what others make."""
+    if "cluster" in request.fixturenames and "queueing" not in request.fixturenames:
+        request.getfixturevalue("kueue_on_demand").remove()
+
+
 @dataclass(frozen=True)
 class Namespace:
     """A namespace of one test, with the rights that the product ships.
@@ -128,9 +149,11 @@ def made_namespace(cluster: Cluster, title: str) -> Iterator[Namespace]:
     bind = ("create", "rolebinding")
     made.kubectl(*bind, "scientist", "--role=rayspace-user", "--user=scientist", user="admin")
     made.kubectl(*bind, "viewer", "--clusterrole=view", "--user=viewer", user="admin")
-    yield made
-    if not os.environ.get("RAYSPACE_KEEP_NAMESPACES"):
-        cluster.kubectl("delete", "namespace", name, "--wait=false")
+    try:
+        yield made
+    finally:
+        if not os.environ.get("RAYSPACE_KEEP_NAMESPACES"):
+            cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
 def is_ready(cluster: Cluster, node: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -23,8 +23,39 @@ _MANAGER = "deployment/kueue-controller-manager"
 _WAIT = ("-n", "kueue-system", "wait", "--timeout=120s")
 
 
+class OnDemand:
+    """Kueue, installed by the first test that needs it and gone before one that does not.
+
+    Parameters
+    ----------
+    cluster
+        Where.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._stack = ExitStack()
+        self._is_installed = False
+
+    def install(self) -> None:
+        """Install it if it is not there."""
+        if not self._is_installed:
+            self._stack.enter_context(_installed(self._cluster))
+            self._is_installed = True
+
+    def remove(self) -> None:
+        """Take all of it away if it is there."""
+        if not self._is_installed:
+            return
+        self._is_installed = False
+        self._stack.close()
+        for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations", "crds",
+                     "apiservices", "namespaces"):  # fmt: skip
+            assert "kueue" not in self._cluster.kubectl("get", kind, "-o", "name")
+
+
 @contextmanager
-def installed(cluster: Cluster) -> Iterator[None]:
+def _installed(cluster: Cluster) -> Iterator[None]:
     """Install Kueue with one queue of little quota, and take all of it away again."""
     text = yaml.safe_dump_all(_documents(cluster))
     queues = HERE / "manifests" / "kueue" / "queues.yaml"

@@ -580,34 +580,30 @@ def test_a_submission_that_was_cut_off(person, monkeypatch):
 
 
 @pytest.mark.timeout(900)
-def test_a_job_that_waits_in_a_queue(cluster, person):
+def test_a_job_that_waits_in_a_queue(queueing, cluster, person):
     """Its place is told; admitted at last it runs, long after the laptop is gone."""
-    with kueue.installed(cluster):
-        kueue.add_queue(cluster, person.namespace.name)
-        space = person.namespace
-        submit_cluster(space, "occupant")
-        space.until("it has its quota", lambda: reserved(space, "occupant").get("status") == "True")
-        notebook = person.notebook("queued.ipynb", BEGINS, "print('at last')").name
-        words = ("submit", notebook, "--profile", "small", "--queue", "queue", "--json")
-        done = person.command("job", *words, "--on", person.target)
-        name = json.loads(done.stdout)["name"]
-        job = person.until(name, "its place", lambda job: "queue" in job.reason)
-        assert job.phase is JobPhase.PENDING
-        assert (
-            "as the next"
-            in person.until(name, "its place", lambda job: "next" in job.reason).reason
-        )
-        person.namespace.kubectl("delete", "raycluster", "occupant", "--wait=false")
-        end = end_of(person, name, "queued")
-        assert end.told == (JobPhase.SUCCEEDED, Cause.NONE)
-        assert "at last" in end.text
-        assert n_begun(person, end) == 1
-        # Its webhook leaves no job alone, with or without a queue.
-        free = person.submit(person.notebook("free.ipynb", "1"), profile="small")
-        stopped = run(person.app.jobs.stop(free.name))
-        assert stopped.phase is JobPhase.STOPPED
-        # Nothing of Kueue holds on to this namespace, which stays.
-        space.kubectl("delete", "rayjob", name)
-        space.until("no workload", lambda: space.object("workloads")["items"] == [])
-        space.kubectl("delete", "localqueue", "queue", user="admin")
-        cluster.kubectl("label", "namespace", space.name, f"{kueue.LABEL}-")
+    kueue.add_queue(cluster, person.namespace.name)
+    space = person.namespace
+    submit_cluster(space, "occupant")
+    space.until("it has its quota", lambda: reserved(space, "occupant").get("status") == "True")
+    notebook = person.notebook("queued.ipynb", BEGINS, "print('at last')").name
+    words = ("submit", notebook, "--profile", "small", "--queue", "queue", "--json")
+    done = person.command("job", *words, "--on", person.target)
+    name = json.loads(done.stdout)["name"]
+    job = person.until(name, "its place", lambda job: "queue" in job.reason)
+    assert job.phase is JobPhase.PENDING
+    assert "as the next" in person.until(name, "its place", lambda job: "next" in job.reason).reason
+    person.namespace.kubectl("delete", "raycluster", "occupant", "--wait=false")
+    end = end_of(person, name, "queued")
+    assert end.told == (JobPhase.SUCCEEDED, Cause.NONE)
+    assert "at last" in end.text
+    assert n_begun(person, end) == 1
+    # Its webhook leaves no job alone, with or without a queue.
+    free = person.submit(person.notebook("free.ipynb", "1"), profile="small")
+    stopped = run(person.app.jobs.stop(free.name))
+    assert stopped.phase is JobPhase.STOPPED
+    # Nothing of Kueue holds on to this namespace, which stays.
+    space.kubectl("delete", "rayjob", name)
+    space.until("no workload", lambda: space.object("workloads")["items"] == [])
+    space.kubectl("delete", "localqueue", "queue", user="admin")
+    cluster.kubectl("label", "namespace", space.name, f"{kueue.LABEL}-")

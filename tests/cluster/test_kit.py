@@ -217,7 +217,7 @@ def test_what_is_to_be_chosen_renders_too(cluster, tmp_path):
     }
 
 
-def test_clusters_wait_in_its_queue(cluster, namespace, tmp_path):
+def test_clusters_wait_in_its_queue(queueing, cluster, namespace, tmp_path):
     """A real Kueue takes it, the doctor finds it, and a cluster is admitted by it."""
     kit = kit_for(namespace.name, tmp_path)
     text = (kit / "kustomization.yaml").read_text()
@@ -229,26 +229,25 @@ def test_clusters_wait_in_its_queue(cluster, namespace, tmp_path):
         f"image: {RAY}\nhead: {{cpus: 0.3, memory: 1500MiB}}\nworkers: 0\nidle: 1h\n"
         f"queue: {namespace.name}\n"
     )
-    with kueue.installed(cluster):
-        cluster.kubectl("label", "namespace", namespace.name, f"{kueue.LABEL}=true")
-        assert person.finds()["queue"]["owner"] == "admin"
-        try:
-            cluster.until_kubectl("apply", "-f", str(kit / "queue" / "queue.yaml"))
-            queue = namespace.until(
-                "the doctor finds it",
-                lambda: (c := person.finds()["queue"])["state"] == "ok" and c,
-            )
-            assert queue["text"] == f"The queue {namespace.name} is there"
-            state = person.up("waits", wait=False)
-            assert state.name == "waits"
-            namespace.until("it is admitted", _admitted(namespace))
-            namespace.kubectl("delete", "raycluster", "waits", "--timeout=60s", user="admin")
-        finally:
-            for kind in (f"clusterqueue/{namespace.name}", "resourceflavor/rayspace"):
-                cluster.try_kubectl("delete", kind, "--ignore-not-found", "--wait=false")
-            cluster.try_kubectl("delete", "localqueue", namespace.name, "-n", namespace.name)
-            for kind in (f"clusterqueue/{namespace.name}", "resourceflavor/rayspace"):
-                cluster.try_kubectl("wait", "--for=delete", kind, "--timeout=60s")
+    cluster.kubectl("label", "namespace", namespace.name, f"{kueue.LABEL}=true")
+    assert person.finds()["queue"]["owner"] == "admin"
+    try:
+        cluster.until_kubectl("apply", "-f", str(kit / "queue" / "queue.yaml"))
+        queue = namespace.until(
+            "the doctor finds it",
+            lambda: (c := person.finds()["queue"])["state"] == "ok" and c,
+        )
+        assert queue["text"] == f"The queue {namespace.name} is there"
+        state = person.up("waits", wait=False)
+        assert state.name == "waits"
+        namespace.until("it is admitted", _admitted(namespace))
+        namespace.kubectl("delete", "raycluster", "waits", "--timeout=60s", user="admin")
+    finally:
+        for kind in (f"clusterqueue/{namespace.name}", "resourceflavor/rayspace"):
+            cluster.try_kubectl("delete", kind, "--ignore-not-found", "--wait=false")
+        cluster.try_kubectl("delete", "localqueue", namespace.name, "-n", namespace.name)
+        for kind in (f"clusterqueue/{namespace.name}", "resourceflavor/rayspace"):
+            cluster.try_kubectl("wait", "--for=delete", kind, "--timeout=60s")
 
 
 def _admitted(namespace) -> Callable[[], bool]:

@@ -18,16 +18,6 @@ _VISIBLE = (
 )
 
 
-@pytest.fixture(scope="module")
-def queueing(cluster):
-    """Install Kueue for the tests of this file."""
-    with kueue.installed(cluster):
-        yield
-    for kind in ("validatingwebhookconfigurations", "mutatingwebhookconfigurations", "crds",
-                 "apiservices", "namespaces"):  # fmt: skip
-        assert "kueue" not in cluster.kubectl("get", kind, "-o", "name")
-
-
 @pytest.fixture
 def queued(cluster, queueing, namespace):
     """Give the test's namespace a queue."""

@@ -204,13 +204,6 @@ def test_a_life_that_is_over_ends_its_jobs_first(namespace, start):
     assert annotation(namespace, "old", "suspended-why").endswith("and it was allowed 1.0 s.")
 
 
-@pytest.fixture(scope="module")
-def queueing(cluster):
-    """Install Kueue for the test of a queued cluster."""
-    with kueue.installed(cluster):
-        yield
-
-
 def test_a_queued_cluster_stays_suspended(queueing, cluster, namespace, start):
     """By its Workload, so that Kueue does not start it again; and so it is resumed."""
     kueue.add_queue(cluster, namespace.name)

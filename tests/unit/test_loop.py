@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import signal
 import threading
 import time
 
 import pytest
 
-from rayspace.loop import iterate, run
+from rayspace.loop import in_thread, iterate, run
 
 
 def interrupt() -> None:
@@ -153,3 +154,30 @@ def test_an_iteration_that_is_broken_off_is_closed() -> None:
     assert next(iteration) == 0
     iteration.close()
     assert closed == [True]
+
+
+def test_what_blocks_leaves_the_loop_its_own_threads() -> None:
+    """A connection that resolves a name gets a thread while many calls wait for an answer by it."""
+    answered = threading.Event()
+
+    async def relay() -> None:
+        # As aiohttp does for each connection.
+        await asyncio.get_running_loop().run_in_executor(None, answered.set)
+
+    async def ask() -> list[bool]:
+        asking = [in_thread(answered.wait, 30) for _ in range(20)]
+        *told, _ = await asyncio.gather(*asking, relay())
+        return told
+
+    assert run(ask()) == [True] * 20
+
+
+def test_a_thread_knows_the_context_of_its_caller() -> None:
+    """And gets its arguments as they are."""
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable")
+
+    async def ask() -> tuple[str, tuple[int, int]]:
+        variable.set("mine")
+        return await in_thread(variable.get), await in_thread(lambda a, b: (a, b), 1, b=2)
+
+    assert run(ask()) == ("mine", (1, 2))

@@ -15,6 +15,7 @@ import psutil
 
 from rayspace.errors import RayspaceError
 from rayspace.gateways.kernels import find_kernel
+from rayspace.loop import in_thread
 from rayspace.model.check import Check
 from rayspace.model.cluster import ClusterPhase
 from rayspace.units import format_bytes, format_count
@@ -42,7 +43,7 @@ async def examine(app: App) -> list[Check]:
         What was found, one for each thing.
     """
     clusters = asyncio.create_task(_clusters(app))
-    local = await asyncio.to_thread(_local, app)
+    local = await in_thread(_local, app)
     return [*local, *await clusters]
 
 

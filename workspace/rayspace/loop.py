@@ -10,6 +10,8 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
+import contextvars
+import functools
 import threading
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +26,8 @@ _loop: asyncio.AbstractEventLoop | None = None
 _closers: dict[Callable[[], Coroutine[Any, Any, None]], None] = {}
 #: How long a process that ends waits for its connections to be closed. [s]
 _CLOSING_S = 2.0
+#: Most calls that block at a time; they wait for others, and cost little more than memory. [1]
+_N_THREADS = 16
 
 
 def _background_loop() -> asyncio.AbstractEventLoop:
@@ -104,6 +108,28 @@ def run(coroutine: Coroutine[Any, Any, T]) -> T:
             if not task.cancelled():
                 task.exception()
         raise
+
+
+async def in_thread(function: Callable[..., T], *arguments: Any, **named: Any) -> T:
+    """Await a function that blocks, in a thread that the loop itself can do without.
+
+    Connections need threads of the loop's own pool, to resolve names say. A tracking server that
+    is reached through this process would wait for such a thread while all of them wait for it.
+
+    Parameters
+    ----------
+    function
+        What to call.
+    arguments, named
+        What with.
+    """
+    call = functools.partial(contextvars.copy_context().run, function, *arguments, **named)
+    return await asyncio.get_running_loop().run_in_executor(_threads(), call)
+
+
+@functools.cache
+def _threads() -> concurrent.futures.ThreadPoolExecutor:
+    return concurrent.futures.ThreadPoolExecutor(_N_THREADS, "rayspace-blocking")
 
 
 async def in_background(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core.cluster_spec import Wishes
 from rayspace.errors import UsageError
 from rayspace.extras import missing_extras
+from rayspace.loop import in_thread
 from rayspace.model.progress import Stage
 from rayspace.model.target import LOCAL
 from rayspace.services.observation import opening
@@ -262,7 +262,7 @@ async def _open(app: App, args: argparse.Namespace, report: Report) -> Any:
         import webbrowser
 
         # False where there is no display; the paths are shown all the same.
-        await asyncio.to_thread(webbrowser.open, Path(page).as_uri())
+        await in_thread(webbrowser.open, Path(page).as_uri())
     return paths
 
 

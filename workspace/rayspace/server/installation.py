@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.metadata
 import importlib.util
 import json
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rayspace.extras import missing_extras
+from rayspace.loop import in_thread
 from rayspace.model.target import LOCAL
 from rayspace.server.contract import WIRE_VERSION
 from rayspace.this_machine import versions_here
@@ -55,7 +55,7 @@ finally:
 async def get_health(ask: Ask) -> Any:
     """Return versions, and what is wrong with the installation."""
     ray_version, python_version = versions_here()
-    panel = await asyncio.to_thread(_labextension_version)
+    panel = await in_thread(_labextension_version)
     return {
         "rayspace_version": __version__,
         "wire_version": WIRE_VERSION,

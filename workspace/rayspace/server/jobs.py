@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +12,7 @@ from rayspace.core.submitted_parameters import known_parameters
 from rayspace.errors import UsageError
 from rayspace.extras import missing_extras
 from rayspace.gateways.workfiles import Workfiles
+from rayspace.loop import in_thread
 from rayspace.model.parameter import Text
 from rayspace.server.ask import Accepted
 from rayspace.server.clusters import cost_of
@@ -57,7 +57,7 @@ async def get_job(ask: Ask) -> Any:
 
 async def notebook_parameters(ask: Ask) -> Any:
     """Return the typed parameters of a notebook."""
-    return {"parameters": await asyncio.to_thread(_fields, _notebook(ask))}
+    return {"parameters": await in_thread(_fields, _notebook(ask))}
 
 
 async def plan_job(ask: Ask) -> Any:
@@ -75,7 +75,7 @@ async def plan_job(ask: Ask) -> Any:
         "target": plan.target,
         "cluster": plan.cluster,
         "experiment": plan.experiment,
-        "fields": await asyncio.to_thread(_fields, path),
+        "fields": await in_thread(_fields, path),
         "parameters": plan.parameters,
         "n_trials": len(plan.order.trials),
         "bundle": _preview(plan.bundle),

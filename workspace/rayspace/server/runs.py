@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from rayspace.extras import missing_extras
+from rayspace.loop import in_thread
 from rayspace.model.run import Tag
 from rayspace.model.target import LOCAL
 from rayspace.services.recent_runs import recent_runs
@@ -26,7 +26,7 @@ async def list_runs(ask: Ask) -> Any:
             experiment=query.get("experiment"),
             limit=query["limit"],
         )
-        uri = await asyncio.to_thread(lambda: ledger.shown_uri)
+        uri = await in_thread(lambda: ledger.shown_uri)
     place = await ask.workspace.panes.place(ask.path) if target == LOCAL else target
     link = f"rayspace/proxy/mlflow/{quote(place, safe='')}/"
     return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from rayspace.core.cluster_spec import (
 )
 from rayspace.core.manifest_diff import manifest_difference
 from rayspace.errors import ClusterNotFoundError, ManifestError, ProfileNotFoundError, StorageError
+from rayspace.loop import in_thread
 from rayspace.model.cluster import ClusterPhase, ClusterState, Origin
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.target import LOCAL
@@ -222,13 +222,13 @@ class ClusterStarter:
         """Read a profile, of the namespace too where it starts in one; and say where it starts."""
         where = target or self._finder.chosen_target() or LOCAL
         try:
-            chosen = await asyncio.to_thread(self._profiles.get, name)
+            chosen = await in_thread(self._profiles.get, name)
             where = target or chosen.target or where
         except ProfileNotFoundError:
             if where == LOCAL:
                 raise
         also = await self._finder.gateway(where).profile_files()
-        return await asyncio.to_thread(self._profiles.get, name, also), where
+        return await in_thread(self._profiles.get, name, also), where
 
     async def preview(
         self, profile: str | None, wishes: Wishes, *, target: str | None = None
@@ -267,7 +267,7 @@ class ClusterStarter:
 
     async def _tell_what_stays(self, running: ClusterSpec, wishes: Wishes, report: Report) -> None:
         """Name what the profile says now and nobody asked for, so that it is not as it runs."""
-        profile = await asyncio.to_thread(self._profiles.get, running.profile)
+        profile = await in_thread(self._profiles.get, running.profile)
         n_workers = running.n_workers if wishes.workers is None else wishes.workers
         wishes = replace(wishes, name=running.name, workers=n_workers)
         asked, _ = cluster_spec(profile, wishes, self._project)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from rayspace.core.cluster_spec import (
     check_count,
 )
 from rayspace.errors import ObjectNotFoundError
+from rayspace.loop import in_thread
 from rayspace.model.limits import LimitsPolicy, NamespaceLimits
 from rayspace.model.progress import Report, silent
 from rayspace.model.target import LOCAL
@@ -79,7 +79,7 @@ class ClusterService(ClusterStarter):
 
     async def profiles(self) -> builtins.list[Profile]:
         """List the profiles that can be used here."""
-        return await asyncio.to_thread(self._profiles.list)
+        return await in_thread(self._profiles.list)
 
     async def limits(self, *, target: str | None = None) -> NamespaceLimits:
         """Say what one cluster may ask for in a namespace; by default that of the chosen one."""

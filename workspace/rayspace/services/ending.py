@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rayspace.core.lifecycle import recorded_verdict
 from rayspace.errors import GatewayError, NotFoundError, RayspaceError
+from rayspace.loop import in_thread
 from rayspace.model.cluster import ClusterPhase, ClusterState, Origin
 from rayspace.model.job import Cause, JobPhase, LiveJob, Verdict
 from rayspace.model.progress import Report, Stage
@@ -125,7 +125,7 @@ class JobEnder:
         for run_id, log in logs.items():
             try:
                 ledger = await self._ledgers.of(target)
-                await asyncio.to_thread(_settle, ledger.runs, run_id, log)
+                await in_thread(_settle, ledger.runs, run_id, log)
             except RayspaceError as exc:
                 text = f"The end of a job could not be recorded: {exc.message}"
                 report(Stage("jobs", text, "note"))

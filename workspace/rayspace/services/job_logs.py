@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import tempfile
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from rayspace.core.sweep_apart import is_apart
 from rayspace.errors import GatewayError, NotFoundError, PhaseError
+from rayspace.loop import in_thread
 from rayspace.model.run import Artifact, Tag
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class JobLogs:
             )
         n_told, attempt = 0, ""
         while True:
-            fresh = await asyncio.to_thread(ledger.runs.get, record.run_id)
+            fresh = await in_thread(ledger.runs.get, record.run_id)
             state = await self._observer.state(fresh, ledger)
             has_ended = state.phase.is_terminal
             now = fresh.tags.get(Tag.ATTEMPT, "")
@@ -108,7 +108,7 @@ class JobLogs:
         """Return the log that the run holds; empty for none, where none is needed."""
         with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
             try:
-                path = await asyncio.to_thread(
+                path = await in_thread(
                     ledger.runs.download, record.run_id, Artifact.DRIVER_LOG, Path(directory)
                 )
             except NotFoundError as exc:
@@ -119,4 +119,4 @@ class JobLogs:
                     f"The job {name!r} has no log yet.",
                     hint=f"See where it stands with: rayspace job status {name}",
                 ) from exc
-            return await asyncio.to_thread(path.read_text, "utf-8", "replace")
+            return await in_thread(path.read_text, "utf-8", "replace")

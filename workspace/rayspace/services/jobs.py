@@ -10,6 +10,7 @@ from rayspace.core.job_wishes import SubmitOptions, job_wishes, wishes_again
 from rayspace.core.lifecycle import has_own_cluster
 from rayspace.core.sweep_apart import is_apart
 from rayspace.errors import PhaseError, StorageError
+from rayspace.loop import in_thread
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.target import LOCAL
 from rayspace.services.job_logs import JobLogs
@@ -133,19 +134,19 @@ class JobService:
         draft = await self._orders.check(notebook, params, options)
         found = await self._orders.find(wishes)
         ledger = await self._opened(found.target, report)
-        reachable = asyncio.to_thread(ledger.runs.check)
+        reachable = in_thread(ledger.runs.check)
         starter = found.starter
         if starter is not None:
             # Other programs look for kernel and versions meanwhile.
             plan, _ = await asyncio.gather(
-                asyncio.to_thread(self._submission.plan, draft, starter.destination), reachable
+                in_thread(self._submission.plan, draft, starter.destination), reachable
             )
             await starter.check(plan.order, report)
         else:
             # Nothing is started, and nobody waits, for a job that could not be put on record.
             await reachable
             starter = await self._orders.ready(wishes, report)
-            plan = await asyncio.to_thread(self._submission.plan, draft, starter.destination)
+            plan = await in_thread(self._submission.plan, draft, starter.destination)
         run = await self._submission.submit(plan, draft.request, starter, ledger, report)
         self._note(found.target, report)
         return await self._followed(run, ledger, report) if wait else await self._state(run, ledger)
@@ -289,7 +290,7 @@ class JobService:
         had_own = has_own_cluster(record) or is_apart(record)
         if cluster is None and profile is None and target is None and had_own:
             profile, target = state.profile or None, state.target
-        order = await asyncio.to_thread(order_of, earlier.runs, record)
+        order = await in_thread(order_of, earlier.runs, record)
         wishes = wishes_again(order.wishes, cluster, profile, target)
         found = await self._orders.find(wishes)
         ledger = await self._opened(found.target, report)
@@ -320,7 +321,7 @@ class JobService:
         state = await self._waiter.wait(run, ledger, timeout_s, report)
         if not state.phase.is_terminal:
             return state
-        fresh = await asyncio.to_thread(ledger.runs.get, run.run_id)
+        fresh = await in_thread(ledger.runs.get, run.run_id)
         await fetch_results(ledger.runs, fresh, self._place)
         return await self._state(fresh, ledger)
 

@@ -13,6 +13,7 @@ from rayspace.errors import (
     RayspaceError,
     TrackingMissingError,
 )
+from rayspace.loop import in_thread
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.run import RunRecord, Tag
 from rayspace.model.target import LOCAL
@@ -141,7 +142,7 @@ class Ledgers:
                 "There is no job yet.",
                 hint="Submit one with: rayspace job submit NOTEBOOK.ipynb",
             )
-        known = await asyncio.to_thread(self.names)
+        known = await in_thread(self.names)
         like = nearest(name, known) or known[:3]
         raise JobNotFoundError(
             f"There is no job {name!r} at {where}.",
@@ -187,7 +188,7 @@ class Ledgers:
         self, ledger: Ledger, name: str | None, limit: int, report: Report, *, is_alone: bool
     ) -> list[tuple[RunRecord, Ledger]]:
         try:
-            runs = await asyncio.to_thread(lambda: ledger.runs.jobs(name=name, limit=limit))
+            runs = await in_thread(lambda: ledger.runs.jobs(name=name, limit=limit))
         except RayspaceError as exc:
             # A package that this machine lacks hides no jobs of Kubernetes, which need it not.
             if ledger.runs is self.home and (is_alone or not isinstance(exc, MissingExtraError)):

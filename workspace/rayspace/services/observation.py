@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from rayspace.core.lifecycle import (
     silence_ms,
 )
 from rayspace.core.sweep_apart import apart_progress, is_apart
+from rayspace.loop import in_thread
 from rayspace.model.job import Cause, JobPhase
 from rayspace.model.progress import Stage
 from rayspace.model.run import Tag
@@ -125,9 +125,9 @@ class JobObserver:
         states = [await self.state(trial, ledger) for trial in trials]
         now_ms = self._clock.now_ms()
         is_complete = Tag.ACCEPTED_MS in record.tags or is_submission_over(record, now_ms)
-        verdict = await asyncio.to_thread(close_apart, runs, record, is_complete=is_complete)
+        verdict = await in_thread(close_apart, runs, record, is_complete=is_complete)
         if verdict is not None:
-            record = await asyncio.to_thread(runs.get, record.run_id)
+            record = await in_thread(runs.get, record.run_id)
         shown = job_state(
             record,
             UNSEEN,
@@ -152,7 +152,7 @@ class JobObserver:
         self, record: RunRecord, runs: RunGateway, verdict: Verdict, seen: Observation
     ) -> tuple[RunRecord, Verdict]:
         """Store a verdict that its runner could not, unless it came while we looked."""
-        fresh = await asyncio.to_thread(runs.get, record.run_id)
+        fresh = await in_thread(runs.get, record.run_id)
         theirs = recorded_verdict(fresh.tags)
         if theirs is not None:
             return fresh, theirs
@@ -161,7 +161,7 @@ class JobObserver:
         said = last_words(log)
         if verdict.cause is Cause.RUNNER_ERROR and said:
             verdict = dataclasses.replace(verdict, summary=f"{verdict.summary} It said: {said}")
-        await asyncio.to_thread(settle, runs, fresh, verdict, log, files)
+        await in_thread(settle, runs, fresh, verdict, log, files)
         if seen.ray_job is not None and seen.ray_job.lost_head:
             await self._live.release(record)
-        return await asyncio.to_thread(runs.get, record.run_id), verdict
+        return await in_thread(runs.get, record.run_id), verdict

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tempfile
 from dataclasses import dataclass, fields, replace
@@ -14,6 +13,7 @@ from rayspace.core.job_wishes import DEFAULT_PROFILE, asked_gpus, job_wishes, wi
 from rayspace.core.parameters import parse_parameters_file
 from rayspace.core.sweep import MAX_TRIALS
 from rayspace.errors import PhaseError, RefusedError, UsageError
+from rayspace.loop import in_thread
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.job import JobOrder
 from rayspace.model.packages import PackagesMode
@@ -96,7 +96,7 @@ class Orders:
         params_file = options.get("params_file")
         given: dict[str, object] = {}
         if params_file is not None:
-            given.update(await asyncio.to_thread(_read_params, Path(params_file).expanduser()))
+            given.update(await in_thread(_read_params, Path(params_file).expanduser()))
         given.update(params or {})
         request = SubmitRequest(
             notebook_path=Path(notebook).expanduser(),
@@ -119,7 +119,7 @@ class Orders:
             wishes=wishes_on_record(job_wishes(options)),
             is_apart=options.get("apart", False),
         )
-        return await asyncio.to_thread(self._submission.draft, request)
+        return await in_thread(self._submission.draft, request)
 
     async def find(self, wishes: JobWishes) -> Found:
         """Find where a job shall run, without starting anything but the job.
@@ -185,7 +185,7 @@ class Orders:
         found = await self.find(wishes)
         if found.starter is not None:
             starter = found.starter
-            plan = await asyncio.to_thread(self._submission.plan, draft, starter.destination)
+            plan = await in_thread(self._submission.plan, draft, starter.destination)
             return replace(plan, manifest=await starter.preview(plan.order))
         if wishes.profile is None:
             state = await self._clusters.status(wishes.cluster, target=wishes.target)
@@ -194,7 +194,7 @@ class Orders:
             planned = await self._clusters.plan(wishes.profile, Wishes(), target=wishes.target)
             # It may not be up, and then it has no Python yet: this one starts it.
             destination = Destination(LOCAL, planned.spec.name, profile=planned.spec.profile)
-        return await asyncio.to_thread(self._submission.plan, draft, destination)
+        return await in_thread(self._submission.plan, draft, destination)
 
     async def own(self, wishes: JobWishes) -> UpPlan | None:
         """Plan the cluster of a profile, or of a target; None where a running one is meant."""

@@ -7,6 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from rayspace.loop import in_thread
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -86,7 +88,7 @@ async def recent_runs(
     tuple of RecentRun
         The runs.
     """
-    records = await asyncio.to_thread(lambda: runs.latest(experiment=experiment, limit=limit))
+    records = await in_thread(lambda: runs.latest(experiment=experiment, limit=limit))
     newest: dict[str, int] = {}
     for record in records:
         newest[record.experiment_id] = max(newest.get(record.experiment_id, 0), record.started_ms)
@@ -95,7 +97,7 @@ async def recent_runs(
 
     async def curve(record: RunRecord, key: str) -> MetricCurve:
         async with gate:
-            points = await asyncio.to_thread(runs.history, record.run_id, key)
+            points = await in_thread(runs.history, record.run_id, key)
         return MetricCurve(key, _finite(record.metrics[key]), thinned(points))
 
     async def whole(record: RunRecord) -> RecentRun:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rayspace.core.lifecycle import STATUS_OF_PHASE, verdict_tags
 from rayspace.errors import RayspaceError
+from rayspace.loop import in_thread
 from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
 from rayspace.model.run import Artifact
 from rayspace.model.wire import to_wire
@@ -64,7 +65,7 @@ async def recorded_failure(runs: RunGateway, run: RunRecord) -> AsyncIterator[No
         # The first error is the one to tell; the tracking server may be what failed, and who
         # pressed Ctrl-C does not wait for it long.
         with contextlib.suppress(RayspaceError, TimeoutError):
-            await asyncio.wait_for(asyncio.to_thread(_record, runs, run, verdict), _LAST_WORD_S)
+            await asyncio.wait_for(in_thread(_record, runs, run, verdict), _LAST_WORD_S)
         raise
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.errors import NotFoundError, StorageError
+from rayspace.loop import in_thread
 from rayspace.model.run import Artifact, Tag
 from rayspace.names import is_safe_name, safe_name
 
@@ -137,7 +137,7 @@ async def fetch_results(
             paths[key] = str(target) if target.exists() else ""
             continue
         try:
-            await asyncio.to_thread(_fetch_one, runs, run.run_id, artifact, target)
+            await in_thread(_fetch_one, runs, run.run_id, artifact, target)
             paths[key] = str(target)
         except NotFoundError:
             paths[key] = ""
@@ -145,7 +145,7 @@ async def fetch_results(
             raise _unwritable(home, exc) from exc
     trials: tuple[str, ...] = ()
     if Tag.SWEEP in run.tags and not only:
-        trials = await asyncio.to_thread(_fetch_trials, runs, run, home)
+        trials = await in_thread(_fetch_trials, runs, run, home)
     if not any(paths.values()) and home.is_dir() and not any(home.iterdir()):
         home.rmdir()
     return ResultPaths(run.tags.get(Tag.JOB, ""), run.run_id, str(home), **paths, trials=trials)

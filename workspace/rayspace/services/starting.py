@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shlex
 from dataclasses import replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rayspace.core.job_wishes import gpus_of_cluster
 from rayspace.errors import ManifestError
+from rayspace.loop import in_thread
 from rayspace.model.ray_job import Launch
 from rayspace.model.run import Tag
 from rayspace.model.submission import Destination
@@ -127,7 +127,7 @@ class OnRunningCluster:
         self, order: JobOrder, run: RunRecord, ledger: Ledger, report: Report
     ) -> Mapping[str, str]:
         """Submit it to the head."""
-        archive = await asyncio.to_thread(self._archive)
+        archive = await in_thread(self._archive)
         cluster = self._cluster
         env = {**_runner_env(order, run, ledger, cluster.name), **_STOP_WAIT}
         env["RAYSPACE_CLUSTER_UID"] = cluster.uid
@@ -142,7 +142,7 @@ class OnRunningCluster:
             "RAYSPACE_RUNNER_PATH": str(archive),
             "RAYSPACE_DASHBOARD_URL": cluster.address.dashboard_url,
         }
-        credentials = await asyncio.to_thread(self._credentials, order.name)
+        credentials = await in_thread(self._credentials, order.name)
         if credentials:
             env["RAYSPACE_CREDENTIALS_FILE"] = credentials
         try:
@@ -261,7 +261,7 @@ class WithOwnCluster:
         self, order: JobOrder, run: RunRecord, ledger: Ledger, report: Report
     ) -> Mapping[str, str]:
         """Apply the RayJob."""
-        archive = await asyncio.to_thread(self._archive)
+        archive = await in_thread(self._archive)
         env = _runner_env(order, run, ledger, order.name)
         env |= {"RAYSPACE_PYTHON": "python", **_ON_KUBERNETES}
         launch = self._launch(order, env, run.run_id, ledger.secret)

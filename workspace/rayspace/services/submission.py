@@ -6,7 +6,6 @@ created before the job is started: from then on the record says what was tried, 
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import tempfile
 from pathlib import Path
@@ -21,6 +20,7 @@ from rayspace.core.submitted_parameters import (
 )
 from rayspace.core.sweep import sweep_key
 from rayspace.errors import NotebookFormatError
+from rayspace.loop import in_thread
 from rayspace.model.job import JobOrder
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.run import Artifact, Tag
@@ -214,12 +214,12 @@ class Submission:
             report(Stage("warning", warning, "note"))
         runs = ledger.runs
         path = request.notebook_path.absolute()
-        git = await asyncio.to_thread(self._workfiles.git_state, Path(plan.bundle.root))
+        git = await in_thread(self._workfiles.git_state, Path(plan.bundle.root))
         with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
             destination = Path(directory) / Path(Artifact.BUNDLE).name
             size = format_bytes(plan.bundle.total_bytes)
             report(Stage("pack", f"Packing {size}", is_passing=True))
-            packed = await asyncio.to_thread(self._workfiles.pack, plan.bundle, destination)
+            packed = await in_thread(self._workfiles.pack, plan.bundle, destination)
             order = plan.order
             tags = self._tags(order, starter, path, git)
             if request.parent_run_id:
@@ -228,10 +228,10 @@ class Submission:
                 key = sweep_key(packed.sha256, order.notebook, order.parameters, request.sweep)
                 tags[Tag.SWEEP] = key
                 if not request.again:
-                    order = await asyncio.to_thread(without_done, runs, order, key, report)
+                    order = await in_thread(without_done, runs, order, key, report)
                 if order.is_apart:
                     tags = sweep_tags(tags, order)
-            run = await asyncio.to_thread(
+            run = await in_thread(
                 lambda: runs.create(
                     experiment=plan.experiment,
                     name=order.name,
@@ -241,7 +241,7 @@ class Submission:
             )
             async with recorded_failure(runs, run):
                 report(Stage("upload", "Uploading the bundle to the run"))
-                await asyncio.to_thread(upload_order, runs, run, order, packed.path, path)
+                await in_thread(upload_order, runs, run, order, packed.path, path)
                 sent = f"Uploaded {format_bytes(packed.size_bytes)} to the run"
                 report(Stage("upload", sent, "done"))
                 await self._start(order, run, starter, ledger, report, path)
@@ -263,7 +263,7 @@ class Submission:
         else:
             tags = await starter.start(order, run, ledger, report)
         accepted = {**tags, Tag.ACCEPTED_MS: str(self._clock.now_ms())}
-        await asyncio.to_thread(lambda: ledger.runs.update(run.run_id, tags=accepted))
+        await in_thread(lambda: ledger.runs.update(run.run_id, tags=accepted))
         destination = starter.destination
         where = destination.cluster or f"{destination.namespace} of {destination.target}"
         report(Stage("job", f"{order.name} was accepted by {where}", "done"))
@@ -326,11 +326,9 @@ class Submission:
             new_name = f"{stem}-{self._new_suffix()}"
             order = dataclasses.replace(order, name=new_name, bundle_run_id="")
             if order.trials:
-                order = await asyncio.to_thread(only_failed, earlier.runs, old, order)
-            packed = await asyncio.to_thread(
-                earlier.runs.download, bundle_run_id, order.bundle, directory
-            )
-            source = await asyncio.to_thread(
+                order = await in_thread(only_failed, earlier.runs, old, order)
+            packed = await in_thread(earlier.runs.download, bundle_run_id, order.bundle, directory)
+            source = await in_thread(
                 earlier.runs.download,
                 old.run_id,
                 f"{Artifact.SOURCE_DIR}/{Path(order.notebook).name}",
@@ -354,7 +352,7 @@ class Submission:
             }
             if order.is_apart:
                 tags = sweep_tags(tags, order)
-            run = await asyncio.to_thread(
+            run = await in_thread(
                 lambda: ledger.runs.create(
                     experiment=old.experiment,
                     name=order.name,
@@ -363,7 +361,7 @@ class Submission:
                 )
             )
             async with recorded_failure(ledger.runs, run):
-                await asyncio.to_thread(upload_order, ledger.runs, run, order, packed, source)
+                await in_thread(upload_order, ledger.runs, run, order, packed, source)
                 await self._start(order, run, starter, ledger, report, source)
         return run
 

@@ -13,6 +13,7 @@ from rayspace.core.lifecycle import STATUS_OF_PHASE, recorded_verdict, verdict_t
 from rayspace.core.sweep import trial_key, trial_name
 from rayspace.core.sweep_apart import apart_table, apart_verdict, trials_apart
 from rayspace.errors import RayspaceError, UsageError
+from rayspace.loop import in_thread
 from rayspace.model.progress import Report, Stage
 from rayspace.model.run import Artifact, RunStatus, Tag
 from rayspace.model.target import LOCAL
@@ -107,9 +108,9 @@ async def start_apart(
     async def one(order: JobOrder, name: str, key: str) -> None:
         tags = {Tag.PARENT_RUN_ID: run.run_id, Tag.TRIAL: key}
         async with at_once:
-            await start(order, await asyncio.to_thread(put_on_record, order, name, tags))
+            await start(order, await in_thread(put_on_record, order, name, tags))
 
-    await asyncio.to_thread(runs.set_status, run.run_id, RunStatus.RUNNING)
+    await in_thread(runs.set_status, run.run_id, RunStatus.RUNNING)
     results = await asyncio.gather(
         *(one(*item) for item in orders_apart(sweep, run)), return_exceptions=True
     )
@@ -156,4 +157,4 @@ def close_apart(runs: RunGateway, run: RunRecord, *, is_complete: bool = False) 
 
 async def trials_of(runs: RunGateway, run: RunRecord) -> list[RunRecord]:
     """List the trials of a sweep that are on record."""
-    return trials_apart(await asyncio.to_thread(runs.children, run))
+    return trials_apart(await in_thread(runs.children, run))

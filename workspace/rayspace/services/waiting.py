@@ -17,6 +17,7 @@ from rayspace.errors import (
     NotFoundError,
     PhaseError,
 )
+from rayspace.loop import in_thread
 from rayspace.model.job import Cause, JobPhase, JobState, Verdict
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.run import Tag
@@ -203,18 +204,18 @@ class JobWaiter:
             )
         files = await self._live.aftermath(record)
         await gateway.delete(name)
-        fresh = await asyncio.to_thread(ledger.runs.get, record.run_id)
+        fresh = await in_thread(ledger.runs.get, record.run_id)
         if recorded_verdict(fresh.tags) is None:
             began = Tag.ATTEMPT in fresh.tags
             when = "while its head did not answer" if began else "before it began"
             verdict = Verdict(JobPhase.STOPPED, Cause.STOPPED, f"The job was stopped {when}.")
-            await asyncio.to_thread(settle, ledger.runs, fresh, verdict, "", files)
+            await in_thread(settle, ledger.runs, fresh, verdict, "", files)
         report(Stage("stop", f"{name} was stopped", "done"))
 
     async def _store_aftermath(self, record: RunRecord, ledger: Ledger) -> None:
         files = await self._live.aftermath(record)
         with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
-            await asyncio.to_thread(store_logs, ledger.runs, record, files, Path(directory))
+            await in_thread(store_logs, ledger.runs, record, files, Path(directory))
 
     async def _until_gone(self, record: RunRecord) -> None:
         """Wait for the moment in which a runner that gave its verdict ends its processes."""
@@ -240,7 +241,7 @@ class JobWaiter:
         has_told = False
         while True:
             try:
-                fresh = await asyncio.to_thread(ledger.runs.get, record.run_id)
+                fresh = await in_thread(ledger.runs.get, record.run_id)
                 return await self._observer.state(fresh, ledger)
             except GatewayError as exc:
                 if self._clock.monotonic_s() - began_s > patience_s:

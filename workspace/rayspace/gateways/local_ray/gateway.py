@@ -20,6 +20,7 @@ from rayspace.gateways.local_ray.installation import RayInstallation, find_ray
 from rayspace.gateways.local_ray.observation import TARGET, ClusterObserver
 from rayspace.gateways.local_ray.tail import follow_file
 from rayspace.gateways.unsuspendable import Unsuspendable, require_fixed
+from rayspace.loop import in_thread
 from rayspace.model.cluster import ClusterPhase, ClusterSpec, ClusterState, Origin
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.units import format_count
@@ -180,9 +181,7 @@ class LocalRayGateway(Unsuspendable):
             record = await self._living(spec.name, report)
             if record is None:
                 now_ms = self._clock.now_ms()
-                record = await asyncio.to_thread(
-                    self._acts.start, spec, installation, now_ms, report
-                )
+                record = await in_thread(self._acts.start, spec, installation, now_ms, report)
             elif differing := differences(spec, record.spec):
                 raise _exists(record, f"has {', '.join(differing)}")
         return await self._observer.state(record)
@@ -201,7 +200,7 @@ class LocalRayGateway(Unsuspendable):
                     f"The cluster {name!r} is {state.phase.value}, so it can't be scaled.",
                     hint=f"See why with: rayspace cluster status {name}",
                 )
-            await asyncio.to_thread(self._acts.set_workers, record, n_workers, report)
+            await in_thread(self._acts.set_workers, record, n_workers, report)
 
     async def _delete(self, name: str, report: Report) -> builtins.list[str]:
         with self._store.lock(name):
@@ -210,10 +209,10 @@ class LocalRayGateway(Unsuspendable):
                 record = self._store.load(name)
             except StorageError:
                 lines = _deletion_of_unreadable(name)
-                await asyncio.to_thread(self._acts.end_unreadable, name)
+                await in_thread(self._acts.end_unreadable, name)
             else:
                 lines = _deletion(record)
-                await asyncio.to_thread(self._acts.end, record)
+                await in_thread(self._acts.end, record)
         report(Stage("down", f"{name} is down", "done"))
         return lines
 
@@ -227,7 +226,7 @@ class LocalRayGateway(Unsuspendable):
             return record
         text = f"Removed what was left of an earlier {name}: {state.reason}"
         report(Stage("stale", text, "note"))
-        await asyncio.to_thread(self._acts.end, record)
+        await in_thread(self._acts.end, record)
         return None
 
 
