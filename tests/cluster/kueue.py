@@ -38,10 +38,12 @@ class OnDemand:
         self._is_installed = False
 
     def install(self) -> None:
-        """Install it if it is not there."""
-        if not self._is_installed:
-            self._stack.enter_context(_installed(self._cluster))
-            self._is_installed = True
+        """Install it, or wait until earlier tests have given back its quota."""
+        if self._is_installed:
+            _await_namespaces(self._cluster)
+            return
+        self._stack.enter_context(_installed(self._cluster))
+        self._is_installed = True
 
     def remove(self) -> None:
         """Take all of it away if it is there."""
@@ -67,10 +69,15 @@ def _installed(cluster: Cluster) -> Iterator[None]:
     finally:
         # Objects first, while there is somebody to take away their finalizers: those of
         # namespaces that are going, then the queues.
-        cluster.try_kubectl("wait", "--for=delete", "namespace", "-l", LABEL, "--timeout=120s")
+        _await_namespaces(cluster)
         for kind in ("clusterqueue/team", "resourceflavor/default-flavor"):
             cluster.try_kubectl("delete", kind, "--timeout=60s")
         cluster.kubectl("delete", "--ignore-not-found", "--timeout=120s", "-f", "-", stdin=text)
+
+
+def _await_namespaces(cluster: Cluster) -> None:
+    """Wait until the namespaces with a queue are gone, with all that they hold."""
+    cluster.try_kubectl("wait", "--for=delete", "namespace", "-l", LABEL, "--timeout=120s")
 
 
 def add_queue(cluster: Cluster, namespace: str, name: str = "queue") -> None:
