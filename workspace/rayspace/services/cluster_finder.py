@@ -128,13 +128,22 @@ class ClusterFinder:
 
     async def _found(self, name: str, targets: Sequence[str]) -> ClusterState:
         *others, last = targets
+        unanswered: GatewayError | None = None
         for where in others:
             try:
                 return await self.gateway(where).get(name)
-            except (ClusterNotFoundError, GatewayError):
-                # The next target may have it; the last one words the error.
+            except ClusterNotFoundError:
                 continue
-        return await self.gateway(last).get(name)
+            except GatewayError as exc:
+                # Another target may have it.
+                unanswered = unanswered or exc
+        try:
+            return await self.gateway(last).get(name)
+        except ClusterNotFoundError:
+            if unanswered is None:
+                raise
+            # It may well be there: nobody can say that there is none.
+            raise unanswered from None
 
     def _in_use(self) -> builtins.list[str]:
         """Name the targets that are asked without being named, this machine last."""
