@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib.util
+import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from nbconvert import HTMLExporter
+    from nbformat import NotebookNode
 
     from rayspace.runner.log import RunnerLog
     from rayspace.runner.spool import Spool
@@ -23,6 +25,8 @@ _FAILURES = (
     *(OSError, RuntimeError, TypeError, ValueError),
 )
 
+_one_page = threading.Lock()
+
 
 def load_exporter() -> None:
     """Load what makes the page, while there is nothing else to do: it takes most of the time."""
@@ -30,7 +34,14 @@ def load_exporter() -> None:
         import nbformat
 
         # The first page compiles the templates.
-        _exporter().from_notebook_node(nbformat.v4.new_notebook())  # type: ignore[no-untyped-call]
+        _page(nbformat.v4.new_notebook())  # type: ignore[no-untyped-call]
+
+
+def _page(node: NotebookNode) -> str:
+    # A notebook may end before the exporter is loaded, and one exporter makes one page at a time.
+    with _one_page:
+        page, _ = _exporter().from_notebook_node(node)
+    return page
 
 
 @functools.cache
@@ -64,7 +75,7 @@ def export_html(notebook: Path, spool: Spool, log: RunnerLog) -> None:
 
     try:
         node = nbformat.read(notebook, as_version=4)  # type: ignore[no-untyped-call]
-        page, _ = _exporter().from_notebook_node(node)
+        page = _page(node)
         spool.write(notebook.with_suffix(".html"), page.encode("utf-8", "surrogatepass"))
     except (*_FAILURES, TemplateError, TraitError) as exc:
         log.line(f"rayspace: no HTML of the notebook: {type(exc).__name__}: {exc}")
