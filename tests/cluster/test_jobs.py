@@ -229,7 +229,7 @@ def test_the_trials_of_a_sweep_apart_have_clusters_of_their_own(person):
 def test_an_mlflow_that_pods_do_not_reach_is_told(person):
     """While the job waits for it, and when it ends; not in a log that somebody has to find."""
     nowhere = "http://nowhere.invalid:5000"
-    with forwarded(person.namespace) as port:
+    with forwarded(person.namespace, "rayspace-mlflow", 5000) as port:
         tracking = {"url": f"http://127.0.0.1:{port}", "pod_url": nowhere}
         place = {"context": person.context, "namespace": person.namespace.name}
         file = person.project / ".rayspace" / "config.json"

@@ -71,11 +71,17 @@ def _lives(directory: Path) -> bool:
 
 
 def _listens(directory: Path) -> bool:
-    """Whether a process handles our signal, which would kill it otherwise."""
+    """Whether a process of this pod handles our signal, which would kill it otherwise."""
+    handles = False
     for line in (directory / "status").read_text().splitlines():
-        if line.startswith("SigCgt:"):
-            return bool(int(line.split()[1], 16) >> (SIGNAL - 1) & 1)
-    return False
+        name, _, told = line.partition(":")
+        # From where other pods are seen too, theirs have a number there and one in their own.
+        # Source: proc_pid_status(5).
+        if name == "NSpid" and len(told.split()) > 1:
+            return False
+        if name == "SigCgt":
+            handles = bool(int(told, 16) >> (SIGNAL - 1) & 1)
+    return handles
 
 
 def _tell(pid: int) -> bool:
