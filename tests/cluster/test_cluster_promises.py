@@ -59,7 +59,7 @@ class KubeProvider(Provider):
 async def provider(cluster, tmp_path_factory):
     """Start one cluster for all promises about a running one."""
     with made_namespace(cluster, "promises") as namespace:
-        made = KubeProvider(Person(cluster, namespace, tmp_path_factory.mktemp("person")))
+        made = KubeProvider(Person(cluster, namespace, tmp_path_factory.mktemp("person")))  # type: ignore[abstract]  # two of its promises need no cluster
         await made.clusters.create(made.spec(), silent)
         await made.ready("one")
         yield made

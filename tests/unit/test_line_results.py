@@ -20,7 +20,7 @@ def fates():
         found.append(fate_of_result())
         return line
 
-    shell.register_magic_function(value)
+    shell.register_magic_function(value)  # type: ignore[call-arg]
 
     def call(cell: str, *, silent: bool = False) -> list[Fate]:
         assert shell.run_cell(cell, silent=silent).success
