@@ -10,6 +10,7 @@ As root on Debian it installs the Debian packages it lacks; not root, it names t
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import tomllib
 from pathlib import Path
 from typing import IO
 
@@ -65,10 +67,12 @@ def forget_old() -> None:
 
 
 def environment() -> Path:
-    """Make the virtual environment for this version of pyproject.toml, or find it."""
-    key = hashlib.sha256(
-        (ROOT / "pyproject.toml").read_bytes() + sys.version.encode() + str(ROOT).encode()
-    ).hexdigest()[:16]
+    """Make the virtual environment for what pyproject.toml says of the package, or find it."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    # What the checks are told is no part of it.
+    tools = {"hatch": settings.pop("tool")["hatch"]}
+    parts = (json.dumps([settings, tools]), sys.version, str(ROOT))
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
     folder = cache_dir() / f"venv-{key}"
     ready = folder / "ready"
     if ready.exists():
