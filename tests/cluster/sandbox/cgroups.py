@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 
 _ROOT = Path("/sys/fs/cgroup")
+#: How many processes of this machine all pods together count for where CPU is short: the system
+#: shares it out between a group and each single process beside it. [1]
+_CPU_SHARE = 8
 
 
 def _is_v2() -> bool:
@@ -29,7 +32,8 @@ def make(name: str) -> None:
     """
     for base in _bases():
         folder = base
-        for step in name.split("/"):
+        steps = name.split("/")
+        for step in steps:
             parent, folder = folder, folder / step
             if _is_v2():
                 (parent / "cgroup.subtree_control").write_text("+cpu +cpuset +memory +pids")
@@ -38,6 +42,9 @@ def make(name: str) -> None:
             for file in ("cpuset.cpus", "cpuset.mems"):
                 if not _is_v2() and (folder / file).exists():
                     (folder / file).write_text((parent / file).read_text())
+        for file, usual in (("cpu.weight", 100), ("cpu.shares", 1024)):
+            if (base / steps[0] / file).exists():
+                (base / steps[0] / file).write_text(str(usual * _CPU_SHARE))
 
 
 def remove(name: str) -> None:
