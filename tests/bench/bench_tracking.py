@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 import yaml
 
 from rayspace.gateways.kube.client import KubeClient
-from rayspace.gateways.kube.relay import TrackingRelay
-from rayspace.gateways.kube.relay_guard import RelayGuard
 from rayspace.gateways.kube.tracking import KubeTracking
 from rayspace.gateways.kube.tracking_way import ForwardedWay
+from rayspace.gateways.relay import TrackingRelay
+from rayspace.gateways.relay_guard import RelayGuard
 from rayspace.loop import run
 from rayspace.model.target import Target
 

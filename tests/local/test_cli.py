@@ -8,6 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from http.cookiejar import CookieJar
 from pathlib import Path
 
 import pytest
@@ -65,6 +68,29 @@ def test_a_failed_job_that_was_waited_for_ends_with_1(cli, lab) -> None:
     assert "ZeroDivisionError: division by zero" in line
     shutil.rmtree(facts["results"])
     assert f"rayspace job fetch {facts['job']}" in cli("job", "status", facts["job"]).stdout
+
+
+def test_the_runs_open_in_mlflows_pages(lab) -> None:
+    """For whoever has the key, which counts once; other users of this machine see nothing."""
+    lab.app.runs.create(experiment="pages", name="one", tags={}, params={})
+    process = subprocess.Popen(
+        [sys.executable, "-m", "rayspace.cli", "mlflow", "open", "--json"],
+        cwd=lab.app.project, env=lab.app.environ, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        told = json.loads("".join(iter(process.stdout.readline, "}\n")) + "}")
+        root = told["browser_uri"].partition("/-/")[0]
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(CookieJar()))
+        with opener.open(told["browser_uri"]) as page:
+            assert "<title>MLflow</title>" in page.read().decode()
+        with opener.open(f"{root}/ajax-api/2.0/mlflow/experiments/search?max_results=9") as answer:
+            names = {found["name"] for found in json.loads(answer.read())["experiments"]}
+        assert "pages" in names
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(told["browser_uri"])
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
 
 
 def test_a_shell_attaches_with_the_line_that_status_shows(cli, lab) -> None:

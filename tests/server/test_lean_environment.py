@@ -5,8 +5,8 @@ What a cluster or a job must fit is asked of the notebook's kernel, which has an
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
+import json
 import subprocess
 import sys
 import tomllib
@@ -16,6 +16,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 from tests.install.test_base_install import caller_home
+from tests.laboratory import notebook_json
 from tests.server.jupyter_process import JupyterProcess
 from tests.server.twin import FAR
 
@@ -47,6 +48,30 @@ def lean_jupyter(own_home, lean_python, tmp_path_factory):
         tmp_path_factory.mktemp("lean-state"),
         python=lean_python,
         environ={"PYTHONPATH": str(ROOT / "workspace")},
+    ).start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def jupyter_with_kernel(own_home, lean_python, tmp_path):
+    """Have one where a kernel with all of MLflow is known."""
+    for name in ("root", "home", "state", "jupyter/kernels/full"):
+        (tmp_path / name).mkdir(parents=True)
+    spec = {
+        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "All of it",
+        "language": "python",
+    }
+    (tmp_path / "jupyter" / "kernels" / "full" / "kernel.json").write_text(json.dumps(spec))
+    environ = {
+        "PYTHONPATH": str(ROOT / "workspace"),
+        "JUPYTER_PATH": str(tmp_path / "jupyter"),
+    }
+    server = JupyterProcess(
+        *(tmp_path / "root", tmp_path / "home", tmp_path / "state"),
+        python=lean_python,
+        environ=environ,
     ).start()
     yield server
     server.stop()
@@ -117,26 +142,38 @@ async def test_what_is_missing_is_said_with_the_command_that_brings_it(lean_jupy
     assert up["error"]["code"] == "missing_extra"
 
 
-async def test_a_cluster_starts_with_the_python_of_the_kernel(lean_jupyter, kernel_says):
-    probe = await lean_jupyter.get("/rayspace/kernel")
+async def test_a_notebook_runs_with_the_python_of_the_kernel(jupyter_with_kernel, kernel_says):
+    """Its Ray starts the cluster, and its MLflow tells of the runs."""
+    server = jupyter_with_kernel
+    probe = await server.get("/rayspace/kernel")
     kernel = kernel_says(probe["code"], probe["mime_type"])
+    cell = "import mlflow\nmlflow.log_metric('loss', 0.25)"
+    (server.root / "train.ipynb").write_text(json.dumps(notebook_json(cell)))
     wish = {"profile": "laptop", "name": "of-kernel", "kernel": kernel}
 
-    await lean_jupyter.post("/rayspace/clusters", wish, status=202)
-    found: list[dict] = []
-    while not found:
-        await asyncio.sleep(0.2)
-        found = (await lean_jupyter.get("/rayspace/clusters"))["clusters"]
-    # That it gets ready is tested elsewhere; here it counts whose Ray it is.
-    command = Path(f"/proc/{found[0]['pid']}/cmdline").read_bytes().split(b"\0")
-    down = await lean_jupyter.done(
-        await lean_jupyter.post("/rayspace/clusters/local/of-kernel/down", status=202)
+    up = await server.done(await server.post("/rayspace/clusters", wish, status=202))
+    assert up["state"] == "done", up
+    (found,) = (await server.get("/rayspace/clusters"))["clusters"]
+    command = Path(f"/proc/{found['pid']}/cmdline").read_bytes().split(b"\0")
+    async with server.stream() as tab:
+        assert (await tab.next())["kind"] == "snapshot"
+        wish = {"path": "train.ipynb", "cluster": "of-kernel", "kernel": kernel}
+        shipped = await server.done(await server.post("/rayspace/jobs", wish, status=202))
+        assert shipped["state"] == "done", shipped
+        await tab.until("job", name=shipped["name"], phase="succeeded", timeout_s=120)
+    (run,) = (await server.get("/rayspace/runs"))["runs"]
+    paths = await server.post(f"/rayspace/jobs/{shipped['name']}/fetch")
+    down = await server.done(
+        await server.post("/rayspace/clusters/local/of-kernel/down", status=202)
     )
 
     assert kernel["ray_version"] == "2.60.0"
-    assert found[0]["python"] == kernel["python"] == sys.executable
+    assert found["python"] == kernel["python"] == sys.executable
     assert command[0].decode() == sys.executable
+    assert (run["job"], run["metrics"][0]["value"]) == (shipped["name"], 0.25)
+    assert Path(paths["notebook"]).exists()
     assert down["state"] == "done", down
+    assert "@127.0.0.1" not in server.log
 
 
 async def test_the_kernel_says_what_a_plan_must_fit(twin):

@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from rayspace.gateways.contracts import ClusterGateway, RunGateway
     from rayspace.gateways.head_doors import HeadDoor
     from rayspace.gateways.kube.client_tunnel import ClientTunnel
+    from rayspace.gateways.lent_mlflow import LentMlflow
+    from rayspace.gateways.local_mlflow import LocalMlflow
     from rayspace.gateways.simulated import SimulatedGateway
     from rayspace.model.cluster import HeadAddress
     from rayspace.model.kernel import KernelFacts
@@ -107,7 +109,19 @@ class App(KnownTargets):
         """The tracking server's gateway."""
         from rayspace.gateways.mlflow import MlflowRunGateway
 
-        return MlflowRunGateway(self.tracking_uri, self.project / "mlruns")
+        def lent() -> str:
+            return run(self.local_mlflow[1].uri())
+
+        return MlflowRunGateway(self.tracking_uri, self.project / "mlruns", lent)
+
+    @property
+    def local_mlflow(self) -> tuple[LocalMlflow, LentMlflow]:
+        """MLflow's server for the database of this project, which runs when it is asked."""
+        from rayspace.gateways.kernels import find_mlflow
+        from rayspace.gateways.lent_mlflow import local_mlflow
+
+        named = self._kernel.python if self._kernel else ""
+        return local_mlflow(self.tracking_uri, self.environ, lambda: find_mlflow(named))
 
     async def close(self) -> None:
         """Let go of all connections; what runs goes on."""

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import socket
-import subprocess
 import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 import webbrowser
 from typing import TYPE_CHECKING
 
-from rayspace.errors import GatewayTimeoutError, MissingExtraError
 from rayspace.mending import named_target
 from rayspace.model.target import LOCAL, SIMULATED
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
-
-#: A new database is filled with tables first. [s]
-_START_S = 120.0
 
 
 def open_pages(args: argparse.Namespace) -> int:
@@ -49,9 +38,10 @@ def open_pages(args: argparse.Namespace) -> int:
         if app.tracking_uri.startswith(("http://", "https://")):
             _show(app.tracking_uri, app.runs.tracking_uri, as_json=args.json)
             return 0
-        with _server(app.tracking_uri) as uri:
-            _show(uri, uri, as_json=args.json)
-            _wait()
+        sys.stderr.write("MLflow's server starts, which may take half a minute\n")
+        _, lent = app.local_mlflow
+        _show(run(lent.browser_uri()), app.runs.tracking_uri, as_json=args.json)
+        _wait()
         return 0
     server = run(app.tracking_of(target))
     _show(run(app.kube_tracking(target).browser_uri()), server.uri, as_json=args.json)
@@ -77,45 +67,3 @@ def _wait() -> None:
     sys.stderr.write("Ctrl-C ends it\n")
     with contextlib.suppress(KeyboardInterrupt):
         threading.Event().wait()
-
-
-@contextlib.contextmanager
-def _server(uri: str) -> Iterator[str]:
-    """Start MLflow's server for a database of this machine, on loopback."""
-    import importlib.util
-
-    if importlib.util.find_spec("sqlalchemy") is None:
-        raise MissingExtraError("mlflow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri,
-               "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]  # fmt: skip
-    env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    sys.stderr.write("MLflow's server starts, which may take half a minute\n")
-    # In a session of its own: Ctrl-C is ours, and then it is told to end.
-    process = subprocess.Popen(
-        command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        _await_health(f"http://127.0.0.1:{port}", process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _await_health(uri: str, process: subprocess.Popen[bytes]) -> None:
-    deadline_s = time.monotonic() + _START_S
-    while process.poll() is None and time.monotonic() < deadline_s:
-        with contextlib.suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"{uri}/health", timeout=2).close()  # noqa: S310  loopback
-            return
-        time.sleep(0.2)
-    raise GatewayTimeoutError(
-        "MLflow's server did not come up.",
-        system="MLflow",
-        operation="start",
-        hint="Start it by hand to see why: mlflow server --backend-store-uri URI",
-    )

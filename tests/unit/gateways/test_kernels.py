@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from rayspace.errors import KernelNotFoundError, VersionMismatchError
-from rayspace.gateways.kernels import check_python, find_kernel, probe
+from rayspace.errors import KernelNotFoundError, MissingExtraError, VersionMismatchError
+from rayspace.gateways import kernels
+from rayspace.gateways.kernels import check_python, find_kernel, find_mlflow, probe
 
 RAY = probe(sys.executable)["ray"]
 
@@ -91,3 +92,36 @@ def test_an_unknown_kernel_is_told_with_the_nearest() -> None:
     with pytest.raises(KernelNotFoundError, match="no Jupyter kernel 'pyton3'") as caught:
         find_kernel(sys.executable, "pyton3")
     assert "python3" in caught.value.hint
+
+
+@pytest.fixture
+def pythons(tmp_path, monkeypatch):
+    """Have this Python lack all but the small MLflow, and make others that say what they have."""
+    monkeypatch.setattr(kernels.importlib.util, "find_spec", lambda _name: None)
+
+    def call(name: str, version: str) -> str:
+        path = tmp_path / name / "python3"
+        path.parent.mkdir()
+        told = json.dumps({"python": "3.11.2", "mlflow": version})
+        path.write_text(f"#!/bin/sh\necho '{told}'\n")
+        path.chmod(0o755)
+        return str(path)
+
+    return call
+
+
+def test_the_mlflow_of_a_kernel_is_found(install, pythons):
+    """That of the notebook's kernel first; what has none and what does not run is passed over."""
+    small, whole, other = pythons("small", ""), pythons("whole", "3.17.2"), pythons("other", "3.9")
+    for name, python in (("a", "/nowhere/python3"), ("b", small), ("c", whole)):
+        install(name, json.dumps({"argv": [python, "-f", "x"], "language": "python"}))
+    assert find_mlflow() == whole
+    assert find_mlflow(other) == other
+    assert find_mlflow(small) == whole
+
+
+def test_without_any_the_command_that_brings_it_is_told(install, pythons):
+    install("b", json.dumps({"argv": [pythons("small", ""), "-f", "x"], "language": "python"}))
+    with pytest.raises(MissingExtraError) as caught:
+        find_mlflow()
+    assert "rayspace[local]" in str(caught.value.hint)

@@ -6,13 +6,15 @@ jupyter_client/kernelspec.py for where kernels are found.
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from rayspace.errors import KernelNotFoundError, VersionMismatchError
+from rayspace.errors import KernelNotFoundError, MissingExtraError, VersionMismatchError
 from rayspace.gateways.pythons import is_interpreter
 from rayspace.model.kernel import KernelSpec
 from rayspace.names import nearest
@@ -61,17 +63,7 @@ def find_kernel(python: str, name: str) -> KernelSpec:
     KernelNotFoundError
         If there is none of that name; names the nearest.
     """
-    known = {NATIVE: KernelSpec(NATIVE, "python", (python,))}
-    broken: dict[str, str] = {}
-    for directory in reversed(_kernel_dirs(python)):
-        for path in sorted(directory.glob("*/kernel.json")):
-            own = path.parent.name.lower()
-            try:
-                known[own] = _read_spec(path, python)
-                broken.pop(own, None)
-            except (OSError, ValueError) as exc:
-                # Jupyter passes over a broken spec as well.
-                broken[own] = f"{path}: {exc}"
+    known, broken = _kernels_of(python)
     if name in known:
         return known[name]
     likely = nearest(name, known) or sorted(known)
@@ -85,6 +77,22 @@ def find_kernel(python: str, name: str) -> KernelSpec:
         "Choose one in JupyterLab's kernel menu and save the notebook.",
         details={"kernel_name": name, "known": sorted(known)},
     )
+
+
+def _kernels_of(python: str) -> tuple[dict[str, KernelSpec], dict[str, str]]:
+    """Return the kernels that an interpreter finds, and what is wrong with those it can't use."""
+    known = {NATIVE: KernelSpec(NATIVE, "python", (python,))}
+    broken: dict[str, str] = {}
+    for directory in reversed(_kernel_dirs(python)):
+        for path in sorted(directory.glob("*/kernel.json")):
+            own = path.parent.name.lower()
+            try:
+                known[own] = _read_spec(path, python)
+                broken.pop(own, None)
+            except (OSError, ValueError) as exc:
+                # Jupyter passes over a broken spec as well.
+                broken[own] = f"{path}: {exc}"
+    return known, broken
 
 
 def _read_spec(path: Path, python: str) -> KernelSpec:
@@ -139,6 +147,38 @@ def probe(python: str) -> dict[str, str]:
             hint="Repair the environment, or start a cluster from another: rayspace cluster up",
             details={"python": python},
         ) from exc
+
+
+def find_mlflow(named: str = "") -> str:
+    """Find a Python that has all of MLflow, which alone can read a database of runs.
+
+    Parameters
+    ----------
+    named
+        The Python of a notebook's kernel; empty where nobody named one.
+
+    Returns
+    -------
+    str
+        This one if it has; else the one that is named, or that of a kernel of this machine.
+
+    Raises
+    ------
+    MissingExtraError
+        If none of them has.
+    """
+    if importlib.util.find_spec("sqlalchemy") is not None:
+        return sys.executable
+    known, _ = _kernels_of(sys.executable)
+    programs = [spec.argv[0] for spec in known.values() if spec.language == "python"]
+    others = dict.fromkeys([named, *filter(is_interpreter, programs)])
+    for python in others:
+        if python in {"", sys.executable}:
+            continue
+        with contextlib.suppress(VersionMismatchError):
+            if probe(python)["mlflow"]:
+                return python
+    raise MissingExtraError("mlflow")
 
 
 def check_python(python: str, kernel: KernelSpec, ray_version: str) -> None:

@@ -1,31 +1,33 @@
-"""MLflow's pages for a database of this machine: a server of MLflow's at a socket file.
+"""A server of MLflow's for a database of this machine, at a socket file.
 
-It ends with the process that started it, however that ends, and nobody else of this machine can
-reach it.
+It starts when somebody asks, ends when nobody has for long and with the process that started it,
+however that ends, and nobody else of this machine can reach it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib.util
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.errors import GatewayTimeoutError, MissingExtraError
+from rayspace.errors import GatewayTimeoutError
+from rayspace.loop import on_exit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 #: A new database is filled with tables first. [s]
 _START_S = 120.0
 _END_S = 5.0
 _POLL_S = 0.1
+#: A server that nobody asks ends: it takes half a gigabyte. [s]
+_IDLE_S = 900.0
+_LOOK_S = 30.0
 #: A server that shows pages runs no jobs, and tells nobody how it is used.
 _ENV = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
 #: Ends the whole session once nobody holds the other end of its standard input.
@@ -49,13 +51,22 @@ class LocalMlflow:
         The database.
     environ
         The environment.
+    find_python
+        Finds a Python that has all of MLflow; blocks.
     """
 
-    def __init__(self, uri: str, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, uri: str, environ: Mapping[str, str], find_python: Callable[[], str]
+    ) -> None:
         self._uri = uri
         self._environ = environ
+        self._find_python = find_python
         self._process: asyncio.subprocess.Process | None = None
         self._directory = ""
+        self._python = ""
+        self._asked_s = 0.0
+        self._starting = asyncio.Lock()
+        self._tidying: asyncio.Task[None] | None = None
 
     @property
     def socket_path(self) -> str:
@@ -67,23 +78,44 @@ class LocalMlflow:
         """Whether the server runs."""
         return self._process is not None and self._process.returncode is None
 
-    async def start(self) -> None:
-        """Start it, and wait until it answers.
+    async def ready(self) -> str:
+        """Start it where it does not run, and return its socket file when it answers.
 
         Raises
         ------
         MissingExtraError
-            If only the small MLflow is installed, which has no server.
+            If no Python here has all of MLflow: the small one has no server.
         GatewayTimeoutError
             If it does not come up.
         """
-        if importlib.util.find_spec("sqlalchemy") is None:
-            raise MissingExtraError("mlflow")
+        self._asked_s = asyncio.get_running_loop().time()
+        async with self._starting:
+            if not self.is_running:
+                await self.close()
+                await self._start()
+        return self.socket_path
+
+    async def close(self) -> None:
+        """End it and all that it started; whoever asks again starts it anew."""
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, number)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(process.wait(), _END_S)
+                    break
+        # Not in a thread: none begins any more when a process ends.
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    async def _start(self) -> None:
+        self._python = await asyncio.to_thread(self._find_python)
         self._directory = await asyncio.to_thread(tempfile.mkdtemp, prefix="rayspace-")
+        on_exit(self.close)
         options = f"--uds {self.socket_path} --log-level critical"
         words = ["server", "--backend-store-uri", self._uri, "--workers", "1"]
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            self._python,
             "-c",
             _PROGRAM,
             *words,
@@ -100,19 +132,16 @@ class LocalMlflow:
         except BaseException:
             await self.close()
             raise
+        if self._tidying is None or self._tidying.done():
+            self._tidying = asyncio.create_task(self._end_when_idle())
 
-    async def close(self) -> None:
-        """End it and all that it started."""
-        process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            for number in (signal.SIGTERM, signal.SIGKILL):
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, number)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(process.wait(), _END_S)
-                    break
-        # Not in a thread: none begins any more when a process ends.
-        shutil.rmtree(self._directory, ignore_errors=True)
+    async def _end_when_idle(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self.is_running:
+            await asyncio.sleep(_LOOK_S)
+            if loop.time() - self._asked_s > _IDLE_S:
+                async with self._starting:
+                    await self.close()
 
     async def _await_health(self) -> None:
         import aiohttp
@@ -133,5 +162,6 @@ class LocalMlflow:
             "MLflow's server did not come up.",
             system="MLflow",
             operation="start",
-            hint="Start it by hand to see why: mlflow server --backend-store-uri URI",
+            hint=f"Start it by hand to see why: {self._python} -m mlflow server"
+            f" --backend-store-uri {self._uri}",
         )

@@ -49,11 +49,20 @@ class MlflowRunGateway:
     artifact_root
         Where artifacts of new experiments go when the tracking URI names a database; None leaves
         that to MLflow.
+    lent
+        Returns the address of a server that has the runs of such a database, for a Python that has
+        mlflow-skinny alone, which can only speak to servers. Blocks.
     """
 
-    def __init__(self, tracking_uri: str | Callable[[], str], artifact_root: Path | None) -> None:
+    def __init__(
+        self,
+        tracking_uri: str | Callable[[], str],
+        artifact_root: Path | None,
+        lent: Callable[[], str] | None = None,
+    ) -> None:
         self._uri_or_finder = tracking_uri
         self._artifact_root = artifact_root
+        self._lent = lent
         self._lock = threading.Lock()
         self._client_or_none: MlflowClient | None = None
         self._experiment_names: dict[str, str] = {}
@@ -260,19 +269,20 @@ class MlflowRunGateway:
             if self._client_or_none is None:
                 client_class = self._client_class()
                 with one_creator(self._uri):
-                    self._client_or_none = client_class(tracking_uri=self._uri)
+                    self._client_or_none = client_class(tracking_uri=self._asked_uri())
             return self._client_or_none
 
     def _client_class(self) -> type[MlflowClient]:
-        self._check_installed()
         from mlflow import MlflowClient
 
         return MlflowClient
 
-    def _check_installed(self) -> None:
-        if not is_http(self._uri) and importlib.util.find_spec("sqlalchemy") is None:
-            # mlflow-skinny is here, which can only speak to servers.
+    def _asked_uri(self) -> str:
+        if is_http(self._uri) or importlib.util.find_spec("sqlalchemy") is not None:
+            return self._uri
+        if self._lent is None:
             raise MissingExtraError("mlflow")
+        return self._lent()
 
     def _has_nothing_yet(self) -> bool:
         """Whether there is no database: then reading must neither make one nor need MLflow."""

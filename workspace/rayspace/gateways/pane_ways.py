@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rayspace.errors import GatewayUnavailableError
@@ -88,7 +88,7 @@ class UrlWay:
 
     @contextlib.asynccontextmanager
     async def opened(
-        self, method: str, path: str, *, headers: Mapping[str, str], data: bytes | None
+        self, method: str, path: str, *, headers: Mapping[str, str], data: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request, and hand over the answer before its body is read."""
         import aiohttp

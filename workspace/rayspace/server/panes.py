@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from rayspace.gateways.local_mlflow import LocalMlflow
+from rayspace.gateways.lent_mlflow import LocalMlflowWay
 from rayspace.gateways.pane_ways import HeadWay, UrlWay
 from rayspace.gateways.tracking_probe import login_to
 from rayspace.gateways.unix_relay import UnixRelay
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: Ray's dashboard is looked at; what changes something goes by our own routes.
 _LOOKING = frozenset({"GET", "HEAD"})
 _ALL = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-#: A server of MLflow's that nobody asks ends: it takes half a gigabyte. [s]
+#: A way that nobody uses ends. [s]
 _IDLE_S = 900.0
 _LOOK_S = 30.0
 #: What was there a moment ago is not looked for again. [s]
@@ -29,19 +29,9 @@ _FRESH_S = 3.0
 
 
 class _Pane:
-    def __init__(self, relay: UnixRelay, server: LocalMlflow | None = None) -> None:
+    def __init__(self, relay: UnixRelay) -> None:
         self.relay = relay
-        self.server = server
         self.asked_s = self.seen_s = 0.0
-
-    @property
-    def lives(self) -> bool:
-        return self.server is None or self.server.is_running
-
-    async def close(self) -> None:
-        await self.relay.close()
-        if self.server is not None:
-            await self.server.close()
 
 
 class Panes:
@@ -116,14 +106,11 @@ class Panes:
             self._tidying.cancel()
         panes, self._panes = list(self._panes.values()), {}
         for pane in panes:
-            await pane.close()
+            await pane.relay.close()
 
     async def _socket(self, key: tuple[str, ...], make: Callable[[], Awaitable[_Pane]]) -> str:
         async with self._lock:
             pane = self._panes.get(key)
-            if pane is not None and not pane.lives:
-                await self._panes.pop(key).close()
-                pane = None
             if pane is None:
                 pane = await make()
                 await pane.relay.start()
@@ -136,10 +123,10 @@ class Panes:
     async def _to_mlflow(self, app: App, target: str) -> _Pane:
         server = await app.tracking_of(target)
         if not server.uri.startswith(("http://", "https://")):
-            local = LocalMlflow(server.uri, app.environ)
-            await local.start()
-            way = UrlWay("http://localhost", unix_path=local.socket_path)
-            return _Pane(UnixRelay(way, _ALL), local)
+            local, _ = app.local_mlflow
+            # What hinders it is told before a page is half there.
+            await local.ready()
+            return _Pane(UnixRelay(LocalMlflowWay(local), _ALL))
         parts = urlsplit(server.uri)
         userinfo, _, netloc = parts.netloc.rpartition("@")
         login = login_to(server.userinfo or userinfo, app.environ)
@@ -151,5 +138,5 @@ class Panes:
             now_s = asyncio.get_running_loop().time()
             for key, pane in list(self._panes.items()):
                 if now_s - pane.asked_s > _IDLE_S:
-                    await self._panes.pop(key).close()
+                    await self._panes.pop(key).relay.close()
         self._tidying = None

@@ -14,9 +14,9 @@ from rayspace.errors import (
     TrackingMissingError,
 )
 from rayspace.gateways.kube.client import object_path
-from rayspace.gateways.kube.relay import TrackingRelay
-from rayspace.gateways.kube.relay_guard import RelayGuard
-from rayspace.gateways.kube.tracking_way import NAME, PORT, ForwardedWay, ProxyWay, TrackingWay
+from rayspace.gateways.kube.tracking_way import NAME, PORT, ForwardedWay, ProxyWay
+from rayspace.gateways.relay import TrackingRelay, TrackingWay
+from rayspace.gateways.relay_guard import RelayGuard
 from rayspace.gateways.tracking_probe import PATIENCE_S, PROBE, login_to, server_status
 from rayspace.loop import on_exit
 from rayspace.model.tracking import RELAY_USER, TrackingServer, TrackingWish

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from rayspace.errors import GatewayUnavailableError
@@ -19,7 +19,6 @@ from rayspace.gateways.kube.port_forward import PortForward
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from contextlib import AbstractAsyncContextManager
 
     import aiohttp
 
@@ -32,32 +31,6 @@ _OPERATION = "reach MLflow"
 _CONNECT_S = 6.0
 #: An answer may begin late: MLflow writes a large artifact to its store first. [s]
 _SILENCE_S = 300.0
-
-
-class TrackingWay(Protocol):
-    """Sends requests to MLflow."""
-
-    def opened(
-        self, method: str, path: str, *, headers: Mapping[str, str], data: Any = None
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        """Send a request, and hand over the answer before its body is read.
-
-        Raises
-        ------
-        RefusedError
-            If this person may not.
-        RayspaceError
-            If it can't be reached, which may pass.
-        """
-        ...
-
-    def local_path(self, location: str) -> str:
-        """Return where a redirection leads, as seen from this side."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        ...
 
 
 class ProxyWay:

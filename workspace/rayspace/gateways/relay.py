@@ -1,9 +1,10 @@
-"""A port of this machine that leads to MLflow in a namespace, with this person's credentials.
+"""A port of this machine that leads to MLflow, with this person's credentials.
 
-MLflow's client knows nothing of kubeconfigs; what it sends here goes on through the API server.
-Bodies stream both ways. The token that it shows stays here and is never logged. What fails on the
-way is answered with 503, after which MLflow's client tries again for some minutes, so that a pod
-that restarts or an API server that is away for a moment costs nothing but time.
+MLflow's client knows nothing of kubeconfigs and of socket files; what it sends here goes on through
+the API server, or to a server of this person's. Bodies stream both ways. The token that it shows
+stays here and is never logged. What fails on the way is answered with 503, after which MLflow's
+client tries again for some minutes, so that a pod that restarts or an API server that is away for a
+moment costs nothing but time.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import contextlib
 import html
 import json
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rayspace.errors import GatewayError, RayspaceError, RefusedError
-from rayspace.gateways.kube.relay_guard import (
+from rayspace.gateways.relay_guard import (
     RelayGuard,
     is_of_this_machine,
     is_same_origin,
@@ -24,10 +25,9 @@ from rayspace.gateways.kube.relay_guard import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
+    from contextlib import AbstractAsyncContextManager
 
     from aiohttp import ClientResponse, web
-
-    from rayspace.gateways.kube.tracking_way import TrackingWay
 
 #: Where a browser changes its key for a cookie.
 ENTRANCE = "/-/rayspace/enter"
@@ -45,6 +45,32 @@ _NOT_RETURNED = {
 _NOT_RETURNED_STARTS = ("access-control-", "audit-", "x-kubernetes-")
 _RETRY_AFTER_S = 2
 _log = logging.getLogger(__name__)
+
+
+class TrackingWay(Protocol):
+    """Sends requests to MLflow."""
+
+    def opened(
+        self, method: str, path: str, *, headers: Mapping[str, str], data: Any = None
+    ) -> AbstractAsyncContextManager[ClientResponse]:
+        """Send a request, and hand over the answer before its body is read.
+
+        Raises
+        ------
+        RefusedError
+            If this person may not.
+        RayspaceError
+            If it can't be reached, which may pass.
+        """
+        ...
+
+    def local_path(self, location: str) -> str:
+        """Return where a redirection leads, as seen from this side."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
 
 
 class TrackingRelay:
