@@ -8,7 +8,7 @@ import sys
 
 from tests.cluster import front, operators
 from tests.cluster.errors import ClusterToolError
-from tests.cluster.late_images import lab_archive, mlflow_archive, starters_archive
+from tests.cluster.late_images import lab_archive, mlflow_archive, starters_archive, stores_archive
 
 
 def main() -> int:
@@ -42,6 +42,7 @@ def _do(args: argparse.Namespace) -> int:
         mlflow_archive()
         lab_archive()
         starters_archive()
+        stores_archive()
     elif args.verb == "up":
         cluster = front.up(args.name, port=args.port)
         sys.stdout.write(f"export KUBECONFIG={cluster.kubeconfig()}\n")

@@ -19,7 +19,7 @@ from tests.cluster.stages import stage
 from tests.cluster.store import HERE, ROOT, part
 
 MLFLOW, LAB = f"{PREFIX}/mlflow:test", f"{PREFIX}/lab:test"
-STARTERS = f"{PREFIX}/starters:test"
+STARTERS, STORES = f"{PREFIX}/starters:test", f"{PREFIX}/stores:test"
 #: What the notebooks to begin from import, beside what every job has.
 _STARTERS_NEED = ("scikit-learn", "pandas", "pyarrow", "matplotlib", "joblib")
 
@@ -42,6 +42,11 @@ def starters_archive() -> Path:
     return _archive("starters", STARTERS, "".join(f"{name}\n" for name in _STARTERS_NEED))
 
 
+def stores_archive() -> Path:
+    """Return the archive of an image with a database and an object store."""
+    return _archive("stores", STORES)
+
+
 def bring_mlflow_image(name: str = front.DEFAULT_NAME) -> str:
     """Import MLflow's image into the first node of a running cluster, and return its name."""
     return _bring(MLFLOW, mlflow_archive(), name)
@@ -55,6 +60,11 @@ def bring_lab_image(name: str = front.DEFAULT_NAME) -> str:
 def bring_starters_image(name: str = front.DEFAULT_NAME) -> str:
     """Import the image for the starters into the first node, and return its name."""
     return _bring(STARTERS, starters_archive(), name)
+
+
+def bring_stores_image(name: str = front.DEFAULT_NAME) -> str:
+    """Import the image of a database and an object store, and return its name."""
+    return _bring(STORES, stores_archive(), name)
 
 
 def _archive(kind: str, image: str, requirements: str = "") -> Path:

@@ -20,7 +20,7 @@ from rayspace.errors import AccessError, TrackingMissingError
 from rayspace.loop import run
 from rayspace.model.tracking import TrackingServer
 from tests.cluster import front
-from tests.cluster.late_images import bring_mlflow_image
+from tests.cluster.late_images import bring_mlflow_image, bring_stores_image
 from tests.cluster.store import ROOT
 from tests.cluster.team import forwarded
 from tests.cluster.test_product import Person
@@ -330,6 +330,86 @@ def test_where_mlflow_asks_for_a_name_people_and_pods_have_one(person, namespace
         namespace.kubectl(*make, "ours", *literals)
         assert person.doctor(**mine)[0] == 0
         assert person.doctor()[1]["tracking"]["state"] == "problem"
+
+
+#: Runs PostgreSQL and a store that speaks the protocol of S3, for whoever knows the password.
+_STORES = """\
+set -e
+bin=$(python -c "import pgserver; print(pgserver.__path__[0])")/pginstall/bin
+echo "$PASSWORD" > /tmp/password
+$bin/initdb -D /tmp/database -U mlflow -A scram-sha-256 --pwfile=/tmp/password >/dev/null
+echo "host all all all scram-sha-256" >> /tmp/database/pg_hba.conf
+$bin/postgres -D /tmp/database -h 0.0.0.0 -k /tmp &
+exec moto_server -H 0.0.0.0 -p 9000
+"""
+_BUCKET = """\
+import boto3
+boto3.client("s3", endpoint_url="http://127.0.0.1:9000", aws_access_key_id="a",
+             aws_secret_access_key="b", region_name="us-east-1").create_bucket(Bucket="runs")
+"""
+_LISTED = """\
+import boto3
+found = boto3.client("s3", endpoint_url="http://127.0.0.1:9000", aws_access_key_id="a",
+                     aws_secret_access_key="b").list_objects_v2(Bucket="runs")
+print("\\n".join(item["Key"] for item in found.get("Contents", [])))
+"""
+
+
+def _bring_stores(namespace, password: str) -> None:
+    labels = {"app": "stores"}
+    ports = {"database": 5432, "objects": 9000}
+    container = {
+        "name": "stores",
+        "image": bring_stores_image(),
+        "imagePullPolicy": "Never",
+        "command": ["sh", "-c", _STORES],
+        "env": [{"name": "PASSWORD", "value": password}],
+        "readinessProbe": {"tcpSocket": {"port": ports["objects"]}, "periodSeconds": 1},
+    }
+    metadata = {"name": "stores", "labels": labels}
+    served = [{"name": name, "port": port} for name, port in ports.items()]
+    items = [
+        {"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
+         "spec": {"containers": [container]}},
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata,
+         "spec": {"selector": labels, "ports": served}},
+    ]  # fmt: skip
+    for item in items:
+        namespace.kubectl("apply", "-f", "-", user="admin", stdin=json.dumps(item))
+    namespace.kubectl("wait", "pod/stores", "--for=condition=Ready", "--timeout=180s", user="admin")
+
+
+def test_runs_lie_in_a_database_and_an_object_store(person, namespace, volume, image, tmp_path):
+    """As a company has them: what a Secret says is all that there is to set."""
+    password = secrets.token_urlsafe(12)
+    _bring_stores(namespace, password)
+    in_stores = ("exec", "stores", "--")
+    namespace.kubectl(*in_stores, "python", "-c", _BUCKET, user="admin")
+    settings = {
+        "MLFLOW_BACKEND_STORE_URI": f"postgresql://mlflow:{password}@stores:5432/postgres",
+        "MLFLOW_ARTIFACTS_DESTINATION": "s3://runs/team-a",
+        "MLFLOW_S3_ENDPOINT_URL": "http://stores:9000",
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+    }
+    literals = [f"--from-literal={name}={value}" for name, value in settings.items()]
+    namespace.kubectl("create", "secret", "generic", _NAME, *literals, user="admin")
+    person.fix(image)
+    runs = person.app.runs_of(person.target)
+    mine = runs.create(experiment="mine", name="n", tags={}, params={"lr": "0.1"})
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(secrets.token_bytes(2**20))
+    runs.upload(mine.run_id, weights, "results")
+    server = person.app.tracking_server(person.target)
+    assert "logged" in _in_pod(namespace, image, server.pod_uri, "").split("\n")
+    assert runs.get(mine.run_id).params == {"lr": "0.1"}
+    got = runs.download(mine.run_id, "results/weights.bin", tmp_path / "got")
+    assert got.read_bytes() == weights.read_bytes()
+    stored = namespace.kubectl(*in_stores, "python", "-c", _LISTED, user="admin").split()
+    assert all(key.startswith("team-a/") for key in stored)
+    assert {key.rpartition("/")[2] for key in stored} == {"weights.bin", "a.txt"}
+    on_volume = ("exec", f"deployment/{_NAME}", "--", "find", "/data", "-type", "f")
+    assert namespace.kubectl(*on_volume, user="admin") == ""
 
 
 def _in_pod(namespace, image: str, uri: str, secret: str) -> str:
