@@ -13,6 +13,8 @@ from tests.laboratory import Lab, make_app
 
 #: Variables that would point a test at somebody's Ray, MLflow or home.
 _FOREIGN = ("RAY_", "MLFLOW_", "RAYSPACE_", "XDG_", "JUPYTER_", "IPYTHON")
+#: What a developer tells the tests themselves.
+_TOLD = {"RAYSPACE_KEEP_NAMESPACES", "RAYSPACE_TEST_CLUSTER"}
 
 
 def pytest_configure() -> None:
@@ -66,7 +68,7 @@ def own_home(tmp_path_factory: pytest.TempPathFactory):
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(_FOREIGN):
+            if name.startswith(_FOREIGN) and name not in _TOLD:
                 patch.delenv(name)
         patch.setenv("HOME", str(home))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")

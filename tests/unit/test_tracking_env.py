@@ -14,12 +14,14 @@ from rayspace.model.tracking import TrackingServer
 from rayspace.persons_environment import MARK, TOKEN, URI, PersonsEnvironment
 from tests.factories import a_cluster
 
+_DOWNLOAD = "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD"
+_UPLOAD = "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD"
 _RELAY = TrackingServer("http://127.0.0.1:1", "http://m", "", "service", "rayspace:secret")
 
 
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch):
-    for name in (MARK, TOKEN, URI):
+    for name in (MARK, TOKEN, URI, _DOWNLOAD, _UPLOAD):
         # Set first, so that what a test leaves there is taken away.
         monkeypatch.setenv(name, "")
         monkeypatch.delenv(name)
@@ -41,15 +43,19 @@ def app_with(found):
 def test_it_points_at_the_relay_and_back():
     """The token stands in a variable of its own; the person's own comes back."""
     os.environ[TOKEN] = "theirs"
+    os.environ[_DOWNLOAD] = "true"
     told = []
     tracking_env.point_at(app_with(_RELAY), "team-a", told.append)
     assert (os.environ[URI], os.environ[TOKEN]) == (_RELAY.uri, "secret")
+    # What only pods reach is left to the server.
+    assert (os.environ[_DOWNLOAD], os.environ[_UPLOAD]) == ("true", "false")
     assert "team-a" in told[0].text
     assert "secret" not in told[0].text
     # Our settings are those of the person, who has set nothing.
     assert URI not in PersonsEnvironment(os.environ)
     tracking_env.point_back()
     assert (os.environ.get(URI), os.environ[TOKEN]) == (None, "theirs")
+    assert (os.environ[_DOWNLOAD], _UPLOAD in os.environ) == ("true", False)
     assert MARK not in os.environ
 
 

@@ -17,8 +17,15 @@ from rayspace.persons_environment import MARK, TOKEN, URI, PersonsEnvironment
 if TYPE_CHECKING:
     from rayspace.app import App
 
-#: The person's own token, while that of a relay stands in its place.
-_earlier: dict[str, str] = {}
+#: What stands in the environment for a relay, and what stood there before; None for nothing.
+_earlier: dict[str, str | None] = {}
+#: A relay leads to the server alone: an object store behind it may be out of this machine's reach,
+#: and MLflow's client would go there by itself. Source: mlflow/store/artifact/
+#: mlflow_artifacts_repo.py of MLflow 3.17.
+_BY_THE_SERVER = (
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD",
+)
 
 
 def follow(app: App, verb: str, result: Any, report: Report) -> None:
@@ -65,9 +72,10 @@ def point_at(app: App, target: str, report: Report) -> None:
         return
     point_back()
     if server.token:
-        if TOKEN in os.environ:
-            _earlier[TOKEN] = os.environ[TOKEN]
-        os.environ[TOKEN] = server.token
+        wished = {name: "false" for name in _BY_THE_SERVER if name not in os.environ}
+        for name, value in {TOKEN: server.token, **wished}.items():
+            _earlier[name] = os.environ.get(name)
+            os.environ[name] = value
     address = server.uri if server.token else server.client_uri
     os.environ[URI] = os.environ[MARK] = address
     report(Stage("tracking", f"MLflow logs to the server of {target} from here", "note"))
@@ -80,6 +88,9 @@ def point_back() -> None:
         return
     if os.environ.get(URI) == address:
         del os.environ[URI]
-    os.environ.pop(TOKEN, None)
-    os.environ.update(_earlier)
+    for name, value in _earlier.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
     _earlier.clear()

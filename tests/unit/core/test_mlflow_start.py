@@ -31,6 +31,11 @@ def waiting(reason, message="", ended=None):
 
 _READY = ("Ready", "True", "")
 _ENDED = {"reason": "Error", "exitCode": 3}
+_LOG = """\
+Traceback
+no way to postgresql://me:secret@db/runs
+(Background on this error at: somewhere)
+"""
 _NONE = StartState(is_ready=False, text="its pod is not there yet")
 _REFUSED = {"status": {"conditions": [{"type": "ReplicaFailure", "message": "quota"}]}}
 
@@ -52,6 +57,12 @@ _REFUSED = {"status": {"conditions": [{"type": "ReplicaFailure", "message": "quo
         (None, [pod(status=[waiting("CreateContainerConfigError", "no Secret")])],
          StartState(False, "m: CreateContainerConfigError (no Secret)", True)),
         (None, [pod(status=[waiting("CrashLoopBackOff", "x", _ENDED)])],
+         StartState(False, "m: CrashLoopBackOff (Error, exit code 3)", True)),
+        (None, [pod(status=[waiting("CrashLoopBackOff", "x", {**_ENDED, "message": _LOG})])],
+         StartState(False, "m: CrashLoopBackOff (Error, exit code 3: no way to"
+                    " postgresql://db/runs)", True)),
+        (None, [pod(phase="Running", status=[{"state": {"running": {}}, "lastState":
+                                              {"terminated": _ENDED}}])],
          StartState(False, "m: CrashLoopBackOff (Error, exit code 3)", True)),
         (None, [pod(status=[waiting("ContainerCreating")])],
          StartState(False, "m is being started")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
 
 #: Kubernetes tells the two in turn, of which the latter is the pause between the former.
 _PULL = {"ErrImagePull", "ImagePullBackOff"}
+#: A name and a password in an address.
+_LOGIN = re.compile(r"//[^\s/@]*@")
+_LONGEST = 200
 #: Reasons of containers that wait for something that seldom comes by itself.
 _FAILURES = {
     *("InvalidImageName", "CrashLoopBackOff", *_PULL),
@@ -95,21 +99,33 @@ def _pod(pod: Object) -> StartState:
     for status in (pod.get("status") or {}).get("containerStatuses") or []:
         waiting = (status.get("state") or {}).get("waiting") or {}
         reason = waiting.get("reason", "")
+        ended = (status.get("lastState") or {}).get("terminated") or {}
+        if not reason and ended.get("exitCode"):
+            # Between two of these pauses.
+            reason = "CrashLoopBackOff"
         if reason not in _FAILURES:
             continue
         words = str(waiting.get("message", ""))
-        ended = (status.get("lastState") or {}).get("terminated") or {}
         if reason in _PULL:
             reason = f"the image {status.get('image', '')} can't be pulled"
             # What failed stands last, after whatever it made fail.
             words = words.rpartition('": ')[2] if '": ' in words else ""
         elif reason == "CrashLoopBackOff" and ended:
             words = f"{ended.get('reason', 'ended')}, exit code {ended.get('exitCode')}"
+            words += _last_words(ended)
         text = f"{name}: {reason}{f' ({words})' if words else ''}"
         return StartState(is_ready=False, text=text, is_failure=True)
     is_running = (pod.get("status") or {}).get("phase") == "Running"
     text = f"{name} runs, and is not ready yet" if is_running else f"{name} is being started"
     return StartState(is_ready=False, text=text)
+
+
+def _last_words(ended: Object) -> str:
+    """Return what a container said when it ended, as far as its pod is told to keep it."""
+    lines = [line.strip() for line in str(ended.get("message", "")).splitlines()]
+    # SQLAlchemy ends with where more is written.
+    said = [line for line in lines if line and not line.startswith("(Background on this error")]
+    return f": {_LOGIN.sub('//', said[-1])[:_LONGEST]}" if said else ""
 
 
 def _condition(item: Object, kind: str) -> Object:

@@ -37,6 +37,9 @@ _CLIENT_ENV = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # An object store behind the server may be out of this machine's reach; the server is not.
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
     # Read when mlflow is first imported: a notebook that imports it itself decides for itself.
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }

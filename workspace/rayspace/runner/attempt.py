@@ -62,8 +62,14 @@ _TRIAL_SAMPLE_INTERVAL_S = 30.0
 _BUDGETS_S = {Cause.STOPPED: 30.0, Cause.HEAD_LOST: 15.0}
 #: The supervisor copies a line within milliseconds. [s]
 _DRAIN_S = 2.0
-#: What MLflow's client does in this process: retries are ours.
-_CLIENT_ENV = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+#: What MLflow's client does in this process: retries are ours, and all goes by the server, since an
+#: object store behind it may be out of a pod's reach.
+_CLIENT_ENV = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
+}
 
 
 def main() -> int:
