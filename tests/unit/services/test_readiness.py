@@ -35,6 +35,12 @@ def a_state(n_workers: int, n_train: int, *, n_wanted: int = 3, problems=()):
     return a_cluster(name="c", spec=SPEC, groups=groups, namespace="team-a", problems=problems)
 
 
+def a_local_state(n_running: int, n_joined: int, reason: str = ""):
+    """Return a cluster of this machine with so many of its two workers."""
+    groups = (WorkerGroup("workers", 2, n_running, n_joined),)
+    return a_cluster(name="c", groups=groups, reason=reason)
+
+
 class Changes:
     """A cluster that goes through states, a second each."""
 
@@ -42,6 +48,10 @@ class Changes:
         self.states = states
         self.clock = Clock()
         self.told: list[str] = []
+        self.scaled: list[int] = []
+
+    async def scale(self, name: str, n_workers: int, report) -> None:
+        self.scaled.append(n_workers)
 
     async def changes(self, name: str):
         for state in self.states:
@@ -97,6 +107,19 @@ async def test_too_late_says_how_many_of_the_promised_are_there() -> None:
     with pytest.raises(GatewayTimeoutError, match="2 of the 3 promised workers") as caught:
         await Changes(a_state(1, 1)).wait(fewest=True)
     assert caught.value.hint == "See why with: rayspace cluster why c"
+
+
+async def test_a_worker_of_this_machine_that_ends_as_it_joins_is_started_again() -> None:
+    """A busy machine takes longer than Ray gives it; a worker that always ends is told."""
+    lost = a_local_state(1, 1, "The worker process 7 is gone.")
+    cluster = Changes(a_local_state(2, 1), lost, a_local_state(2, 1), a_local_state(2, 2))
+    assert await cluster.wait(fewest=False) == [2]
+    assert cluster.scaled == [2]
+    assert "The worker process 7 is gone. Starting it again" in cluster.told
+    always = Changes(a_local_state(2, 1), lost)
+    with pytest.raises(ClusterStartError, match="1 of 2 workers .* The worker process 7 is gone"):
+        await always.wait(fewest=False)
+    assert always.scaled == [2, 2]
 
 
 def test_what_can_be_waited_for_is_the_same_in_all_doors() -> None:

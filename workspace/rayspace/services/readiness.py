@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 #: Time between two looks at what is waited for. [s]
 POLL_S = 0.25
+#: How often workers of this machine that ended before they joined are started again. A worker gives
+#: its own start 30 s, which a busy machine may need more of. [1]
+_N_RESTARTS = 2
 #: Phases that somebody else has to end.
 _STANDING = {ClusterPhase.SUSPENDED, ClusterPhase.ENDING}
 
@@ -96,11 +99,11 @@ async def wait_workers(
     Raises
     ------
     ClusterStartError
-        If they can't come up as they are, or nobody starts them any more.
+        If they can't come up as they are, or end however often they are started.
     GatewayTimeoutError
         If they have not joined in time.
     """
-    began_s = clock.monotonic_s()
+    began_s, n_restarts = clock.monotonic_s(), 0
     if _missing(state, fewest=fewest):
         async with contextlib.aclosing(gateway.changes(state.name)) as changes:
             async for state in changes:  # noqa: PLR1704  the latest is the one that counts
@@ -114,6 +117,11 @@ async def wait_workers(
                         operation="scale",
                         hint=_where_to_look(state),
                     )
+                if _has_lost_workers(state) and n_restarts < _N_RESTARTS:
+                    n_restarts += 1
+                    report(Stage("workers", f"{state.reason} Starting it again".strip(), "note"))
+                    await gateway.scale(state.name, state.n_workers_desired, report)
+                    continue
                 _require_workers(state, missing)
                 text = f"Workers {_joined_text(state, fewest=fewest)}"
                 if state.reason:
@@ -197,11 +205,19 @@ def _require_hope(state: ClusterState) -> None:
         )
 
 
+def _has_lost_workers(state: ClusterState) -> bool:
+    """Whether workers are gone that nobody else starts; KubeRay does by itself."""
+    return (
+        not state.namespace
+        and state.phase is ClusterPhase.READY
+        and state.n_workers_requested < state.n_workers_desired
+    )
+
+
 def _require_workers(state: ClusterState, missing: set[str]) -> None:
     """Raise where workers of the missing groups are gone that nobody starts any more."""
     n_missing = state.n_workers_desired - state.n_workers_requested
     final = [p for p in state.problems if p.is_final and missing.intersection(p.groups)]
-    # KubeRay asks for missing workers by itself; of a local one we know that nobody does.
     if not final and (state.namespace or n_missing <= 0):
         return
     told = final[0].summary if final else state.reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 TARGET = "local"
 #: Ray's head answers after 7 to 12 s on two cores; a loaded laptop may take a few times that. [s]
 _START_LIMIT_S = 120.0
+#: What a line has that tells of an error; Ray raises plain exceptions as well.
+_COMPLAINT = re.compile(r"error|^\w*Exception:", re.IGNORECASE)
 
 
 class ClusterObserver:
@@ -140,7 +143,7 @@ def _has_answered(record: LocalRecord) -> bool:
 
 def _complaint(process: ProcessRecord | None) -> str:
     """Return what a process printed last of an error, as a sentence; empty for nothing."""
-    told = [line.strip() for line in _last_lines(process, 40) if "error" in line.lower()]
+    told = [line.strip() for line in _last_lines(process, 40) if _COMPLAINT.search(line)]
     return f" Its last words: {told[-1][:300]}" if told else ""
 
 
