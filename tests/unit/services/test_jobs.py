@@ -155,7 +155,7 @@ async def test_a_submission_is_on_record_before_it_runs(world, notebook) -> None
         Artifact.ORDER, Artifact.BUNDLE, f"{Artifact.SOURCE_DIR}/train.ipynb",
     }  # fmt: skip
     (submitted,) = world.world.clusters["laptop"].submissions
-    assert submitted["entrypoint"] == "python /runner.zip"
+    assert submitted["entrypoint"] == "exec python /runner.zip"
     assert submitted["env"]["RAYSPACE_RUN_ID"] == job.run_id
 
 

@@ -117,7 +117,7 @@ async def test_a_worker_of_this_machine_that_ends_as_it_joins_is_started_again()
     assert cluster.scaled == [2]
     assert "The worker process 7 is gone. Starting it again" in cluster.told
     always = Changes(a_local_state(2, 1), lost)
-    with pytest.raises(ClusterStartError, match="1 of 2 workers .* The worker process 7 is gone"):
+    with pytest.raises(ClusterStartError, match=r"1 of 2 workers .* The worker process 7 is gone"):
         await always.wait(fewest=False)
     assert always.scaled == [2, 2]
 

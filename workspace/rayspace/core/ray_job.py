@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core import manifest as manifests
 from rayspace.core.kube_state import time_ms
 from rayspace.model.job import LivePhase
-from rayspace.model.ray_job import POD_ENDS, RayJobStage, RayJobState
+from rayspace.model.ray_job import NO_SHELL, POD_ENDS, RayJobStage, RayJobState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +92,7 @@ def ray_job_manifest(
     job: dict[str, Any] = {
         "submissionMode": "HTTPMode",
         "jobId": launch.spec.name,
-        "entrypoint": f"python {RUNNER_PATH}",
+        "entrypoint": f"{NO_SHELL} python {RUNNER_PATH}",
         # JSON is YAML.
         "runtimeEnvYAML": json.dumps({"env_vars": env}, sort_keys=True),
         "metadata": {"rayspace.run_id": launch.run_id},

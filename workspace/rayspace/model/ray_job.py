@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 #: The word that makes a runner tell the one of its pod that the pod ends.
 POD_ENDS = "--pod-ends"
+#: How an entrypoint begins that takes the place of its shell. Else the shell ends first when the
+#: job is stopped, and the runner has no parent but the pod's first process, which in Ray's images
+#: waits for no child: Ray would take the runner for alive, and hold its GPUs, until it gives up.
+NO_SHELL = "exec"
 
 
 class RayJobStage(enum.Enum):

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rayspace.core.log_continuation import TAIL_CHARS, rest_after
 from rayspace.core.sweep_apart import is_apart
 from rayspace.errors import GatewayError, NotFoundError, PhaseError
 from rayspace.loop import in_thread
@@ -72,7 +73,7 @@ class JobLogs:
                 hint=f"Read one with: rayspace job logs {name}-1",
                 details={"name": name},
             )
-        n_told, attempt = 0, ""
+        n_told, tail, attempt = 0, "", ""
         while True:
             fresh = await in_thread(ledger.runs.get, record.run_id)
             state = await self._observer.state(fresh, ledger)
@@ -80,7 +81,7 @@ class JobLogs:
             now = fresh.tags.get(Tag.ATTEMPT, "")
             if attempt and now != attempt:
                 # Another attempt has a log of its own.
-                n_told = 0
+                n_told, tail = 0, ""
             attempt = now
             n_seen, is_live = 0, False
             with contextlib.suppress(GatewayError, NotFoundError, PhaseError):
@@ -88,14 +89,15 @@ class JobLogs:
                 async for piece in self._live_pieces(fresh, follow=follow and not has_ended):
                     n_seen += len(piece)
                     if n_seen > n_told:
-                        yield piece[n_told - n_seen :]
-                        n_told = n_seen
+                        new = piece[n_told - n_seen :]
+                        n_told, tail = n_seen, (tail + new)[-TAIL_CHARS:]
+                        yield new
                 is_live = True
             if has_ended or not follow:
                 # What Ray has is enough, also if nothing is in it yet.
                 if not is_live:
                     text = await self._stored(fresh, ledger, is_needed=not (n_told or follow))
-                    yield text[n_told:]
+                    yield rest_after(text, tail, n_told)
                 return
             await self._clock.sleep(_PAUSE_S)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rayspace.core.job_wishes import gpus_of_cluster
 from rayspace.errors import ManifestError
 from rayspace.loop import in_thread
-from rayspace.model.ray_job import Launch
+from rayspace.model.ray_job import NO_SHELL, Launch
 from rayspace.model.run import Tag
 from rayspace.model.submission import Destination
 from rayspace.model.target import LOCAL
@@ -146,7 +146,7 @@ class OnRunningCluster:
         if credentials:
             env["RAYSPACE_CREDENTIALS_FILE"] = credentials
         try:
-            entrypoint = shlex.join([cluster.python, str(archive)])
+            entrypoint = shlex.join([NO_SHELL, cluster.python, str(archive)])
             await self._submit(order, run, ledger, env, entrypoint)
         except BaseException:
             # Else the runner deletes it when it has read it.
@@ -167,7 +167,7 @@ class OnRunningCluster:
         package = await self._head.store_package(self._cluster.address, archive)
         # The nodes on which its workers run take the runner from there as well.
         env |= {"RAYSPACE_PYTHON": "python", "RAYSPACE_RUNNER_PACKAGE": package, **_ON_KUBERNETES}
-        entrypoint = "python -m rayspace.runner"
+        entrypoint = f"{NO_SHELL} python -m rayspace.runner"
         await self._submit(order, run, ledger, env, entrypoint, working_dir=package)
 
     async def _submit(
