@@ -39,7 +39,7 @@ class HeadWay:
 
     @contextlib.asynccontextmanager
     async def opened(
-        self, method: str, path: str, *, headers: Mapping[str, str], data: bytes | None
+        self, method: str, path: str, *, headers: Mapping[str, str], data: Any = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request, and hand over the answer before its body is read."""
         import aiohttp
@@ -88,7 +88,7 @@ class UrlWay:
 
     @contextlib.asynccontextmanager
     async def opened(
-        self, method: str, path: str, *, headers: Mapping[str, str], data: Any
+        self, method: str, path: str, *, headers: Mapping[str, str], data: Any = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request, and hand over the answer before its body is read."""
         import aiohttp

@@ -13,7 +13,7 @@ import contextlib
 import html
 import json
 import logging
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rayspace.errors import GatewayError, RayspaceError, RefusedError
 from rayspace.gateways.relay_guard import (
@@ -25,9 +25,10 @@ from rayspace.gateways.relay_guard import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from contextlib import AbstractAsyncContextManager
 
     from aiohttp import ClientResponse, web
+
+    from rayspace.gateways.way import Way
 
 #: Where a browser changes its key for a cookie.
 ENTRANCE = "/-/rayspace/enter"
@@ -47,32 +48,6 @@ _RETRY_AFTER_S = 2
 _log = logging.getLogger(__name__)
 
 
-class TrackingWay(Protocol):
-    """Sends requests to MLflow."""
-
-    def opened(
-        self, method: str, path: str, *, headers: Mapping[str, str], data: Any = None
-    ) -> AbstractAsyncContextManager[ClientResponse]:
-        """Send a request, and hand over the answer before its body is read.
-
-        Raises
-        ------
-        RefusedError
-            If this person may not.
-        RayspaceError
-            If it can't be reached, which may pass.
-        """
-        ...
-
-    def local_path(self, location: str) -> str:
-        """Return where a redirection leads, as seen from this side."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        ...
-
-
 class TrackingRelay:
     """A port of 127.0.0.1 that leads to MLflow.
 
@@ -84,7 +59,7 @@ class TrackingRelay:
         Who may use it.
     """
 
-    def __init__(self, way: TrackingWay, guard: RelayGuard) -> None:
+    def __init__(self, way: Way, guard: RelayGuard) -> None:
         self.guard = guard
         self._way = way
         self._runner: web.AppRunner | None = None

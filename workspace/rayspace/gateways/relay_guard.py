@@ -82,15 +82,22 @@ def is_same_origin(headers: Mapping[str, str]) -> bool:
     return is_own and site in {"none", "same-origin"}
 
 
-def stays_below(path: str) -> bool:
-    """Whether a path leads nowhere but down, whatever it is put behind.
+def stays_below(raw_path: str) -> bool:
+    """Whether a path names something below its root, however it is written.
 
-    What stands before it is a path of the API server, where this person may do more than in MLflow.
+    What stands before it may be a path of the API server, where this person may do more than in
+    what is reached here.
+
+    Parameters
+    ----------
+    raw_path
+        The path as it was sent, with its query.
     """
-    plain = path.partition("?")[0]
+    plain = raw_path.partition("?")[0]
     while (unquoted := unquote(plain)) != plain:
         plain = unquoted
-    return plain.startswith("/") and {".", ".."}.isdisjoint(plain.replace("\\", "/").split("/"))
+    names = plain.replace("\\", "/").split("/")
+    return plain.startswith("/") and "\0" not in plain and {".", ".."}.isdisjoint(names)
 
 
 def _is_same(shown: str, expected: str) -> bool:

@@ -13,17 +13,17 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from rayspace.errors import RayspaceError, RefusedError
+from rayspace.gateways.relay_guard import stays_below
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import AsyncIterator
 
-    import aiohttp
     from aiohttp import web
+
+    from rayspace.gateways.way import SocketWay
 
 #: What a server needs to know of a browser; all else stays here.
 _PASSED = {
@@ -48,28 +48,6 @@ _BODY_LIMIT_BYTES = 64 * 2**20
 _FRAME_LIMIT_BYTES = 64 * 2**20
 
 
-class Way(Protocol):
-    """Sends requests to one server, and proves to it that it may."""
-
-    def opened(
-        self, method: str, path: str, *, headers: Mapping[str, str], data: bytes | None
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        """Send a request, and hand over the answer before its body is read."""
-        ...
-
-    def socket(self, path: str) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
-        """Open a WebSocket."""
-        ...
-
-    def local_path(self, location: str) -> str:
-        """Return where a redirection leads, as seen from this side."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        ...
-
-
 class UnixRelay:
     """A socket file that leads to one server.
 
@@ -81,7 +59,7 @@ class UnixRelay:
         The methods that go through.
     """
 
-    def __init__(self, way: Way, methods: frozenset[str]) -> None:
+    def __init__(self, way: SocketWay, methods: frozenset[str]) -> None:
         self._way = way
         self._methods = methods
         self._runner: web.AppRunner | None = None
@@ -195,20 +173,6 @@ async def _whole_or_none(request: web.Request) -> AsyncIterator[None]:
     except (aiohttp.ClientError, OSError, TimeoutError):
         if request.transport is not None:
             request.transport.abort()
-
-
-def stays_below(raw_path: str) -> bool:
-    """Whether a path names something below its root, however it is written.
-
-    Parameters
-    ----------
-    raw_path
-        The path as it was sent, with its query.
-    """
-    path = urlsplit("http://host" + raw_path).path.lower() if raw_path.startswith("/") else ".."
-    for written, meant in (("%25", "%"), ("%2e", "."), ("%2f", "/"), ("%5c", "\\")):
-        path = path.replace(written, meant)
-    return ".." not in path.replace("\\", "/").split("/") and "\0" not in path
 
 
 def _failure(status: int, sentence: str) -> web.Response:

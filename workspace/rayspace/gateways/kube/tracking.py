@@ -15,7 +15,7 @@ from rayspace.errors import (
 )
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.tracking_way import NAME, PORT, ForwardedWay, ProxyWay
-from rayspace.gateways.relay import TrackingRelay, TrackingWay
+from rayspace.gateways.relay import TrackingRelay
 from rayspace.gateways.relay_guard import RelayGuard
 from rayspace.gateways.tracking_probe import PATIENCE_S, PROBE, login_to, server_status
 from rayspace.loop import on_exit
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rayspace.gateways.kube.client import KubeClient
+    from rayspace.gateways.way import Way
 
 #: Secret with what pods need where MLflow asks for a name, unless settings name another.
 CLIENT_SECRET = "rayspace-mlflow-client"  # noqa: S105  the name of an object
@@ -134,7 +135,7 @@ class KubeTracking:
                 details={"target": target.name, "namespace": namespace},
             ) from exc
 
-    async def _find_way(self) -> tuple[TrackingWay, bool]:
+    async def _find_way(self) -> tuple[Way, bool]:
         """Return the way that works, and whether MLflow asks for a name and a password."""
         status, text = 0, ""
         host = f"{NAME}.{self._client.target.namespace}.svc:{PORT}"
@@ -150,7 +151,7 @@ class KubeTracking:
                 break
         return await self._find_forward(is_refused=status == 401)
 
-    async def _find_forward(self, *, is_refused: bool) -> tuple[TrackingWay, bool]:
+    async def _find_forward(self, *, is_refused: bool) -> tuple[Way, bool]:
         way = ForwardedWay(self._client, login_to("", self._environ))
         try:
             # A connection would wait for a pod.
@@ -179,7 +180,7 @@ class KubeTracking:
         )
 
 
-async def _ask(way: TrackingWay) -> tuple[int, str]:
+async def _ask(way: Way) -> tuple[int, str]:
     headers = {"Accept-Encoding": "identity"}
     try:
         async with asyncio.timeout(PATIENCE_S), way.opened("GET", PROBE, headers=headers) as answer:
