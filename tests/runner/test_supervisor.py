@@ -16,6 +16,7 @@ from rayspace.gateways.runner_archive import runner_archive
 from rayspace.model.job import Cause
 from rayspace.model.ray_job import POD_ENDS
 from rayspace.model.run import Artifact, RunStatus, Tag
+from rayspace.runner.orphans import adopt_orphans
 from rayspace.runner.stopping import StopRequested, StopSignals
 from tests.runner.workshop import notebook, wait_for
 
@@ -108,6 +109,32 @@ def test_a_stop_reaches_the_notebook_and_the_record_is_complete(real_workshop):
     assert result.log.rstrip().endswith("The job was stopped in cell 1.")
     assert not psutil.pid_exists(kernel)
     assert result.spools == []
+
+
+@pytest.fixture
+def first_process():
+    """Be the first process of a pod, which asks for no child that it did not start."""
+    adopt_orphans()
+    yield psutil.Process()
+    adopt_orphans(does=False)
+
+
+def test_a_stop_leaves_nothing_that_is_waited_for_in_vain(real_workshop, first_process):
+    """Ray waits until all that it told to stop is gone, also what a notebook started."""
+    workshop = real_workshop
+    others = "import subprocess\nfor _ in range(2): subprocess.Popen(['sleep', '600'])\n"
+    record = workshop.submit(notebook(others + SLEEP))
+    process = workshop.start(record)
+    kernel = _kernel_pid(workshop)
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert [child.name() for child in below].count("sleep") == 2
+    for target in (process.pid, *(child.pid for child in below)):
+        os.kill(target, signal.SIGTERM)
+    assert workshop.finish(record, process).exit_code == 130
+    assert not psutil.pid_exists(kernel)
+    assert [child for child in below if child.is_running()] == []
+    left = [child for child in first_process.children() if child.pid != process.pid]
+    assert [child for child in left if child.name() == "sleep"] == []
 
 
 @pytest.mark.parametrize("retries", [0, 1])

@@ -21,6 +21,7 @@ from rayspace.model.packages import EXIT_PACKAGES
 from rayspace.model.ray_job import POD_ENDS
 from rayspace.runner import pod_end
 from rayspace.runner.exit_codes import exit_code
+from rayspace.runner.orphans import adopt_orphans, bury_orphans
 from rayspace.runner.settings import dashboard_url, package_path, take_credentials
 from rayspace.runner.spool import Spool
 
@@ -65,7 +66,11 @@ def main(argv: list[str] | None = None) -> int:
         # All is stored and closed. To take down what MLflow and nbconvert loaded would take Python
         # a second, in which the job goes on to hold its GPUs.
         os._exit(attempt_main())
-    return _Supervisor(os.environ).run()
+    adopt_orphans()
+    try:
+        return _Supervisor(os.environ).run()
+    finally:
+        bury_orphans()
 
 
 class _Supervisor:
