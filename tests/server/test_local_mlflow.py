@@ -20,7 +20,7 @@ _SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 @pytest.fixture
 async def server(tmp_path):
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    made = LocalMlflow(uri, {}, lambda: sys.executable)
+    made = LocalMlflow(uri, {}, lambda _kernel: sys.executable)
     yield made
     await made.close()
 

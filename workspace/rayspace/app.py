@@ -109,10 +109,9 @@ class App(KnownTargets):
         """The tracking server's gateway."""
         from rayspace.gateways.mlflow import MlflowRunGateway
 
-        def lent() -> str:
-            return run(self.local_mlflow[1].uri())
-
-        return MlflowRunGateway(self.tracking_uri, self.project / "mlruns", lent)
+        return MlflowRunGateway(
+            self.tracking_uri, self.project / "mlruns", lambda: self.local_mlflow[1]
+        )
 
     @property
     def local_mlflow(self) -> tuple[LocalMlflow, LentMlflow]:
@@ -121,7 +120,7 @@ class App(KnownTargets):
         from rayspace.gateways.lent_mlflow import local_mlflow
 
         named = self._kernel.python if self._kernel else ""
-        return local_mlflow(self.tracking_uri, self.environ, lambda: find_mlflow(named))
+        return local_mlflow(self.tracking_uri, self.environ, find_mlflow, named)
 
     async def close(self) -> None:
         """Let go of all connections; what runs goes on."""

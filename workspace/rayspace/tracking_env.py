@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rayspace.errors import RayspaceError, TrackingMissingError
 from rayspace.model.progress import Report, Stage
 from rayspace.model.target import LOCAL, SIMULATED
+from rayspace.model.tracking import BY_THE_SERVER
 from rayspace.persons_environment import MARK, TOKEN, URI, PersonsEnvironment
 
 if TYPE_CHECKING:
@@ -19,13 +20,6 @@ if TYPE_CHECKING:
 
 #: What stands in the environment for a relay, and what stood there before; None for nothing.
 _earlier: dict[str, str | None] = {}
-#: A relay leads to the server alone: an object store behind it may be out of this machine's reach,
-#: and MLflow's client would go there by itself. Source: mlflow/store/artifact/
-#: mlflow_artifacts_repo.py of MLflow 3.17.
-_BY_THE_SERVER = (
-    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD",
-    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD",
-)
 
 
 def follow(app: App, verb: str, result: Any, report: Report) -> None:
@@ -72,7 +66,8 @@ def point_at(app: App, target: str, report: Report) -> None:
         return
     point_back()
     if server.token:
-        wished = {name: "false" for name in _BY_THE_SERVER if name not in os.environ}
+        # A relay leads to the server alone.
+        wished = {name: BY_THE_SERVER[name] for name in BY_THE_SERVER.keys() - os.environ.keys()}
         for name, value in {TOKEN: server.token, **wished}.items():
             _earlier[name] = os.environ.get(name)
             os.environ[name] = value

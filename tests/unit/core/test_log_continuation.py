@@ -24,6 +24,14 @@ def _rest(told: str, text: str) -> str:
         (f"{RAYS_OWN}first attempt\nsecond\n", "second\nend\n", "end\n"),
         # The job printed nothing yet.
         (RAYS_OWN, "a\nb\n", "a\nb\n"),
+        # The copy is older, or lacks a line of those who say that it ended.
+        (f"{RAYS_OWN}a\nb\nc\n", "a\nb\n", ""),
+        (f"{RAYS_OWN}a\nb\nended\n", "a\nb\n", ""),
+        (
+            "".join(f"line {i}\n" for i in range(1000)),
+            "".join(f"line {i}\n" for i in range(900)),
+            "",
+        ),
         # The copy has more before it.
         ("a\n", "an earlier attempt, cut off\na\nb\n", "b\n"),
     ],

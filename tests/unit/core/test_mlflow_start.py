@@ -29,11 +29,17 @@ def waiting(reason, message="", ended=None):
     }
 
 
+def running_again(n_restarts):
+    """Make a container that ended, and runs again."""
+    last = {"terminated": _ENDED}
+    return {"state": {"running": {}}, "lastState": last, "restartCount": n_restarts}
+
+
 _READY = ("Ready", "True", "")
 _ENDED = {"reason": "Error", "exitCode": 3}
 _LOG = """\
 Traceback
-no way to postgresql://me:secret@db/runs
+no way to postgresql://me:sec/ret@db/runs
 (Background on this error at: somewhere)
 """
 _NONE = StartState(is_ready=False, text="its pod is not there yet")
@@ -61,9 +67,15 @@ _REFUSED = {"status": {"conditions": [{"type": "ReplicaFailure", "message": "quo
         (None, [pod(status=[waiting("CrashLoopBackOff", "x", {**_ENDED, "message": _LOG})])],
          StartState(False, "m: CrashLoopBackOff (Error, exit code 3: no way to"
                     " postgresql://db/runs)", True)),
-        (None, [pod(phase="Running", status=[{"state": {"running": {}}, "lastState":
-                                              {"terminated": _ENDED}}])],
+        (None, [pod(phase="Running", status=[running_again(2)])],
          StartState(False, "m: CrashLoopBackOff (Error, exit code 3)", True)),
+        # It may have come before its database.
+        (None, [pod(phase="Running", status=[running_again(1)])],
+         StartState(False, "m: CrashLoopBackOff (Error, exit code 3)", False)),
+        # A container beside it that serves is none of its matters.
+        (None, [pod(phase="Running", status=[{**running_again(2), "ready": True},
+                                             {"state": {"running": {}}}])],
+         StartState(False, "m runs, and is not ready yet")),
         (None, [pod(status=[waiting("ContainerCreating")])],
          StartState(False, "m is being started")),
         (None, [pod(phase="Running", status=[{"state": {"running": {}}}])],

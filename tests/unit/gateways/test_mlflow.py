@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from rayspace.errors import JobNotFoundError, StorageError
+from rayspace.errors import JobNotFoundError, MissingExtraError, StorageError
+from rayspace.gateways import mlflow
 from rayspace.gateways.mlflow import MlflowRunGateway
+from rayspace.gateways.mlflow_errors import without_credentials
 from rayspace.model.run import Tag
 
 
@@ -44,3 +46,41 @@ def test_a_place_that_can_hold_none_is_told_by_the_check(tmp_path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(StorageError):
         MlflowRunGateway(f"sqlite:///{tmp_path}/file/mlflow.db", None).check()
+
+
+class _Nobody:
+    """Knows no Python with all of MLflow."""
+
+    def require(self) -> None:
+        raise MissingExtraError("mlflow")
+
+    def lend(self) -> str:
+        raise AssertionError("Nobody lends what there is not.")
+
+
+@pytest.mark.parametrize("lender", [None, _Nobody])
+def test_where_nothing_reads_it_no_database_is_made(database, monkeypatch, lender) -> None:
+    """The check says so before a cluster is started; and what lists goes on to find nothing."""
+    monkeypatch.setattr(mlflow.importlib.util, "find_spec", lambda _name: None)
+    runs = MlflowRunGateway(f"sqlite:///{database}", None, lender)
+    with pytest.raises(MissingExtraError):
+        runs.check()
+    with pytest.raises(MissingExtraError):
+        runs.create(experiment="e", name="n", tags={}, params={})
+    assert not database.parent.exists()
+    assert runs.jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("no way to postgresql://ada:sec/ret@db/runs", "no way to postgresql://db/runs"),
+        ("https://token@host:8080/a and http://a:b@c", "https://host:8080/a and http://c"),
+        # No login, but a path with a version in it.
+        ("git+https://host/ada/train@v1", "git+https://host/ada/train@v1"),
+        ("sqlite:////home/ada/a@b/mlflow.db", "sqlite:////home/ada/a@b/mlflow.db"),
+    ],
+)
+def test_no_login_is_told(text, clean) -> None:
+    """In whatever sentence an address stands."""
+    assert without_credentials(text) == clean

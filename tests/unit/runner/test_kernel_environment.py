@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from rayspace.model.job import JobOrder
 from rayspace.model.run import RunRecord, RunStatus
+from rayspace.model.tracking import BY_THE_SERVER
 from rayspace.runner.kernel_environment import ignore_pattern, kernel_environment, left_out_files
 
 RUN = RunRecord("run1", "train-1", "7", "study", RunStatus.RUNNING, 0, 0)
@@ -87,6 +88,16 @@ def test_the_users_variables_count_more_than_the_jobs():
     assert environment["MLFLOW_EXPERIMENT_NAME"] == "mine"
     assert "MLFLOW_EXPERIMENT_ID" not in environment
     assert config["runtime_env"]["env_vars"]["A"] == "user"
+
+
+def test_artifacts_go_by_the_server_unless_somebody_says_otherwise():
+    """An object store behind it may be out of a pod's reach; of its image or person who knows."""
+    download, upload = BY_THE_SERVER
+    environment, config = _environment({download: "true"}, env={upload: "true"})
+    assert (environment[download], environment[upload]) == ("true", "true")
+    environment, config = _environment()
+    assert BY_THE_SERVER.items() <= environment.items()
+    assert BY_THE_SERVER.items() <= config["runtime_env"]["env_vars"].items()
 
 
 def test_ray_gets_the_bundle_and_our_hook_and_keeps_what_it_had():

@@ -115,7 +115,7 @@ async def test_a_worker_of_this_machine_that_ends_as_it_joins_is_started_again()
     cluster = Changes(a_local_state(2, 1), lost, a_local_state(2, 1), a_local_state(2, 2))
     assert await cluster.wait(fewest=False) == [2]
     assert cluster.scaled == [2]
-    assert "The worker process 7 is gone. Starting it again" in cluster.told
+    assert "The worker process 7 is gone. It is started again" in cluster.told
     always = Changes(a_local_state(2, 1), lost)
     with pytest.raises(ClusterStartError, match=r"1 of 2 workers .* The worker process 7 is gone"):
         await always.wait(fewest=False)

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 #: Kubernetes tells the two in turn, of which the latter is the pause between the former.
 _PULL = {"ErrImagePull", "ImagePullBackOff"}
-#: A name and a password in an address.
-_LOGIN = re.compile(r"//[^\s/@]*@")
+#: A name and a password in an address; SQLAlchemy takes one with a slash as it is.
+_LOGIN = re.compile(r"//[^\s/@:]*(?::[^\s@]*)?@")
 _LONGEST = 200
+#: A container that ended as often comes up no more by itself. [1]
+_N_CRASHES = 2
 #: Reasons of containers that wait for something that seldom comes by itself.
 _FAILURES = {
     *("InvalidImageName", "CrashLoopBackOff", *_PULL),
@@ -97,10 +99,13 @@ def _pod(pod: Object) -> StartState:
         text = f"{name} has no node: {scheduled.get('message', '')}"
         return StartState(is_ready=False, text=text, is_failure=True)
     for status in (pod.get("status") or {}).get("containerStatuses") or []:
+        if status.get("ready"):
+            continue
         waiting = (status.get("state") or {}).get("waiting") or {}
         reason = waiting.get("reason", "")
         ended = (status.get("lastState") or {}).get("terminated") or {}
-        if not reason and ended.get("exitCode"):
+        is_running_again = not reason and bool(ended.get("exitCode"))
+        if is_running_again:
             # Between two of these pauses.
             reason = "CrashLoopBackOff"
         if reason not in _FAILURES:
@@ -114,7 +119,9 @@ def _pod(pod: Object) -> StartState:
             words = f"{ended.get('reason', 'ended')}, exit code {ended.get('exitCode')}"
             words += _last_words(ended)
         text = f"{name}: {reason}{f' ({words})' if words else ''}"
-        return StartState(is_ready=False, text=text, is_failure=True)
+        # One that ended once may have come before its database.
+        is_first = is_running_again and status.get("restartCount", 0) < _N_CRASHES
+        return StartState(is_ready=False, text=text, is_failure=not is_first)
     is_running = (pod.get("status") or {}).get("phase") == "Running"
     text = f"{name} runs, and is not ready yet" if is_running else f"{name} is being started"
     return StartState(is_ready=False, text=text)

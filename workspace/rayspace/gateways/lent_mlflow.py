@@ -15,7 +15,7 @@ from rayspace.gateways.local_mlflow import LocalMlflow
 from rayspace.gateways.pane_ways import UrlWay
 from rayspace.gateways.relay import TrackingRelay
 from rayspace.gateways.relay_guard import RelayGuard
-from rayspace.loop import on_exit
+from rayspace.loop import on_exit, run
 from rayspace.model.tracking import RELAY_USER
 
 if TYPE_CHECKING:
@@ -42,16 +42,18 @@ class LocalMlflowWay:
         self, method: str, path: str, *, headers: Mapping[str, str], data: Any = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request, and hand over the answer before its body is read."""
-        way = await self._ready()
-        async with way.opened(method, path, headers=headers, data=data) as answer:
-            yield answer
+        async with self._server.held():
+            way = await self._ready()
+            async with way.opened(method, path, headers=headers, data=data) as answer:
+                yield answer
 
     @contextlib.asynccontextmanager
     async def socket(self, path: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         """Open a WebSocket."""
-        way = await self._ready()
-        async with way.socket(path) as joined:
-            yield joined
+        async with self._server.held():
+            way = await self._ready()
+            async with way.socket(path) as joined:
+                yield joined
 
     def local_path(self, location: str) -> str:
         """Keep the path alone."""
@@ -64,8 +66,9 @@ class LocalMlflowWay:
     async def _ready(self) -> UrlWay:
         path = await self._server.ready()
         if self._way[0] != path:
-            await self._way[1].close()
-            self._way = (path, UrlWay("http://localhost", unix_path=path))
+            # Changed before the old one is left: others come meanwhile.
+            old, self._way = self._way[1], (path, UrlWay("http://localhost", unix_path=path))
+            await old.close()
         return self._way[1]
 
 
@@ -85,6 +88,14 @@ class LentMlflow:
         way = LocalMlflowWay(server)
         self._relay = TrackingRelay(way, RelayGuard(usual_variables(environ)))
         self._starting = asyncio.Lock()
+
+    def require(self) -> None:
+        """Raise `MissingExtraError` if no Python here has all of MLflow; blocks, starts nothing."""
+        self._server.python()
+
+    def lend(self) -> str:
+        """Return what `uri` does, to threads without a loop of ours."""
+        return run(self.uri())
 
     async def uri(self) -> str:
         """Return the address, with a token in it that opens it; the server runs then.
@@ -117,7 +128,7 @@ _servers: dict[str, tuple[LocalMlflow, LentMlflow]] = {}
 
 
 def local_mlflow(
-    uri: str, environ: Mapping[str, str], find_python: Callable[[], str]
+    uri: str, environ: Mapping[str, str], find_python: Callable[[str], str], kernel: str = ""
 ) -> tuple[LocalMlflow, LentMlflow]:
     """Return this process's server for a database, and its address for programs.
 
@@ -125,8 +136,12 @@ def local_mlflow(
     ----------
     uri, environ, find_python
         As `LocalMlflow` takes them; those of whoever asks first count.
+    kernel
+        The Python of the kernel that this is for; empty for none.
     """
     if uri not in _servers:
         server = LocalMlflow(uri, environ, find_python)
         _servers[uri] = (server, LentMlflow(server, environ))
+    if kernel:
+        _servers[uri][0].note_kernel(kernel)
     return _servers[uri]

@@ -15,11 +15,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.errors import GatewayTimeoutError
+from rayspace.errors import GatewayTimeoutError, MissingExtraError
+from rayspace.gateways.mlflow_errors import without_credentials
 from rayspace.loop import on_exit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
 
 #: A new database is filled with tables first. [s]
 _START_S = 120.0
@@ -52,20 +53,24 @@ class LocalMlflow:
     environ
         The environment.
     find_python
-        Finds a Python that has all of MLflow; blocks.
+        Finds a Python that has all of MLflow, given the one of a notebook's kernel or nothing;
+        blocks, and raises `MissingExtraError` for none.
     """
 
     def __init__(
-        self, uri: str, environ: Mapping[str, str], find_python: Callable[[], str]
+        self, uri: str, environ: Mapping[str, str], find_python: Callable[[str], str]
     ) -> None:
         self._uri = uri
         self._environ = environ
         self._find_python = find_python
+        #: Pythons of kernels that had to do with this database, the latest last.
+        self._kernels: dict[str, None] = {}
         self._process: asyncio.subprocess.Process | None = None
+        self._answers = False
         self._directory = ""
-        self._python = ""
         self._asked_s = 0.0
-        self._starting = asyncio.Lock()
+        self._n_open = 0
+        self._starting: asyncio.Task[None] | None = None
         self._tidying: asyncio.Task[None] | None = None
 
     @property
@@ -75,8 +80,30 @@ class LocalMlflow:
 
     @property
     def is_running(self) -> bool:
-        """Whether the server runs."""
+        """Whether the server runs, and has answered."""
+        return self._answers and self._lives
+
+    @property
+    def _lives(self) -> bool:
         return self._process is not None and self._process.returncode is None
+
+    def note_kernel(self, python: str) -> None:
+        """Take note of the Python of a kernel: it is the first that is tried."""
+        self._kernels.pop(python, None)
+        self._kernels[python] = None
+
+    def python(self) -> str:
+        """Find the Python that is to run the server; blocks.
+
+        Raises
+        ------
+        MissingExtraError
+            If none here has all of MLflow: the small one has no server.
+        """
+        for kernel in reversed(list(self._kernels)):
+            with contextlib.suppress(MissingExtraError):
+                return self._find_python(kernel)
+        return self._find_python("")
 
     async def ready(self) -> str:
         """Start it where it does not run, and return its socket file when it answers.
@@ -84,20 +111,40 @@ class LocalMlflow:
         Raises
         ------
         MissingExtraError
-            If no Python here has all of MLflow: the small one has no server.
+            As `python` does.
         GatewayTimeoutError
             If it does not come up.
         """
         self._asked_s = asyncio.get_running_loop().time()
-        async with self._starting:
-            if not self.is_running:
-                await self.close()
-                await self._start()
+        while not self.is_running:
+            if self._starting is None or self._starting.done():
+                self._starting = asyncio.create_task(self._start())
+                self._starting.add_done_callback(_heard)
+            # Who asks first may leave before it answers; others wait for it, and so may they again.
+            await asyncio.shield(self._starting)
         return self.socket_path
+
+    @contextlib.asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Keep it from ending for want of questions while an answer is under way."""
+        self._n_open += 1
+        try:
+            yield
+        finally:
+            self._n_open -= 1
+            self._asked_s = asyncio.get_running_loop().time()
 
     async def close(self) -> None:
         """End it and all that it started; whoever asks again starts it anew."""
-        process, self._process = self._process, None
+        starting = self._starting
+        if starting is not None and not starting.done():
+            starting.cancel()
+            await asyncio.wait({starting})
+        await self._end()
+
+    async def _end(self) -> None:
+        process, self._process, self._answers = self._process, None, False
+        directory, self._directory = self._directory, ""
         if process is not None and process.returncode is None:
             for number in (signal.SIGTERM, signal.SIGKILL):
                 with contextlib.suppress(ProcessLookupError):
@@ -106,32 +153,35 @@ class LocalMlflow:
                     await asyncio.wait_for(process.wait(), _END_S)
                     break
         # Not in a thread: none begins any more when a process ends.
-        shutil.rmtree(self._directory, ignore_errors=True)
+        if directory:
+            shutil.rmtree(directory, ignore_errors=True)
 
     async def _start(self) -> None:
-        self._python = await asyncio.to_thread(self._find_python)
+        await self._end()
+        python = await asyncio.to_thread(self.python)
         self._directory = await asyncio.to_thread(tempfile.mkdtemp, prefix="rayspace-")
         on_exit(self.close)
         options = f"--uds {self.socket_path} --log-level critical"
-        words = ["server", "--backend-store-uri", self._uri, "--workers", "1"]
+        # What stands in the words of a command all people of this machine may read.
+        database = {"MLFLOW_BACKEND_STORE_URI": self._uri}
+        words = ["server", "--workers", "1", "--uvicorn-opts", options]
         self._process = await asyncio.create_subprocess_exec(
-            self._python,
+            python,
             "-c",
             _PROGRAM,
             *words,
-            "--uvicorn-opts",
-            options,
-            env={**self._environ, **_ENV},
+            env={**self._environ, **_ENV, **database},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
         )
         try:
-            await self._await_health()
+            await self._await_health(python)
         except BaseException:
-            await self.close()
+            await self._end()
             raise
+        self._answers = True
         if self._tidying is None or self._tidying.done():
             self._tidying = asyncio.create_task(self._end_when_idle())
 
@@ -139,16 +189,15 @@ class LocalMlflow:
         loop = asyncio.get_running_loop()
         while self.is_running:
             await asyncio.sleep(_LOOK_S)
-            if loop.time() - self._asked_s > _IDLE_S:
-                async with self._starting:
-                    await self.close()
+            if not self._n_open and loop.time() - self._asked_s > _IDLE_S:
+                await self._end()
 
-    async def _await_health(self) -> None:
+    async def _await_health(self, python: str) -> None:
         import aiohttp
 
         loop = asyncio.get_running_loop()
         end_s = loop.time() + _START_S
-        while self.is_running and loop.time() < end_s:
+        while self._lives and loop.time() < end_s:
             connector = aiohttp.UnixConnector(self.socket_path)
             with contextlib.suppress(aiohttp.ClientError, OSError):
                 async with (
@@ -162,6 +211,12 @@ class LocalMlflow:
             "MLflow's server did not come up.",
             system="MLflow",
             operation="start",
-            hint=f"Start it by hand to see why: {self._python} -m mlflow server"
-            f" --backend-store-uri {self._uri}",
+            hint=f"Start it by hand to see why: {python} -m mlflow server"
+            f" --backend-store-uri {without_credentials(self._uri)}",
         )
+
+
+def _heard(starting: asyncio.Task[None]) -> None:
+    """Take note of how a start ended, for which nobody may wait any more."""
+    if not starting.cancelled():
+        starting.exception()

@@ -14,7 +14,7 @@ import posixpath
 import shutil
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rayspace.errors import JobNotFoundError, MissingExtraError, StorageError
 from rayspace.gateways.mlflow_client import (
@@ -38,6 +38,18 @@ if TYPE_CHECKING:
 _PAGE_SIZE = 1000
 
 
+class Lender(Protocol):
+    """Lends a server of another Python's MLflow; both of its methods block."""
+
+    def require(self) -> None:
+        """Raise `MissingExtraError` if there is no such Python; starts nothing."""
+        ...
+
+    def lend(self) -> str:
+        """Return the address of the server, which runs then."""
+        ...
+
+
 class MlflowRunGateway:
     """Runs of one tracking server.
 
@@ -49,20 +61,20 @@ class MlflowRunGateway:
     artifact_root
         Where artifacts of new experiments go when the tracking URI names a database; None leaves
         that to MLflow.
-    lent
-        Returns the address of a server that has the runs of such a database, for a Python that has
-        mlflow-skinny alone, which can only speak to servers. Blocks.
+    lender
+        Returns what lends a Python that has mlflow-skinny alone, which can only speak to servers,
+        one that has the runs of such a database.
     """
 
     def __init__(
         self,
         tracking_uri: str | Callable[[], str],
         artifact_root: Path | None,
-        lent: Callable[[], str] | None = None,
+        lender: Callable[[], Lender] | None = None,
     ) -> None:
         self._uri_or_finder = tracking_uri
         self._artifact_root = artifact_root
-        self._lent = lent
+        self._lender = lender
         self._lock = threading.Lock()
         self._client_or_none: MlflowClient | None = None
         self._experiment_names: dict[str, str] = {}
@@ -96,6 +108,7 @@ class MlflowRunGateway:
                 check_health(self._uri)
             elif self._has_nothing_yet():
                 check_creatable(self._uri)
+                self._require_reader()
             else:
                 self._client().search_experiments(max_results=1)
             self._client_class()
@@ -268,6 +281,7 @@ class MlflowRunGateway:
         with self._lock:
             if self._client_or_none is None:
                 client_class = self._client_class()
+                self._require_reader()
                 with one_creator(self._uri):
                     self._client_or_none = client_class(tracking_uri=self._asked_uri())
             return self._client_or_none
@@ -277,12 +291,20 @@ class MlflowRunGateway:
 
         return MlflowClient
 
-    def _asked_uri(self) -> str:
-        if is_http(self._uri) or importlib.util.find_spec("sqlalchemy") is not None:
-            return self._uri
-        if self._lent is None:
+    @property
+    def _is_lent(self) -> bool:
+        """Whether this Python has a part of MLflow, which reads no database."""
+        return not is_http(self._uri) and importlib.util.find_spec("sqlalchemy") is None
+
+    def _require_reader(self) -> None:
+        """Raise where nobody can read the database, before one is made."""
+        if self._is_lent and self._lender is None:
             raise MissingExtraError("mlflow")
-        return self._lent()
+        if self._is_lent and self._lender is not None:
+            self._lender().require()
+
+    def _asked_uri(self) -> str:
+        return self._lender().lend() if self._is_lent and self._lender is not None else self._uri
 
     def _has_nothing_yet(self) -> bool:
         """Whether there is no database: then reading must neither make one nor need MLflow."""

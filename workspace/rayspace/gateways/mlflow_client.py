@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 from rayspace.errors import AccessError
 from rayspace.gateways.mlflow_errors import unavailable, without_credentials
+from rayspace.model.tracking import BY_THE_SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,9 +38,7 @@ _CLIENT_ENV = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    # An object store behind the server may be out of this machine's reach; the server is not.
-    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
-    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
+    **BY_THE_SERVER,
     # Read when mlflow is first imported: a notebook that imports it itself decides for itself.
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }

@@ -74,7 +74,8 @@ _STORAGE_SENTENCES = (
     "unable to open database file",
 )
 _NETWORK_PACKAGES = {"requests", "urllib3"}
-_USER_INFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/@\s]+@", re.IGNORECASE)
+#: SQLAlchemy takes a password with a slash as it is.
+_USER_INFO = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/@:\s]*(?::[^@\s]*)?@", re.IGNORECASE)
 _LONGEST_DETAIL = 400
 
 

@@ -6,6 +6,13 @@ from dataclasses import dataclass, field
 
 #: The user of a relay; who it is says the token.
 RELAY_USER = "rayspace"
+#: What keeps MLflow's client from going to the object store behind a server by itself, which may be
+#: out of reach where the server is not. Source: mlflow/store/artifact/mlflow_artifacts_repo.py of
+#: MLflow 3.17.
+BY_THE_SERVER = {
+    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
+    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
+}
 
 
 @dataclass(frozen=True)

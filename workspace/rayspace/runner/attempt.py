@@ -19,6 +19,7 @@ from rayspace.core.sweep_apart import is_trial_apart
 from rayspace.errors import GatewayError, JobNotFoundError, RayspaceError
 from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
 from rayspace.model.run import Artifact, RunStatus, Tag
+from rayspace.model.tracking import BY_THE_SERVER
 from rayspace.runner.attempts import (
     create_attempt_run,
     is_to_retry,
@@ -62,13 +63,11 @@ _TRIAL_SAMPLE_INTERVAL_S = 30.0
 _BUDGETS_S = {Cause.STOPPED: 30.0, Cause.HEAD_LOST: 15.0}
 #: The supervisor copies a line within milliseconds. [s]
 _DRAIN_S = 2.0
-#: What MLflow's client does in this process: retries are ours, and all goes by the server, since an
-#: object store behind it may be out of a pod's reach.
+#: What MLflow's client does in this process: retries are ours.
 _CLIENT_ENV = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false",
-    "MLFLOW_ENABLE_PROXY_MULTIPART_UPLOAD": "false",
+    **BY_THE_SERVER,
 }
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.gateways.mlflow_errors import without_credentials
 from rayspace.model.run import Tag
+from rayspace.model.tracking import BY_THE_SERVER
 from rayspace.runner.settings import PRIVATE_NAMES
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def kernel_environment(
         if name not in PRIVATE_NAMES and name not in _MISLEADING
     }
     shared = _shared(order, run, tracking_uri)
+    for name, value in BY_THE_SERVER.items():
+        shared.setdefault(name, inherited.get(name, value))
     if credentials_path:
         shared["RAYSPACE_CREDENTIALS"] = credentials_path
     paths = [runner_path, order.env.get("PYTHONPATH", ""), inherited.get("PYTHONPATH", "")]

@@ -5,7 +5,13 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, get_args
 
-from rayspace.errors import ClusterStartError, GatewayTimeoutError, PhaseError, UsageError
+from rayspace.errors import (
+    ClusterBusyError,
+    ClusterStartError,
+    GatewayTimeoutError,
+    PhaseError,
+    UsageError,
+)
 from rayspace.model.cluster import ClusterPhase, ClusterState, ReadyAt
 from rayspace.model.progress import Report, Stage
 from rayspace.model.wire import to_wire
@@ -118,9 +124,12 @@ async def wait_workers(
                         hint=_where_to_look(state),
                     )
                 if _has_lost_workers(state) and n_restarts < _N_RESTARTS:
-                    n_restarts += 1
-                    report(Stage("workers", f"{state.reason} Starting it again".strip(), "note"))
-                    await gateway.scale(state.name, state.n_workers_desired, report)
+                    # Somebody else may do so at the same moment, or the head be too busy to answer.
+                    with contextlib.suppress(ClusterBusyError, PhaseError):
+                        await gateway.scale(state.name, state.n_workers_desired, report)
+                        n_restarts += 1
+                        text = f"{state.reason} It is started again".strip()
+                        report(Stage("workers", text, "note"))
                     continue
                 _require_workers(state, missing)
                 text = f"Workers {_joined_text(state, fewest=fewest)}"
