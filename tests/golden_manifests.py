@@ -15,7 +15,8 @@ from rayspace.core.image import ImageChoice
 from rayspace.core.manifest import ManifestFacts, ray_cluster_manifest
 from rayspace.core.manifest_diff import manifest_yaml
 from rayspace.core.profiles import parse_profile
-from rayspace.core.ray_job import ray_job_manifest
+from rayspace.core.ray_job import NO_LIMITS, ray_job_manifest
+from rayspace.model.limits import Limits
 from rayspace.model.ray_job import Launch
 
 ROOT = Path(__file__).parents[1]
@@ -97,6 +98,7 @@ class JobCase(Case):
     launch: dict[str, Any] = field(default_factory=dict)
     has_deletion_rules: bool = True
     has_account: bool = True
+    limits: Limits = NO_LIMITS
 
     def manifest(self) -> dict[str, Any]:
         """Return what would be applied."""
@@ -113,6 +115,7 @@ class JobCase(Case):
             cluster,
             has_deletion_rules=self.has_deletion_rules,
             has_account=self.has_account,
+            limits=self.limits,
         )
 
 
@@ -144,6 +147,7 @@ CASES = [
         },
     ),
     JobCase("job-older", "", {"workers": 0}, has_deletion_rules=False, has_account=False),
+    JobCase("job-limited", "workers: 1", limits=Limits(max_lifetime_s=86400.0, max_idle_s=7200.0)),
 ]
 
 

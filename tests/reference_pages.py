@@ -99,7 +99,7 @@ _PROFILES = """
 A profile is what to start, by name: a YAML file. Built-in ones come first, then `profiles/` in the
 system's configuration directory, the ConfigMap `rayspace-profiles` of a namespace, the user's
 configuration directory, and `.rayspace/profiles/` in the project; the nearest wins with its whole
-file. `rayspace cluster profiles` says which file won.
+file. `rayspace cluster profiles --on TARGET` says which layer won, and with `--json` which file.
 
 `templates/profiles/laptop.yaml` is one to copy; `templates/profiles/schema.json` is for your
 editor.
@@ -115,9 +115,9 @@ _METRICS = """
 # Metrics
 
 Every job's run holds what its nodes were doing, in the names of MLflow's own system metrics, so that
-MLflow's page shows them: `system/NODE/NAME`. Nodes are called `head`, `worker-0`, `gpu-worker-0`. Above
-64 GPUs the run holds means and percentiles, below `system/cluster/`, and each sample is in
-`metrics/samples.csv.gz` (`pandas.read_csv` reads it).
+MLflow's page shows them: `system/NODE/NAME`. Nodes are called `head`, `worker-0`, `gpu-worker-0`. Sums
+and means of all nodes are below `system/cluster/`; above 64 GPUs that has percentiles too, in place of a
+line for each GPU, and each sample is in `metrics/samples.csv.gz` (`pandas.read_csv` reads it).
 """
 _SUMMARY = """
 A slice (MIG) of GPU i has `gpu_<i>_mig_<k>` in place of `gpu_<i>`.

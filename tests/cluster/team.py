@@ -74,8 +74,10 @@ def forwarded(namespace: Namespace, service: str, port: int) -> Iterator[int]:
 class Shipper(Person):
     """A person who ships notebooks."""
 
-    def __init__(self, cluster: Any, namespace: Namespace, directory: Path) -> None:
-        super().__init__(cluster, namespace, directory)
+    def __init__(
+        self, cluster: Any, namespace: Namespace, directory: Path, user: str = "scientist"
+    ) -> None:
+        super().__init__(cluster, namespace, directory, user)
         project = directory / "project"
         (project / ".rayspace" / "profiles" / "solo.yaml").write_text(SOLO)
         self.project = project

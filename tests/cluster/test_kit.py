@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,8 +17,8 @@ from tests.cluster.binaries import KUBERAY, build
 from tests.cluster.images import RAY
 from tests.cluster.late_images import bring_mlflow_image
 from tests.cluster.store import ROOT
+from tests.cluster.team import Shipper
 from tests.cluster.test_limits import refusal, with_group
-from tests.cluster.test_product import Person
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,21 +67,8 @@ def beside(kit: Path, **more: object) -> Path:
     return folder
 
 
-class Doctor(Person):
+class Doctor(Shipper):
     """A person who asks the doctor."""
-
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run ``rayspace``."""
-        return subprocess.run(
-            [sys.executable, "-m", "rayspace.cli", *words],
-            cwd=self.app.project,
-            env=self.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
 
     def finds(self) -> dict[str, dict[str, str]]:
         """Return the checks by name."""
@@ -130,13 +116,23 @@ def test_all_of_it_is_there_and_the_doctor_explains_each_part_that_is_missing(
     assert plan.spec.pods.price_per_hour == 2.5
     assert plan.spec.groups[0].worker.gpus == 1
     # Kubernetes refuses what is beyond the limits, whoever asks.
-    beyond, why = with_group(replicas=5, maxReplicas=9), []
+    beyond, why = with_group(replicas=9, maxReplicas=9), []
 
     def is_refused() -> bool:
         why[:] = [refusal(namespace, beyond)]
-        return "asks for 5 workers; the limit is 4 workers" in why[0]
+        return "asks for 9 workers; the limit is 8 workers" in why[0]
 
     namespace.until(f"the policy holds: {why}", is_refused)
+
+    # What people do there first is within them, and has the end that they demand.
+    person.notebook("train.ipynb", "1 + 1")
+    words = ("job", "submit", "train.ipynb", "--on", person.target, "--profile", "solo")
+    shipped = person.command(*words, "--wait")
+    assert shipped.returncode == 0, shipped.stdout + shipped.stderr
+    refused = person.command(*words, "--deadline", "30h")
+    assert refused.returncode != 0
+    assert "the limit is 24 h" in refused.stderr
+    assert "a shorter --deadline" in refused.stderr
 
     def missing(part: str, *words: str, who: Doctor = admin) -> dict[str, str]:
         """Take a part away, return what the doctor says, and bring it back."""

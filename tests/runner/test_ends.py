@@ -193,6 +193,16 @@ def test_a_job_past_its_deadline_fails(workshop):
     _complete(result)
 
 
+def test_the_deadline_of_a_namespace_is_for_jobs_without_one(workshop):
+    """It comes by the environment, since who orders need not know of it."""
+    # It is the runner's own: the notebook does not see it.
+    code = notebook("import os, time; time.sleep(60 * ('RAYSPACE_DEADLINE_S' in os.environ))")
+    own = workshop.attempt(workshop.submit(code, deadline_s=50.0), RAYSPACE_DEADLINE_S="0.001")
+    assert own.verdict.cause is Cause.NONE
+    result = workshop.attempt(workshop.submit(code), RAYSPACE_DEADLINE_S="0.001")
+    assert result.verdict.cause is Cause.DEADLINE
+
+
 def test_a_deadline_counts_the_start_of_the_kernel(workshop):
     result = workshop.attempt(workshop.submit(notebook("1"), deadline_s=0.001))
     assert result.verdict.cause is Cause.DEADLINE

@@ -10,10 +10,11 @@ import yaml
 
 from rayspace.core.admission_policy import admission_policy
 from rayspace.core.kuberay_release import LEAST_RELEASE, TESTED_RELEASE
-from rayspace.core.limits import parse_limits
+from rayspace.core.limits import exceeded, parse_limits
 from rayspace.core.profiles import parse_profile
 from rayspace.gateways.kube.namespace_look import RULES, USER_ROLE
-from rayspace.model.limits import LIMITS_KEY
+from rayspace.model.limits import LIMITS_KEY, Limits
+from tests.golden_manifests import PROFILES, Case, JobCase
 
 KIT = Path(__file__).parents[2] / "templates" / "kubernetes"
 NAMESPACE = "team-a"
@@ -55,6 +56,33 @@ def test_its_profiles_can_be_started_and_tell_what_they_cost() -> None:
         profile = parse_profile(text, name=name)
         assert profile.pods.price_per_hour > 0
         assert profile.n_workers <= limits.max_workers
+
+
+def kit() -> tuple[dict[str, str], Limits]:
+    """Return the texts of its profiles and of those that come with the product, and its limits."""
+    (configuration,) = documents("profiles.yaml")
+    texts = {k.removesuffix(".yaml"): v for k, v in configuration["data"].items()}
+    limits = parse_limits(texts.pop("limits"), path=LIMITS_KEY)
+    return {**{name: path.read_text("utf-8") for name, path in PROFILES.items()}, **texts}, limits
+
+
+@pytest.mark.parametrize("name", kit()[0])
+def test_what_people_start_first_is_within_its_limits(name) -> None:
+    """A cluster of each profile that has an end; and a job with such a cluster, which has one."""
+    texts, limits = kit()
+    ends = {"idle_s": 1800.0, "max_lifetime_s": 3600.0}
+    cluster = Case(name, texts[name], ends)
+    assert exceeded(limits, cluster.manifest()) == ()
+    for launch in ({}, {"deadline_s": 7200.0}, {"deadline_s": 23.5 * 3600}):
+        for has_rules in (True, False):
+            for wishes in ({}, {"queue": "team-a"}):
+                job = JobCase(name, texts[name], wishes, launch=launch, limits=limits,
+                              has_deletion_rules=has_rules)  # fmt: skip
+                assert exceeded(limits, job.manifest()) == (), (launch, has_rules, wishes)
+    beyond = JobCase(name, texts[name], launch={"deadline_s": 25 * 3600.0}, limits=limits)
+    (excess,) = exceeded(limits, beyond.manifest())
+    assert (excess.key, excess.allowed) == ("max_lifetime", "24 h")
+    assert "a shorter --deadline" in excess.hint
 
 
 @pytest.mark.parametrize(("file", "kind"), [("people.yaml", "RoleBinding")])

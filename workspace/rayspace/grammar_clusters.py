@@ -85,7 +85,7 @@ def cluster_parser(prog: str) -> Parser:
     track = add_verb(
         verbs,
         "track",
-        "record the nodes, and what this notebook logs, in one MLflow run",
+        "record the nodes, and what this notebook logs, in one MLflow run (notebooks only)",
         examples=f"example: {prog} track churn; {prog} untrack",
     )
     track.add_argument(
@@ -99,7 +99,9 @@ def cluster_parser(prog: str) -> Parser:
         CLUSTER,
     )
     track.add_argument("--name", dest="run_name", metavar="RUN", default="", help="name of the run")
-    untrack = add_verb(verbs, "untrack", "end what track began, with a summary of the nodes")
+    untrack = add_verb(
+        verbs, "untrack", "end what track began, with a summary of the nodes; in a notebook only"
+    )
     untrack.add_argument(
         "--failed", action="store_true", help="mark the run as failed, not as finished"
     )
@@ -125,8 +127,10 @@ def cluster_parser(prog: str) -> Parser:
     scale.add_argument("--group", default="", metavar="G", help="the group; by default the first")
     add_waiting(scale, default=True, what="they have joined or left")
 
-    add_cluster_name(add_verb(verbs, "connect", "attach this notebook by Ray Client"))
-    add_verb(verbs, "disconnect", "detach this notebook")
+    add_cluster_name(
+        add_verb(verbs, "connect", "attach this notebook by Ray Client; in a notebook only")
+    )
+    add_verb(verbs, "disconnect", "detach this notebook; in a notebook only")
 
     down = add_verb(verbs, "down", "end a cluster, its jobs first")
     add_cluster_name(down)
@@ -138,7 +142,8 @@ def cluster_parser(prog: str) -> Parser:
     adopt.add_argument("name", metavar="NAME", nargs="?", help="name to give it")
     adopt.add_argument("--address", default="", metavar="URL", help="its dashboard")
 
-    add_verb(verbs, "profiles", "list what can be started, and which file says so")
+    profiles = add_verb(verbs, "profiles", "list what can be started, and which layer says so")
+    add_where(profiles)
     add_verb(verbs, "targets", "list where clusters can be")
     limits = add_verb(
         verbs,

@@ -36,7 +36,12 @@ def job_parser(prog: str) -> Parser:
         examples=f"example: {prog} submit train.ipynb -p lr 0.1 -p layers '[64, 32]'",
     )
     naming(
-        submit.add_argument("notebook", metavar="NOTEBOOK", nargs="?", help="the notebook"),
+        submit.add_argument(
+            "notebook",
+            metavar="NOTEBOOK",
+            nargs="?",
+            help="the notebook; in one by default itself, as it was saved",
+        ),
         NOTEBOOK,
     )
     submit.add_argument(
@@ -74,7 +79,8 @@ def job_parser(prog: str) -> Parser:
         submit.add_argument(
             "--profile",
             metavar="P",
-            help="start this if need be; on Kubernetes the job gets a cluster of its own like this",
+            help="start this if need be; on Kubernetes the job gets a cluster of its own like this,"
+            " by default like cpu-small",
         ),
         PROFILE,
     )

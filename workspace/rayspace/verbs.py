@@ -198,7 +198,7 @@ async def _use(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _profiles(app: App, args: argparse.Namespace, report: Report) -> Listing:
-    return Listing("profiles", tuple(await app.clusters.profiles()))
+    return Listing("profiles", tuple(await app.clusters.profiles(target=_where(app, args))))
 
 
 async def _limits(app: App, args: argparse.Namespace, report: Report) -> Any:

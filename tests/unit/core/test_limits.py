@@ -135,7 +135,7 @@ def test_the_example_is_read(is_all) -> None:
     if is_all:
         text = re.sub(r"^# (?=allowed_images|overlay|  )", "", text, flags=re.MULTILINE)
     limits = parse_limits(text, path=LIMITS_KEY)
-    assert (limits.max_workers, limits.max_gpus, limits.max_cpus) == (4, 8, 64)
+    assert (limits.max_workers, limits.max_gpus, limits.max_cpus) == (8, 8, 64)
     assert limits.max_memory_bytes == 256 * 2**30
     assert (limits.max_lifetime_s, limits.max_idle_s) == (86_400, 7_200)
     images = ("registry.example.org/ray/*", "rayproject/ray:2.60.0-*")

@@ -50,7 +50,7 @@ class Profiles:
     def get(self, name: str, also=()) -> Profile:
         return {"laptop": Profile("laptop"), "pair": Profile("pair", n_workers=2)}[name]
 
-    def list(self) -> list[Profile]:
+    def list(self, also=()) -> list[Profile]:
         return [self.get("laptop"), self.get("pair")]
 
 

@@ -88,7 +88,7 @@ class Profiles:
     def get(self, name: str, also=()) -> Profile:
         return Profile(name)
 
-    def list(self) -> list[Profile]:
+    def list(self, also=()) -> list[Profile]:
         return [Profile("laptop")]
 
 

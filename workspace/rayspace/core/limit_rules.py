@@ -126,6 +126,8 @@ def _end_rule(key: str, limit_s: float, kind: str) -> Rule:
         if key == "max_lifetime":
             counted = f"activeDeadlineSeconds (above 0) + {counted}"
         hint = f"Set shutdownAfterJobFinishes: true, and {counted} to at most {most_s}."
+        if key == "max_lifetime":
+            hint += " With rayspace: give it a shorter --deadline."
     else:
         hint = _SERVICE_HINT.format(key=key)
     before = f"The cluster's {key} is "

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core import manifest as manifests
 from rayspace.core.kube_state import time_ms
 from rayspace.model.job import LivePhase
-from rayspace.model.ray_job import NO_SHELL, POD_ENDS, RayJobStage, RayJobState
+from rayspace.model.limits import Limits
+from rayspace.model.ray_job import DEADLINE_S, NO_SHELL, POD_ENDS, RayJobStage, RayJobState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,8 @@ ORIGIN_LABEL = "ray.io/originated-from-cr-name"
 RUNNER_FILE = "runner.zip"
 #: Service account of jobs that keep what happened to their pods; templates/kubernetes/rbac.yaml.
 ACCOUNT = "rayspace-job"
+#: Where nobody asks for an end.
+NO_LIMITS = Limits()
 _RUNNER_VOLUME = "rayspace-runner"
 #: How often Ray looks at the memory of a node; 0 for never. [ms]
 _MEMORY_MONITOR = "RAY_memory_monitor_refresh_ms"
@@ -36,8 +39,9 @@ RUNNER_PATH = f"{_RUNNER_DIR}/{RUNNER_FILE}"
 _BACKSTOP_S = 300.0
 #: How long the object itself stays, as a record for kubectl: seven days. [s]
 _RECORD_S = 7 * 24 * 3600
-#: An admitted queue counts what stands still; longer than to fetch a log makes no sense. [s]
-_QUEUED_TTL_S = 30
+#: An admitted queue counts what stands still, and so does an administrator who sets limits; longer
+#: than to fetch a log makes no sense. [s]
+_SHORT_TTL_S = 30
 #: Ray kills what has not ended so long after a stop; its default is 3 s. [s]
 _STOP_WAIT_S = 60
 #: A pod that ends gives the runner time to save. [s]
@@ -55,6 +59,7 @@ def ray_job_manifest(
     *,
     has_deletion_rules: bool = True,
     has_account: bool = False,
+    limits: Limits = NO_LIMITS,
 ) -> dict[str, Any]:
     """Make the RayJob of a notebook.
 
@@ -68,6 +73,8 @@ def ray_job_manifest(
         Whether KubeRay knows rules for what it deletes when, and a deadline for the start.
     has_account
         Whether the namespace has the service account `ACCOUNT`.
+    limits
+        What the namespace allows. Where clusters must have an end, so has that of the job.
 
     Returns
     -------
@@ -89,6 +96,12 @@ def ray_job_manifest(
         # Ray would take a driver started by uv for a wish to do so everywhere.
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     }
+    ttl_s = _ttl_s(launch, limits, has_deletion_rules=has_deletion_rules)
+    deadline_s = _backstop_s(launch, limits, ttl_s or 0)
+    if deadline_s and launch.deadline_s is None:
+        # Its runner saves what there is before KubeRay takes the pods away.
+        before_s = deadline_s - launch.start_deadline_s - _BACKSTOP_S
+        env[DEADLINE_S] = str(math.floor(before_s if before_s > 0 else deadline_s / 2))
     job: dict[str, Any] = {
         "submissionMode": "HTTPMode",
         "jobId": launch.spec.name,
@@ -103,19 +116,16 @@ def ray_job_manifest(
         job["entrypointNumCpus"] = launch.driver_cpus
     if launch.driver_gpus:
         job["entrypointNumGpus"] = launch.driver_gpus
-    if launch.deadline_s is not None:
-        # Counts from the start of its cluster, and is only for a runner that does not keep its own.
-        start_s = launch.start_deadline_s
-        job["activeDeadlineSeconds"] = math.ceil(start_s + launch.deadline_s + _BACKSTOP_S)
+    if deadline_s is not None:
+        job["activeDeadlineSeconds"] = deadline_s
     if has_deletion_rules:
         job["preRunningDeadlineSeconds"] = math.ceil(launch.start_deadline_s)
-    keep_s = math.ceil(launch.keep_failed_s)
-    if launch.spec.pods.queue or not has_deletion_rules:
-        # A queue suspends, and what can be suspended may have no rules.
-        job["shutdownAfterJobFinishes"] = True
-        job["ttlSecondsAfterFinished"] = _QUEUED_TTL_S if launch.spec.pods.queue else keep_s
+    if ttl_s is None:
+        rules = _deletion_rules(math.ceil(launch.keep_failed_s))
+        job["deletionStrategy"] = {"deletionRules": rules}
     else:
-        job["deletionStrategy"] = {"deletionRules": _deletion_rules(keep_s)}
+        job["shutdownAfterJobFinishes"] = True
+        job["ttlSecondsAfterFinished"] = ttl_s
     labels = {**metadata["labels"], RUN_ID: launch.run_id}
     return {
         "apiVersion": manifests.API_VERSION,
@@ -128,6 +138,31 @@ def ray_job_manifest(
         },
         "spec": job,
     }
+
+
+def _ttl_s(launch: Launch, limits: Limits, *, has_deletion_rules: bool) -> int | None:
+    """Return how long its cluster stays after its end; None where rules say so."""
+    if limits.max_idle_s is not None or limits.max_lifetime_s is not None:
+        # No rule ends the cluster of a job that Ray stopped: such an end is none.
+        return min(_SHORT_TTL_S, int(limits.max_idle_s or _SHORT_TTL_S))
+    if launch.spec.pods.queue:
+        # A queue suspends, and what can be suspended may have no rules.
+        return _SHORT_TTL_S
+    return None if has_deletion_rules else math.ceil(launch.keep_failed_s)
+
+
+def _backstop_s(launch: Launch, limits: Limits, ttl_s: int) -> int | None:
+    """Return after which time KubeRay ends it, from the start of its cluster on; None for never.
+
+    It is for a runner that does not keep its own deadline.
+    """
+    longest_s = None if limits.max_lifetime_s is None else int(limits.max_lifetime_s) - ttl_s
+    if launch.deadline_s is None:
+        return longest_s
+    asked_s = math.ceil(launch.start_deadline_s + launch.deadline_s + _BACKSTOP_S)
+    # Beyond the limit is a wish, and not what is added to it.
+    is_allowed = longest_s is not None and launch.deadline_s <= longest_s
+    return min(asked_s, longest_s) if longest_s is not None and is_allowed else asked_s
 
 
 def _deletion_rules(keep_failed_s: int) -> list[dict[str, Any]]:

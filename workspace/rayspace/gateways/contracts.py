@@ -329,7 +329,7 @@ class ProfileSource(Protocol):
         """Return a profile, of these files too; `ProfileNotFoundError` or `ProfileError`."""
         ...
 
-    def list(self) -> builtins.list[Profile]:
+    def list(self, also: Sequence[ProfileFile] = ()) -> builtins.list[Profile]:
         """Return the profiles that can be used, the nearest layer's of each name."""
         ...
 

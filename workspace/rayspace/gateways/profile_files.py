@@ -12,6 +12,7 @@ from rayspace.gateways.templates import list_templates, read_template
 from rayspace.model.profile_entry import LAYERS, ProfileEntry, ProfileFile
 
 if TYPE_CHECKING:
+    import builtins
     from collections.abc import Iterator, Sequence
 
     from rayspace.model.profile import Profile
@@ -74,13 +75,19 @@ class ProfileFiles:
             raise profile_not_found(name, sorted({file.name for file in files}))
         return profile_of(max(named, key=lambda file: LAYERS.index(file.layer)))
 
-    def entries(self) -> list[ProfileEntry]:
+    def entries(self, also: Sequence[ProfileFile] = ()) -> builtins.list[ProfileEntry]:
         """List all names, with layer, path, what is hidden, and what is wrong."""
-        return profile_entries(self._files())
+        return profile_entries([*self._files(), *also])
 
-    def list(self) -> list[Profile]:
-        """Return the profiles that can be used, the nearest layer's of each name."""
-        return [entry.profile for entry in self.entries() if entry.profile is not None]
+    def list(self, also: Sequence[ProfileFile] = ()) -> builtins.list[Profile]:
+        """Return the profiles that can be used, the nearest layer's of each name.
+
+        Parameters
+        ----------
+        also
+            Files from elsewhere: those of a namespace.
+        """
+        return [entry.profile for entry in self.entries(also) if entry.profile is not None]
 
     def _files(self) -> Iterator[ProfileFile]:
         for name in list_templates(_FOLDER):

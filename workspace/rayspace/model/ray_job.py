@@ -16,6 +16,8 @@ POD_ENDS = "--pod-ends"
 #: job is stopped, and the runner has no parent but the pod's first process, which in Ray's images
 #: waits for no child: Ray would take the runner for alive, and hold its GPUs, until it gives up.
 NO_SHELL = "exec"
+#: The variable that gives a runner a deadline where its order has none. [s]
+DEADLINE_S = "RAYSPACE_DEADLINE_S"
 
 
 class RayJobStage(enum.Enum):

@@ -37,7 +37,7 @@ class Target:
         Who named it: ``settings``, ``kubeconfig``, ``used`` (asked for by context before),
         ``pod`` or ``simulated``.
     access
-        How its heads are reached: one of `WAYS`.
+        How its heads are reached: ``auto``, ``direct``, ``proxy``, ``port-forward`` or ``url``.
     url
         Template of their URLs, where that is the way; empty elsewhere.
     """

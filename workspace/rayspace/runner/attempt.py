@@ -18,6 +18,7 @@ from rayspace.core.lifecycle import STATUS_OF_PHASE
 from rayspace.core.sweep_apart import is_trial_apart
 from rayspace.errors import GatewayError, JobNotFoundError, RayspaceError
 from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
+from rayspace.model.ray_job import DEADLINE_S
 from rayspace.model.run import Artifact, RunStatus, Tag
 from rayspace.model.tracking import BY_THE_SERVER
 from rayspace.runner.attempts import (
@@ -311,6 +312,8 @@ class Attempt:
         # A newer submitter may say more than this runner understands.
         known = {field.name for field in fields(JobOrder)}
         order = JobOrder(**{key: value for key, value in content.items() if key in known})
+        if order.deadline_s is None and self._inherited.get(DEADLINE_S):
+            order = replace(order, deadline_s=float(self._inherited[DEADLINE_S]))
         if not self._trial:
             return order
         values = {**order.parameters, **order.trials[self._trial - 1]}

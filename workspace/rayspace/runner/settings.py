@@ -16,6 +16,7 @@ RAYSPACE_RUNNER_PACKAGE          URI by which Ray's nodes find this package; emp
 RAYSPACE_RUNNER_PATH             what brings this package: a zip file or a directory
 RAYSPACE_PACKAGES                what is to be done about packages: see runner/installation.py
 RAYSPACE_PATIENCE_S              how long a tracking server that is away is waited for, at least
+RAYSPACE_DEADLINE_S              deadline of a job whose order has none
 RAYSPACE_ARTIFACT_ROOT           where artifacts go when the tracking URI names a database
 RAY_ADDRESS                      the head, as Ray tells its jobs
 RAY_AUTH_TOKEN(_PATH)            Ray's token, or the file that holds it
@@ -55,6 +56,7 @@ PRIVATE_NAMES = (
     "RAYSPACE_SWEEP_SPOOL",
     "RAYSPACE_RETRIES_HERE",
     "RAYSPACE_PATIENCE_S",
+    "RAYSPACE_DEADLINE_S",
     "PYTHONSAFEPATH",
 )
 

@@ -77,9 +77,10 @@ class ClusterService(ClusterStarter):
         self._head = head
         self._ender = ender
 
-    async def profiles(self) -> builtins.list[Profile]:
-        """List the profiles that can be used here."""
-        return await in_thread(self._profiles.list)
+    async def profiles(self, *, target: str | None = None) -> builtins.list[Profile]:
+        """List the profiles of this machine, and those of a target's namespace if one is named."""
+        also = await self._finder.gateway(target).profile_files() if target else ()
+        return await in_thread(self._profiles.list, also)
 
     async def limits(self, *, target: str | None = None) -> NamespaceLimits:
         """Say what one cluster may ask for in a namespace; by default that of the chosen one."""

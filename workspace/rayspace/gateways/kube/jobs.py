@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rayspace.gateways.kube.client import KubeClient
+    from rayspace.gateways.kube.configuration import Configuration
     from rayspace.gateways.kube.observer import KubeObserver
     from rayspace.gateways.kube.planning import ClusterPlanner
     from rayspace.model.cluster import ClusterSpec, ClusterState
@@ -73,20 +74,32 @@ class KubeJobs:
 
     async def preview(self, launch: Launch) -> dict[str, Any]:
         """Return the object that `create` would apply."""
-        cluster, _, _ = await self._planner.manifest(_unwatched(launch.spec), is_of_job=True)
+        cluster, _, configuration = await self._planner.manifest(
+            _unwatched(launch.spec), is_of_job=True
+        )
+        return await self._manifest(launch, cluster, configuration)
+
+    async def check(self, launch: Launch, report: Report, *, force: bool = False) -> None:
+        """Raise what would never come up; tell what may have to wait. Changes nothing."""
+        cluster, choice, configuration = await self._planner.manifest(
+            _unwatched(launch.spec), is_of_job=True
+        )
+        job = await self._manifest(launch, cluster, configuration)
+        await self._planner.check(cluster, choice, configuration, report, force=force, applied=job)
+
+    async def _manifest(
+        self, launch: Launch, cluster: dict[str, Any], configuration: Configuration
+    ) -> dict[str, Any]:
         has_rules, has_account = await asyncio.gather(
             self._planner.kuberay.has_job_rules(), self._planner.has_account(ACCOUNT)
         )
         return ray_job_manifest(
-            launch, cluster, has_deletion_rules=has_rules, has_account=bool(has_account)
+            launch,
+            cluster,
+            has_deletion_rules=has_rules,
+            has_account=bool(has_account),
+            limits=configuration.limits,
         )
-
-    async def check(self, launch: Launch, report: Report, *, force: bool = False) -> None:
-        """Raise what would never come up; tell what may have to wait. Changes nothing."""
-        manifest, choice, configuration = await self._planner.manifest(
-            _unwatched(launch.spec), is_of_job=True
-        )
-        await self._planner.check(manifest, choice, configuration, report, force=force)
 
     async def create(self, launch: Launch, archive: Path) -> RayJobState:
         """Apply a RayJob; from then on this machine is not needed.

@@ -91,14 +91,18 @@ class ClusterPlanner:
         report: Report,
         *,
         force: bool,
+        applied: dict[str, Any] | None = None,
     ) -> None:
-        """Raise what would never come up; tell what may have to wait."""
-        problems, notes = await self.problems(manifest, choice, configuration)
+        """Raise what would never come up; tell what may have to wait.
+
+        What is applied is held against the limits: the cluster, or the object that brings it.
+        """
+        problems, notes = await self.problems(manifest, choice, configuration, applied)
         final = [problem for problem in problems if problem.is_final]
         if final and not force:
             raise PreflightError(
                 " ".join(problem.summary for problem in final),
-                hint=f"{final[0].hint} To try all the same: --force",
+                hint=final[0].hint if applied else f"{final[0].hint} To try all the same: --force",
                 details={"problems": to_wire(final)},
             )
         for problem in problems:
@@ -107,7 +111,11 @@ class ClusterPlanner:
             report(Stage("preflight-nodes", text, "note"))
 
     async def problems(
-        self, manifest: dict[str, Any], choice: ImageChoice, configuration: Configuration
+        self,
+        manifest: dict[str, Any],
+        choice: ImageChoice,
+        configuration: Configuration,
+        applied: dict[str, Any] | None = None,
     ) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
         """Say what would keep a cluster from coming up, and what is not known of that."""
         ray_version, python_version = self._versions()
@@ -123,7 +131,7 @@ class ClusterPlanner:
             nodes=nodes,
             quotas=quotas,
             queues=queues,
-            excesses=exceeded(configuration.limits, manifest),
+            excesses=exceeded(configuration.limits, applied or manifest),
             has_head_account=account,
             mismatch=mismatch(choice, ray_version, python_version),
         )
