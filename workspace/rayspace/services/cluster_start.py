@@ -21,13 +21,14 @@ from rayspace.loop import in_thread
 from rayspace.model.cluster import ClusterPhase, ClusterState, Origin
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.target import LOCAL
+from rayspace.services.reaching import reaching
 from rayspace.services.readiness import check_ready, wait_ready, wait_workers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rayspace.core.cluster_spec import Preview
-    from rayspace.gateways.contracts import Clock, ClusterGateway, ProfileSource
+    from rayspace.gateways.contracts import Clock, ClusterGateway, HeadGateway, ProfileSource
     from rayspace.model.cluster import ClusterSpec, ReadyAt
     from rayspace.model.profile import Profile
     from rayspace.services.cluster_finder import ClusterFinder
@@ -46,11 +47,19 @@ class ClusterStarter:
         Tells the time.
     project
         The project directory.
+    head
+        The HTTP face of a head.
     """
 
     def __init__(
-        self, finder: ClusterFinder, profiles: ProfileSource, clock: Clock, project: str
+        self,
+        finder: ClusterFinder,
+        profiles: ProfileSource,
+        clock: Clock,
+        project: str,
+        head: HeadGateway,
     ) -> None:
+        self._head = head
         self._finder = finder
         self._profiles = profiles
         self._clock = clock
@@ -184,10 +193,12 @@ class ClusterStarter:
         n_asked = state.groups[0].n_desired if state.namespace else state.groups[0].n_requested
         if is_up and n_wanted != n_asked and max_workers is None:
             state = await gateway.scale(state.name, n_wanted, report)
-        if wait and (ready != "head" or not state.namespace):
-            state = await wait_workers(
-                gateway, state, self._clock, wait_timeout_s, report, fewest=ready == "min"
-            )
+        if wait:
+            async with reaching(self._head, state, self._clock, report):
+                if ready != "head" or not state.namespace:
+                    state = await wait_workers(
+                        gateway, state, self._clock, wait_timeout_s, report, fewest=ready == "min"
+                    )
         self._remember(state.name, report, state.target)
         return state
 

@@ -73,8 +73,7 @@ class ClusterService(ClusterStarter):
         settled: Sequence[str] = (),
     ) -> None:
         finder = ClusterFinder(gateways, selection, project, settled)
-        super().__init__(finder, profiles, clock, project)
-        self._head = head
+        super().__init__(finder, profiles, clock, project, head)
         self._ender = ender
 
     async def profiles(self, *, target: str | None = None) -> builtins.list[Profile]:
