@@ -21,9 +21,10 @@ export class Api {
     return this._get('kernel', {});
   }
 
-  /** List what can be started. */
-  async profiles(path: string): Promise<readonly wire.IProfile[]> {
-    const answer = await this._get<{ profiles: wire.IProfile[] }>('profiles', { path });
+  /** List what can be started, in a target's namespace too if one is named. */
+  async profiles(path: string, target = ''): Promise<readonly wire.IProfile[]> {
+    const query: Record<string, string> = target ? { path, target } : { path };
+    const answer = await this._get<{ profiles: wire.IProfile[] }>('profiles', query);
     return answer.profiles;
   }
 

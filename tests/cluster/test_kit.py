@@ -115,6 +115,9 @@ def test_all_of_it_is_there_and_the_doctor_explains_each_part_that_is_missing(
     plan = run(person.clusters.plan("team-gpu", Wishes(), target=person.target))
     assert plan.spec.pods.price_per_hour == 2.5
     assert plan.spec.groups[0].worker.gpus == 1
+    listed = person.command("cluster", "profiles", "--on", person.target, "--json")
+    layers = {p["name"]: p["layer"] for p in json.loads(listed.stdout)["profiles"]}
+    assert (layers["team-gpu"], layers["cpu-small"]) == ("namespace", "built-in")
     # Kubernetes refuses what is beyond the limits, whoever asks.
     beyond, why = with_group(replicas=9, maxReplicas=9), []
 

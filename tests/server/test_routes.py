@@ -7,6 +7,7 @@ import json
 import pytest
 
 from rayspace.model.cluster import ClusterPhase
+from rayspace.model.profile_entry import ProfileFile
 from rayspace.model.run import Artifact, RunStatus, Tag
 from tests.laboratory import notebook_json
 from tests.server.twin import DEAD, FAR
@@ -159,6 +160,21 @@ async def test_a_plan_has_the_line_and_the_price(twin):
         "n_workers": 4,
         "max_workers": 4,
     }
+
+
+async def test_a_namespace_has_profiles_of_its_own(twin):
+    file = ProfileFile("team-gpu", "namespace", "configmap rayspace-profiles", "description: d\n")
+    twin.worlds[FAR].profile_files = (file,)
+
+    async def layers(query: str) -> dict[str, str]:
+        found = (await twin.get(f"/rayspace/profiles{query}"))["profiles"]
+        return {profile["name"]: profile["layer"] for profile in found}
+
+    there = await layers("?target=far%2Faway")
+    assert (there["team-gpu"], there["laptop"]) == ("namespace", "built-in")
+    assert "team-gpu" not in await layers("")
+    unknown = await twin.ask("GET", "/rayspace/profiles?target=nowhere")
+    assert (unknown.status, unknown.json["code"]) == (404, "target_not_found")
 
 
 async def test_parameters_are_fields_of_a_form(twin):

@@ -28,6 +28,7 @@ const LAPTOP = {
   description: '',
   target: 'local'
 } as unknown as IProfile;
+const TEAMS = { name: 'team-gpu', description: '', target: '' } as unknown as IProfile;
 
 describe('values of parameters', () => {
   const layers = field({
@@ -132,6 +133,27 @@ describe('ShipModel', () => {
     model.dispose();
   });
 
+  it('offers the profiles of the namespace that is chosen', async () => {
+    const server = new FakeServer()
+      .on('GET notebooks/parameters', { parameters: [field()] })
+      .on('GET profiles', { profiles: [LAPTOP] })
+      .on('GET profiles team-a', { profiles: [LAPTOP, TEAMS] })
+      .on('POST jobs/plan', { magic: '' });
+    const model = loaded(server);
+    await model.load();
+    model.setPlace('profile laptop');
+    model.setTarget('team-a');
+    await jest.advanceTimersByTimeAsync(PAUSE_MS);
+    expect(model.places.map(place => place.key)).toContain('profile team-gpu');
+    expect(model.place).toBe('profile laptop');
+    model.setPlace('profile team-gpu');
+    model.setTarget('');
+    await jest.advanceTimersByTimeAsync(PAUSE_MS);
+    // It is there no more.
+    expect(model.place).toBe('cluster local laptop');
+    model.dispose();
+  });
+
   it('does not ask with values that are wrong', async () => {
     const server = new FakeServer()
       .on('GET notebooks/parameters', { parameters: [field()] })
@@ -169,6 +191,29 @@ describe('StartModel', () => {
       queue: null
     });
     expect(model.isHopeless).toBe(true);
+    model.dispose();
+  });
+
+  it('offers the profiles of the namespace that is chosen', async () => {
+    const server = new FakeServer()
+      .on('GET profiles', { profiles: [LAPTOP] })
+      .on('GET profiles team-a', { profiles: [LAPTOP, TEAMS] })
+      .on('GET profiles away', new ResponseError(503, 'unavailable', 'Silence.', ''))
+      .on('POST clusters/plan', { problems: [] });
+    const model = new StartModel(new Api(server.request), 'p', 'laptop');
+    const names = (): string[] => (model.profiles ?? []).map(({ name }) => name);
+    await model.load();
+    model.set({ target: 'team-a' });
+    await jest.advanceTimersByTimeAsync(PAUSE_MS);
+    expect(names()).toEqual(['laptop', 'team-gpu']);
+    model.set({ profile: 'team-gpu' });
+    // Where nobody answers, what was known stays.
+    model.set({ target: 'away' });
+    await jest.advanceTimersByTimeAsync(PAUSE_MS);
+    expect(model.profile).toBe(TEAMS);
+    model.set({ target: '' });
+    await jest.advanceTimersByTimeAsync(PAUSE_MS);
+    expect([names(), model.form.profile]).toEqual([['laptop'], 'laptop']);
     model.dispose();
   });
 

@@ -18,7 +18,7 @@ export interface IAsked {
 export class FakeServer {
   readonly asked: IAsked[] = [];
 
-  /** Let a path answer. */
+  /** Let a path answer; with a target after it, only questions for that target. */
   on(route: string, answer: unknown): this {
     this._answers.set(route, answer);
     return this;
@@ -27,7 +27,9 @@ export class FakeServer {
   readonly request: Request = async (path, options = {}) => {
     const method = options.method ?? 'GET';
     this.asked.push({ path, method, body: options.body, query: options.query });
-    const route = `${method} ${path}`;
+    const target = options.query?.['target'];
+    const narrow = target ? `${method} ${path} ${String(target)}` : '';
+    const route = this._answers.has(narrow) ? narrow : `${method} ${path}`;
     if (!this._answers.has(route)) {
       throw new Error(`Nobody said what ${route} answers.`);
     }

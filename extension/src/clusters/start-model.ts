@@ -91,8 +91,12 @@ export class StartModel implements IDisposable {
 
   /** Take what was typed; the plan follows when nobody types any more. */
   set(change: Partial<IStartForm>): void {
+    const { target } = this._form;
     this._form = { ...this._form, ...change };
     this._planner.askSoon();
+    if (this._form.target !== target) {
+      void this._readProfiles(this._form.target);
+    }
   }
 
   /** The wish as the server takes it. */
@@ -113,6 +117,24 @@ export class StartModel implements IDisposable {
     this._isDisposed = true;
     this._planner.cancel();
     Signal.clearData(this);
+  }
+
+  /** A namespace may have profiles of its own. */
+  private async _readProfiles(target: string): Promise<void> {
+    try {
+      const profiles = await this._api.profiles(this.path, target);
+      if (target !== this._form.target) {
+        return;
+      }
+      this._profiles = profiles;
+      if (!this.profile && profiles[0]) {
+        this._form = { ...this._form, profile: profiles[0].name };
+        this._planner.askSoon();
+      }
+      this._emit();
+    } catch {
+      // Why it does not answer is said of the plan.
+    }
   }
 
   private _emit(): void {

@@ -135,6 +135,7 @@ export class ShipModel implements IDisposable {
   setTarget(target: string): void {
     this._target = target;
     this._planner.askSoon();
+    void this._readPlaces(target);
   }
 
   /** The wish as the server takes it. */
@@ -155,6 +156,24 @@ export class ShipModel implements IDisposable {
     this._isDisposed = true;
     this._planner.cancel();
     Signal.clearData(this);
+  }
+
+  /** A namespace may have profiles of its own. */
+  private async _readPlaces(target: string): Promise<void> {
+    try {
+      const profiles = await this._api.profiles(this.path, target);
+      if (target !== this._target) {
+        return;
+      }
+      this._places = this._findPlaces(profiles);
+      if (!this._places.some(({ key }) => key === this._place)) {
+        this._place = this._likeliest();
+        this._planner.askSoon();
+      }
+      this._emit();
+    } catch {
+      // Why it does not answer is said of the plan.
+    }
   }
 
   private _findPlaces(profiles: readonly IProfile[]): readonly IPlace[] {

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rayspace.gateways.contracts import Clock
+    from rayspace.model.profile_entry import ProfileFile
 
 
 @dataclass
@@ -76,6 +77,8 @@ class MemoryWorld:
         self.hearers: set[Callable[[], None]] = set()
         #: How often something changed. [1]
         self.n_changes = 0
+        #: Profiles of its namespace.
+        self.profile_files: tuple[ProfileFile, ...] = ()
 
     def stir(self) -> None:
         """Let those who watch look again."""
@@ -149,6 +152,10 @@ class MemoryClusterGateway(Unsuspendable):
     def target(self) -> str:
         """Name of the target that it serves."""
         return self._target
+
+    async def profile_files(self) -> tuple[ProfileFile, ...]:
+        """Return the profiles of its namespace."""
+        return self.world.profile_files
 
     async def create(
         self, spec: ClusterSpec, report: Report, *, force: bool = False

@@ -41,8 +41,8 @@ _UP_S = 3600.0
 
 
 async def list_profiles(ask: Ask) -> Any:
-    """Return what can be started."""
-    return {"profiles": await ask.app.clusters.profiles()}
+    """Return what can be started, of a target's namespace too if one is named."""
+    return {"profiles": await ask.app.clusters.profiles(target=ask.query.get("target") or None)}
 
 
 async def list_targets(ask: Ask) -> Any:
