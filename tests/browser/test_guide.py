@@ -22,6 +22,9 @@ from tests.server.jupyter_process import JupyterProcess
 FIRST = "00-first-cluster.ipynb"
 #: What stands before a cell that has run.
 _HAS_RUN = re.compile(r"\[\d+\]:")
+_IS_ACTIVE = re.compile(r"\bjp-mod-active\b")
+#: Whether keys go to a notebook.
+_HAS_FOCUS = "() => Boolean(document.activeElement?.closest('.jp-Notebook'))"
 PICTURES = Path(__file__).resolve().parents[2] / "extension" / "screenshots"
 
 
@@ -63,6 +66,9 @@ async def test_the_first_notebook_is_run_by_hand(newcomer, server, request):
     await cells.first.click()
     shown = ""
     for index, kind in enumerate(kinds):
+        # A key that is pressed before the page has come to the next cell goes nowhere.
+        await expect(cells.nth(index)).to_have_class(_IS_ACTIVE, timeout=RAY_PATIENCE_MS)
+        await page.wait_for_function(_HAS_FOCUS, timeout=RAY_PATIENCE_MS)
         await page.keyboard.press("Shift+Enter")
         if kind != "code":
             continue

@@ -8,7 +8,7 @@ from pathlib import Path
 _ROOT = Path("/sys/fs/cgroup")
 #: How many processes of this machine all pods together count for where CPU is short: the system
 #: shares it out between a group and each single process beside it. [1]
-_CPU_SHARE = 8
+_CPU_SHARE = 4
 
 
 def _is_v2() -> bool:
