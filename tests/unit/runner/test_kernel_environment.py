@@ -100,6 +100,17 @@ def test_artifacts_go_by_the_server_unless_somebody_says_otherwise():
     assert BY_THE_SERVER.items() <= config["runtime_env"]["env_vars"].items()
 
 
+def test_a_database_of_this_machine_is_waited_for():
+    """Where fifty jobs write at once; a server is left to its own."""
+    environment, config = _environment(uri="sqlite:////p/mlflow.db")
+    patient = "sqlite:////p/mlflow.db?timeout=60"
+    assert environment["MLFLOW_TRACKING_URI"] == patient
+    assert config["runtime_env"]["env_vars"]["MLFLOW_TRACKING_URI"] == patient
+    # A job that a job submits.
+    assert _environment(uri=patient)[0]["MLFLOW_TRACKING_URI"] == patient
+    assert _environment(uri=BARE)[0]["MLFLOW_TRACKING_URI"] == BARE
+
+
 def test_ray_gets_the_bundle_and_our_hook_and_keeps_what_it_had():
     before = {"metadata": {"m": "1"}, "runtime_env": {"pip": ["x"], "env_vars": {"A": "1"}}}
     _, config = _environment(

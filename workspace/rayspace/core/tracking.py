@@ -12,8 +12,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _KEYS = {"url": "uri", "pod_url": "pod_uri", "secret": "secret"}
+#: Longer than a disk takes for what fifty jobs write. [s]
+_LOCKED_S = 60
 _LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0"}  # noqa: S104  names to tell from others
 _SHAPE = 'Write it as {"url": "https://mlflow.example.org", "pod_url": "...", "secret": "NAME"}.'
+
+
+def patient_uri(uri: str) -> str:
+    """Let MLflow wait longer for a SQLite database that others write to, as many jobs do at once.
+
+    Its own 20 s do not count for its first look, which Python's sqlite3 gives 5 s. Source:
+    mlflow/store/db/utils.py of MLflow 3.17, and SQLAlchemy's dialect of pysqlite.
+
+    Parameters
+    ----------
+    uri
+        A tracking URI; one of another kind stays as it is.
+    """
+    if not uri.startswith("sqlite") or "timeout=" in uri:
+        return uri
+    return f"{uri}{'&' if '?' in uri else '?'}timeout={_LOCKED_S}"
 
 
 def parse_tracking(target: str, entry: Any) -> TrackingWish:

@@ -14,6 +14,7 @@ import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.tracking import patient_uri
 from rayspace.gateways.mlflow_errors import without_credentials
 from rayspace.model.run import Tag
 from rayspace.model.tracking import BY_THE_SERVER
@@ -77,6 +78,7 @@ def kernel_environment(
         for name, value in inherited.items()
         if name not in PRIVATE_NAMES and name not in _MISLEADING
     }
+    tracking_uri = patient_uri(tracking_uri)
     shared = _shared(order, run, tracking_uri)
     for name, value in BY_THE_SERVER.items():
         shared.setdefault(name, inherited.get(name, value))
