@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -134,6 +135,25 @@ def test_a_stop_saves_and_takes_the_cluster_away(person):
     assert {"results/long.ipynb", Artifact.DRIVER_LOG, Artifact.EVENTS} <= files
     assert "Scheduled" in person.artifact(record.run_id, Artifact.EVENTS)
     person.namespace.until("it is gone", lambda: job not in _rayjobs(person.namespace))
+
+
+def test_a_notebook_sits_on_the_worker_that_has_the_gpu(person):
+    """Its own cells use one, where the head has none."""
+    overlay = {
+        "headGroupSpec": {"rayStartParams": {"num-gpus": "0"}},
+        "workerGroupSpecs": [{"groupName": "workers", "rayStartParams": {"num-gpus": "1"}}],
+    }
+    text = SOLO.replace("workers: 0", "workers: 1\ncpus: 0.5\nmemory: 1500MiB")
+    text += f"rayCluster: {json.dumps({'spec': overlay})}\n"
+    (person.project / ".rayspace" / "profiles" / "pair.yaml").write_text(text)
+    told = "import os, socket\nprint(socket.gethostname(), os.environ['CUDA_VISIBLE_DEVICES'])"
+    job = person.submit(
+        person.notebook("where.ipynb", told), profile="pair", driver_gpus=1, wait=True
+    )
+    assert job.phase is JobPhase.SUCCEEDED, job
+    assert re.search(
+        r"-workers-worker-\w+ 0$", person.artifact(job.run_id, Artifact.DRIVER_LOG), re.MULTILINE
+    )
 
 
 def test_what_can_not_begin_is_told_and_withdrawn(person):
