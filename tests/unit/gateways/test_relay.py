@@ -28,6 +28,8 @@ class Backend:
         self.seen: list[dict] = []
         self.base = ""
         self.is_closed = False
+        #: How many answers to `/torn` still break off. [1]
+        self.n_to_tear = 0
 
     @contextlib.asynccontextmanager
     async def opened(self, method, path, *, headers, data=None):
@@ -56,16 +58,24 @@ class Backend:
         if request.path == "/moved":
             return web.Response(status=302, headers={"Location": "/prefix/there"})
         if request.path == "/cut":
-            response = web.StreamResponse(headers={"Content-Length": "100"})
-            await response.prepare(request)
-            await response.write(b"x" * 10)
-            request.transport.close()
-            return response
+            return await torn(request, _SIZE_BYTES)
+        if request.path.startswith("/torn") and self.n_to_tear:
+            self.n_to_tear -= 1
+            return await torn(request, 100)
         if request.path == "/large":
             return web.Response(body=b"y" * _SIZE_BYTES)
         headers = {"Set-Cookie": "a=b", "Access-Control-Allow-Origin": "*"}
         status = 404 if request.path == "/missing" else 200
         return web.json_response(seen, headers=headers, status=status)
+
+
+async def torn(request, n_bytes: int):
+    """Begin an answer, and end it in its middle."""
+    response = web.StreamResponse(headers={"Content-Length": str(n_bytes)})
+    await response.prepare(request)
+    await response.write(b"x" * 10)
+    request.transport.close()
+    return response
 
 
 @pytest.fixture
@@ -224,10 +234,40 @@ async def test_answers_of_every_kind_come_through(relay, session):
     assert (moved.status, moved.headers["Location"]) == (302, "/there")
 
 
-async def test_an_answer_that_breaks_off_is_not_taken_for_the_whole(relay, session):
-    """The connection is cut."""
+async def test_an_answer_that_breaks_off_is_not_taken_for_the_whole(relay, session, backend):
+    """The connection is cut: what was passed on can't be taken back."""
     with pytest.raises(aiohttp.ClientError):
         await (await session.get(f"{relay.uri}/cut", headers=_bearer(relay))).read()
+    assert len(backend.seen) == 1
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/torn"), ("POST", "/torn/runs/search")])
+async def test_what_only_reads_is_asked_again_where_its_answer_broke_off(
+    relay, session, backend, method, path
+):
+    """With what it was asked for; nobody on this side sees of it."""
+    backend.n_to_tear = 3
+    data = b"" if method == "GET" else b"z" * 50
+    answer = await session.request(method, relay.uri + path, headers=_bearer(relay), data=data)
+    assert (answer.status, (await answer.json())["n_bytes"]) == (200, len(data))
+    assert [seen["n_bytes"] for seen in backend.seen] == [len(data)] * 4
+
+
+async def test_what_breaks_off_each_time_is_told(relay, session, backend):
+    """As something that may pass."""
+    backend.n_to_tear = 100
+    answer = await session.get(f"{relay.uri}/torn", headers=_bearer(relay))
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
+    assert "broke off" in (await answer.json())["message"]
+    assert len(backend.seen) == 5
+
+
+async def test_what_changes_something_is_sent_once(relay, session, backend):
+    """It was heard: a second run would be made of one."""
+    backend.n_to_tear = 1
+    with pytest.raises(aiohttp.ClientError):
+        await (await session.post(f"{relay.uri}/torn/runs", headers=_bearer(relay))).read()
+    assert len(backend.seen) == 1
 
 
 async def test_trouble_on_the_way_is_one_to_try_again(relay, session, backend, caplog):

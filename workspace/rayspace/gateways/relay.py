@@ -4,7 +4,10 @@ MLflow's client knows nothing of kubeconfigs and of socket files; what it sends 
 the API server, or to a server of this person's. Bodies stream both ways. The token that it shows
 stays here and is never logged. What fails on the way is answered with 503, after which MLflow's
 client tries again for some minutes, so that a pod that restarts or an API server that is away for a
-moment costs nothing but time.
+moment costs nothing but time. An API server's proxy also ends answers in their middle: Go's
+net/http closes the body of a request as soon as the answer to it comes, and takes its connection to
+MLflow for broken if it has not seen the end of that body by then, as happens on a busy machine. So
+a short answer to what only reads is passed on when it is whole, and asked for again until then.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ import html
 import json
 import logging
 from typing import TYPE_CHECKING, Any
+
+import tenacity
 
 from rayspace.errors import GatewayError, RayspaceError, RefusedError
 from rayspace.gateways.relay_guard import (
@@ -45,6 +50,13 @@ _NOT_RETURNED = {
 }
 _NOT_RETURNED_STARTS = ("access-control-", "audit-", "x-kubernetes-")
 _RETRY_AFTER_S = 2
+#: Posts that change nothing: MLflow takes what it shall look for in a body.
+_READING_ENDS = ("/search", "/graphql")
+#: What is kept whole, to be sent again or to be passed on at once. [bytes]
+_SHORT_BYTES = 2**19
+#: How often what only reads is asked. [1]
+_ATTEMPTS = 5
+_BROKE_OFF, _OPERATION = "MLflow's answer broke off.", "read its answer"
 _log = logging.getLogger(__name__)
 
 
@@ -145,17 +157,29 @@ class TrackingRelay:
         return self.guard.is_browser(cookie) and is_same_origin(request.headers)
 
     async def _pass_on(self, request: web.Request) -> web.StreamResponse:
+        data: Any = request.content if request.body_exists else None
+        if data is not None and (request.content_length or _SHORT_BYTES) < _SHORT_BYTES:
+            data = await request.read()
+        if not _only_reads(request) or not isinstance(data, bytes | None):
+            return await self._ask(request, data)
+        retrying = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(_ATTEMPTS),
+            retry=tenacity.retry_if_exception_type(_BrokenOffError),
+            reraise=True,
+        )
+        return await retrying(self._ask, request, data)
+
+    async def _ask(self, request: web.Request, data: Any) -> web.StreamResponse:
         from aiohttp import web
 
-        data = request.content if request.body_exists else None
         async with self._way.opened(
             request.method, request.raw_path, headers=_passed(request.headers), data=data
         ) as answer:
-            if answer.status >= 400:
-                # What the way has looked into is there to be read as a whole, and is short.
-                text = await answer.read()
+            if answer.status >= 400 or (_only_reads(request) and _is_short(answer)):
                 return web.Response(
-                    status=answer.status, body=text, headers=self._returned(answer, is_whole=True)
+                    status=answer.status,
+                    body=await _whole(answer),
+                    headers=self._returned(answer, is_whole=True),
                 )
             response = web.StreamResponse(status=answer.status, headers=self._returned(answer))
             await response.prepare(request)
@@ -178,6 +202,28 @@ class TrackingRelay:
         return headers
 
 
+class _BrokenOffError(GatewayError):
+    """An answer of which nothing was passed on ended before its end."""
+
+
+def _only_reads(request: web.Request) -> bool:
+    is_search = request.method == "POST" and request.path.endswith(_READING_ENDS)
+    return request.method == "GET" or is_search
+
+
+def _is_short(answer: ClientResponse) -> bool:
+    return answer.content_length is not None and answer.content_length <= _SHORT_BYTES
+
+
+async def _whole(answer: ClientResponse) -> bytes:
+    import aiohttp
+
+    try:
+        return await answer.read()
+    except (aiohttp.ClientPayloadError, aiohttp.ClientOSError, ConnectionError) as exc:
+        raise _BrokenOffError(_BROKE_OFF, system="MLflow", operation=_OPERATION) from exc
+
+
 @contextlib.asynccontextmanager
 async def _whole_or_none(request: web.Request) -> AsyncIterator[None]:
     """Cut the connection where a body breaks off, so that nobody takes a part for the whole."""
@@ -188,9 +234,7 @@ async def _whole_or_none(request: web.Request) -> AsyncIterator[None]:
     except (aiohttp.ClientError, OSError, TimeoutError) as exc:
         if request.transport is not None:
             request.transport.abort()
-        raise GatewayError(
-            "MLflow's answer broke off.", system="MLflow", operation="read its answer"
-        ) from exc
+        raise GatewayError(_BROKE_OFF, system="MLflow", operation=_OPERATION) from exc
 
 
 def _passed(headers: Mapping[str, str]) -> dict[str, str]:
