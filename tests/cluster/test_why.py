@@ -83,6 +83,27 @@ def _without_names(document: dict[str, Any]) -> None:
     )
 
 
+#: Ray's own note of its version in the image, and what a worker finds there of another Ray.
+_VERSION_FILE = "/opt/ray/lib/python3.11/site-packages/ray/_version.py"
+_VERSION = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "version"},
+    "data": {"_version.py": "commit = 'none'\nversion = '2.59.0'\n"},
+}
+#: A kind of container that no node has.
+_KIND = "none-such"
+
+
+def _of_another_ray(document: dict[str, Any]) -> None:
+    """Let workers be of another Ray than their head."""
+    _part(document, _HEAD)["containers"][0]["resources"]["requests"]["cpu"] = "100m"
+    worker = _part(document, _WORKER)
+    worker["volumes"] = [{"name": "version", "configMap": {"name": "version"}}]
+    mount = {"name": "version", "mountPath": _VERSION_FILE, "subPath": "_version.py"}
+    worker["containers"][0]["volumeMounts"] = [mount]
+
+
 #: What is done to a cluster by its name, and what it must be told as.
 BROKEN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "many-cpus": (_asks(cpu="500"), "unschedulable_cpu"),
@@ -110,11 +131,15 @@ BROKEN: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         _container(readinessProbe={"tcpSocket": {"port": 9}, "periodSeconds": 1}),
         "readiness_failing",
     ),
+    "no-kind": (_head(runtimeClassName=_KIND), "sandbox_failing"),
     "no-names": (_without_names, "gcs_unreachable"),
+    "other-ray": (_of_another_ray, "version_mismatch"),
     _REFUSED: (_head(), "admission_refused"),
 }
 
 
+#: These are told of workers, to which a head must have come up.
+_OF_WORKERS = {"gcs_unreachable", "version_mismatch"}
 #: A volume claim that nobody makes a volume for.
 _CLAIM = {
     "apiVersion": "v1",
@@ -204,6 +229,16 @@ def _broken(
 
 
 @pytest.fixture
+def kind(cluster: Cluster) -> Iterator[None]:
+    """Have a kind of container in the cluster's books that its nodes know nothing of."""
+    names = {"metadata": {"name": _KIND}, "handler": _KIND}
+    body = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", **names}
+    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(body))
+    yield
+    cluster.kubectl("delete", "runtimeclass", _KIND)
+
+
+@pytest.fixture
 def refusing(cluster: Cluster, namespace: Namespace) -> Iterator[None]:
     """Have an admission policy that refuses the pods of one cluster in the test's namespace."""
     _apply(namespace, *_policy(namespace.name), user="admin")
@@ -214,13 +249,13 @@ def refusing(cluster: Cluster, namespace: Namespace) -> Iterator[None]:
 
 @pytest.mark.timeout(500)
 def test_each_cause_is_told_by_its_name(
-    namespace: Namespace, refusing: None, tmp_path: Path
+    namespace: Namespace, refusing: None, kind: None, tmp_path: Path
 ) -> None:
     """All at once in one namespace, by a person who may see no more than that namespace."""
     person = Person(namespace.cluster, namespace, tmp_path)
-    _apply(namespace, _CLAIM, user="admin")
+    _apply(namespace, _CLAIM, _VERSION, user="admin")
     documents = [
-        _broken(name, change, workers=int(code == "gcs_unreachable"))
+        _broken(name, change, workers=int(code in _OF_WORKERS))
         for name, (change, code) in BROKEN.items()
     ]
     _apply(namespace, *documents)
@@ -232,7 +267,11 @@ def test_each_cause_is_told_by_its_name(
     assert "100.0 MiB" in found["little-memory"].summary
     assert "Not on a Thursday." in found[_REFUSED].summary
     assert "No such option" in found["no-option"].summary
+    assert f'no runtime for "{_KIND}"' in found["no-kind"].summary
+    assert "network" not in found["no-kind"].summary
     assert found["no-names"].groups == ("workers",)
+    assert "Ray 2.59.0" in found["other-ray"].summary
+    assert "the head has Ray 2.60.0" in found["other-ray"].summary
     # Whose container never began has no log, and that is all there is to say of it.
     with pytest.raises(ObjectNotFoundError, match=r"There is no log to read: .*waiting to start"):
         run(_log(person, "no-image"))

@@ -90,6 +90,22 @@ def test_a_node_that_does_not_start_a_pod_says_why(reason: str, code: str | None
     assert codes(a_snapshot(events=(event,))) == []
 
 
+@pytest.mark.parametrize(
+    ("message", "could_not"),
+    [
+        ('failed to setup network for sandbox "1f": plugin type="flannel" failed', "network"),
+        ("networkPlugin cni failed to set up pod", "network"),
+        ('unable to get OCI runtime for sandbox "1f": no runtime for "kata" is configured', "make"),
+    ],
+)
+def test_a_sandbox_that_fails_is_told_by_what_it_lacks(message: str, could_not: str) -> None:
+    """A runtime that the node has not is nothing of its network."""
+    worker = a_pod("worker", ready=False, statuses=[waiting("ray-worker", "ContainerCreating")])
+    event = an_event("FailedCreatePodSandBox", message, on=WORKER)
+    summary = only(a_snapshot(pods=(a_pod(), worker), events=(event,)), "sandbox_failing").summary
+    assert ("give it a network" if could_not == "network" else "make the sandbox") in summary
+
+
 def test_a_lost_node_is_told_where_nodes_can_not_be_read() -> None:
     """By the event of the node's controller, for as long as the pod is not ready again."""
     worker = a_pod("worker", conditions=[condition("Ready", "False")])

@@ -6,6 +6,7 @@ pkg/controller/tainteviction of 1.35; the init container of KubeRay 1.6's worker
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rayspace.core.diagnosis.containers import missing_finding
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 _PATIENCE_MS = 60_000
 _MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
 _SANDBOX = ("FailedCreatePodSandBox", "NetworkNotReady")
+#: In the words of container runtimes and kubelets; a sandbox may also want a handler or a cgroup.
+_NETWORK = re.compile(r"network|\bcni\b", re.IGNORECASE)
 #: Sources: kubelet's eviction, and the controller that clears nodes of a taint.
 _EVICTIONS = ("Evicted", "Preempted", "TaintManagerEviction")
 
@@ -48,9 +51,11 @@ def start_finding(view: ClusterView, pod: RayPod) -> Finding | None:
     namespace, role = view.snapshot.namespace, (role_of(pod),)
     first = event.message.splitlines()[0].rstrip(".") if event.message else event.reason
     if event.reason in _SANDBOX:
+        is_of_network = _NETWORK.search(event.message) is not None
+        wanted = "give it a network" if is_of_network else "make the sandbox of its containers"
         return Finding(
             "sandbox_failing",
-            f"can't start yet: its node could not give it a network: {first}.",
+            f"can't start yet: its node could not {wanted}: {first}.",
             f"Wait a minute; if it stays so, tell an admin: kubectl describe node {pod.node}",
             Owner.ADMIN,
             pod_evidence(pod, event.message),
