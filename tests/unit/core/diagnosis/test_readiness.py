@@ -68,6 +68,43 @@ def test_a_worker_has_a_minute_to_reach_a_ready_head(init_age, head_age, expecte
     assert codes(a_snapshot(pods=(head, worker))) == expected
 
 
+_TRACEBACK = """\
+121 seconds elapsed: Still waiting for GCS to be ready. For troubleshooting, refer to the FAQ.
+Traceback (most recent call last):
+  File "/opt/ray/bin/ray", line 8, in <module>
+RuntimeError: {}
+126 seconds elapsed: Still waiting for GCS to be ready. For troubleshooting, refer to the FAQ.
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "summary"),
+    [
+        (
+            "Ray version mismatch: cluster has Ray version 2.60.0 but local Ray version is 2.59.0",
+            "version_mismatch",
+            "can't join: Ray 2.59.0 is in the image, the head has Ray 2.60.0.",
+        ),
+        (
+            "Failed to connect to GCS.",
+            "gcs_unreachable",
+            "though the head is ready. Its last words: RuntimeError: Failed to connect to GCS.",
+        ),
+    ],
+)
+def test_the_container_that_waits_for_the_head_says_why(said: str, code: str, summary: str) -> None:
+    """After two minutes KubeRay lets it speak; it never ends by itself."""
+    worker = a_pod(
+        "worker",
+        ready=False,
+        statuses=[waiting("ray-worker", "PodInitializing")],
+        inits=[running("wait-gcs-ready", ready=False, age=130)],
+    )
+    head = a_pod(conditions=[condition("Ready", "True", age=140)])
+    snapshot = a_snapshot(pods=(head, worker), logs={WORKER: _TRACEBACK.format(said)})
+    assert summary in only(snapshot, code).summary
+
+
 @pytest.mark.parametrize(
     ("reason", "code"),
     [

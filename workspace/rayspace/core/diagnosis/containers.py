@@ -39,6 +39,12 @@ _MISMATCH = re.compile(
     r"\s*This process on [^\n]* was started with:"
     r"\s*Ray: (?P<own_ray>\S+)\s*Python: (?P<own_python>\S+)"
 )
+#: What KubeRay's init container prints, which asks first; only after two minutes, and for ever.
+#: Source: _check_ray_version of ray/scripts/scripts.py, and pod.go of KubeRay 1.6.
+_OTHER_RAY = re.compile(
+    r"\bRay version mismatch: cluster has Ray version (?P<ray>\S+)"
+    r"\s+but local Ray version is (?P<own_ray>\S+)"
+)
 
 
 def missing_finding(view: ClusterView, pod: RayPod, words: str) -> Finding | None:
@@ -128,14 +134,17 @@ def container_finding(view: ClusterView, pod: RayPod, container: PodContainer) -
 
 def version_finding(view: ClusterView, pod: RayPod) -> Finding | None:
     """Say which versions differ, where the log of a pod tells that they do."""
-    log = _log(view, pod)
-    match = _MISMATCH.search(log)
+    log = view.log(pod)
+    match = _MISMATCH.search(log) or _OTHER_RAY.search(log)
     if match is None:
         return None
+    pythons = match.groupdict()
+    own = f" with Python {pythons['own_python']}" if "own_python" in pythons else ""
+    heads = f" with Python {pythons['python']}" if "python" in pythons else ""
     return Finding(
         "version_mismatch",
-        f"can't join: Ray {match['own_ray']} with Python {match['own_python']} is in the image, the"
-        f" head has Ray {match['ray']} with Python {match['python']}.",
+        f"can't join: Ray {match['own_ray']}{own} is in the image, the head has Ray"
+        f" {match['ray']}{heads}.",
         "Give head and workers the same image: rayspace cluster up --name"
         f" {view.snapshot.name} --image IMAGE --force",
         Owner.YOU,
@@ -200,7 +209,7 @@ def _memory_limit(pod: RayPod, name: str) -> float:
 
 
 def _crash(view: ClusterView, pod: RayPod, container: PodContainer) -> Finding:
-    lines = [line for line in _log(view, pod).splitlines() if line.strip()][-_LAST_LINES:]
+    lines = [line for line in view.log(pod).splitlines() if line.strip()][-_LAST_LINES:]
     last = f" Its last words: {lines[-1].strip()[:300]}" if lines else ""
     code = "" if container.exit_code is None else f" with exit code {container.exit_code}"
     # A worker that ends because there is no head yet comes up with the head.
@@ -219,8 +228,3 @@ def _crash(view: ClusterView, pod: RayPod, container: PodContainer) -> Finding:
         is_final,
         (role_of(pod),),
     )
-
-
-def _log(view: ClusterView, pod: RayPod) -> str:
-    logs = view.snapshot.logs
-    return text(logs, pod.name)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: A head that starts is ready within this time. [ms]
 _PATIENCE_MS = 60_000
+#: What KubeRay's init container says every five seconds.
+_WAITS = "seconds elapsed: "
 _MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
 _SANDBOX = ("FailedCreatePodSandBox", "NetworkNotReady")
 #: In the words of container runtimes and kubelets; a sandbox may also want a handler or a cgroup.
@@ -161,9 +163,11 @@ def _head_unreached(view: ClusterView, pod: RayPod, started_ms: int | None) -> F
     if since_ms <= _PATIENCE_MS:
         return None
     namespace = view.snapshot.namespace
+    said = [line for line in view.log(pod).splitlines() if line.strip() and _WAITS not in line]
+    last = f" Its last words: {said[-1].strip()[:300]}" if said else ""
     return Finding(
         "gcs_unreachable",
-        "could not reach the head for over a minute, though the head is ready.",
+        f"could not reach the head for over a minute, though the head is ready.{last}",
         "Ask an admin whether a NetworkPolicy or the DNS keeps pods of the namespace apart:"
         f" kubectl logs {pod.name} -c {WAIT_FOR_HEAD} -n {namespace}",
         Owner.ADMIN,

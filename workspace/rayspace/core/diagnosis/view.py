@@ -110,6 +110,10 @@ class ClusterView:
         """Tell whether an event is of the last ten minutes."""
         return self.age_ms(event.last_ms) <= _RECENT_MS
 
+    def log(self, pod: RayPod) -> str:
+        """Return the last lines of what a container of a pod wrote; empty where nobody looked."""
+        return text(self.snapshot.logs, pod.name)
+
     def event(self, *reasons: str, pod: RayPod | None = None) -> KubeEvent | None:
         """Return the last event of some reasons, of the RayCluster or of one of its pods."""
         kind, name = ("RayCluster", self.snapshot.name) if pod is None else ("Pod", pod.name)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.diagnosis.diagnose import diagnose
+from rayspace.core.diagnosis.pods import WAIT_FOR_HEAD
 from rayspace.core.kube_state import cluster_state
 from rayspace.errors import ClusterNotFoundError, GatewayError, NotFoundError, RefusedError
 from rayspace.gateways.kube.client import object_path
@@ -234,28 +235,39 @@ class KubeObserver:
         return replace(snapshot, queue_position=places.get(name))
 
     async def _logs(self, pods: tuple[KubeObject, ...]) -> dict[str, str]:
-        """Read the last lines of Ray's containers that ended."""
-        found = {}
+        """Read the last lines of containers that ended, and of one that waits for the head."""
+        found: dict[str, str] = {}
+        has_asked = False
         for pod in pods:
-            name = pod["metadata"]["name"]
-            for status in (pod.get("status") or {}).get("containerStatuses") or []:
-                has_ended_now = bool((status.get("state") or {}).get("terminated"))
-                if not (has_ended_now or (status.get("lastState") or {}).get("terminated")):
-                    continue
-                query = {
-                    "container": status["name"],
+            status = pod.get("status") or {}
+            for container in status.get("containerStatuses") or []:
+                has_ended_now = bool((container.get("state") or {}).get("terminated"))
+                if has_ended_now or (container.get("lastState") or {}).get("terminated"):
                     # The run before this one, where there is another.
-                    "previous": str(not has_ended_now).lower(),
-                    "tailLines": _LOG_LINES,
-                }
-                path = object_path("v1", self._client.target.namespace, "pods", name, "log")
-                try:
-                    found[name] = await self._client.text(
-                        path, operation=f"read the log of {name}", query=query
-                    )
-                except (NotFoundError, RefusedError, GatewayError):
-                    continue
+                    await self._add_log(found, pod, container, previous=not has_ended_now)
+            for container in status.get("initContainerStatuses") or []:
+                is_running = "running" in (container.get("state") or {})
+                # They all say the same.
+                if container["name"] == WAIT_FOR_HEAD and is_running and not has_asked:
+                    has_asked = True
+                    await self._add_log(found, pod, container, previous=False)
         return found
+
+    async def _add_log(
+        self, found: dict[str, str], pod: KubeObject, container: KubeObject, *, previous: bool
+    ) -> None:
+        name = pod["metadata"]["name"]
+        query = {
+            "container": container["name"],
+            "previous": str(previous).lower(),
+            "tailLines": _LOG_LINES,
+        }
+        path = object_path("v1", self._client.target.namespace, "pods", name, "log")
+        # What can't be read is not there to be told.
+        with contextlib.suppress(NotFoundError, RefusedError, GatewayError):
+            found[name] = await self._client.text(
+                path, operation=f"read the log of {name}", query=query
+            )
 
     async def _listed(
         self, group: str, resource: str, *, labels: str = "", namespaced: bool = True
