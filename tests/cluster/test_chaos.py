@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from rayspace.core import lifecycle
+from rayspace.errors import GatewayUnavailableError
 from rayspace.loop import run
 from rayspace.model.job import Cause, JobPhase
 from rayspace.model.run import Artifact, RunStatus, Tag
@@ -577,6 +578,26 @@ def test_a_submission_that_was_cut_off(person, monkeypatch):
     assert (job.phase, job.cause) == (JobPhase.LOST, Cause.NOT_STARTED)
     assert "program that submitted" in job.reason
     assert runs.get(record.run_id).status is RunStatus.FAILED
+
+
+@pytest.mark.timeout(900)
+def test_an_api_server_that_is_away_for_a_minute(cluster, person):
+    """Whoever asks meanwhile is told; the job goes on, and ends as if nothing had been."""
+    notebook = person.notebook("unseen.ipynb", BEGINS, LASTS)
+    name = person.submit(notebook, profile="small").name
+    person.until(name, "its second cell", lambda job: is_in(job, 2), SLOW_S)
+    cluster.order("stop", "kube-apiserver")
+    try:
+        with pytest.raises(GatewayUnavailableError):
+            person.status(name)
+        time.sleep(60)
+    finally:
+        cluster.order("start", "kube-apiserver")
+    person.namespace.until("the cluster is well", cluster.is_well)
+    end = end_of(person, name, "unseen")
+    assert end.told == (JobPhase.SUCCEEDED, Cause.NONE)
+    assert "second 79" in end.text
+    assert n_begun(person, end) == 1
 
 
 @pytest.mark.timeout(900)

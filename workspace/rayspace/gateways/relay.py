@@ -56,7 +56,8 @@ _READING_ENDS = ("/search", "/graphql")
 _SHORT_BYTES = 2**19
 #: How often what only reads is asked. [1]
 _ATTEMPTS = 5
-_BROKE_OFF, _OPERATION = "MLflow's answer broke off.", "read its answer"
+_BROKE_OFF = "MLflow's answer broke off."
+_READ, _PASS_ON = "read its answer", "pass its answer on"
 _log = logging.getLogger(__name__)
 
 
@@ -164,7 +165,7 @@ class TrackingRelay:
             return await self._ask(request, data)
         retrying = tenacity.AsyncRetrying(
             stop=tenacity.stop_after_attempt(_ATTEMPTS),
-            retry=tenacity.retry_if_exception_type(_BrokenOffError),
+            retry=tenacity.retry_if_exception(_may_be_asked_again),
             reraise=True,
         )
         return await retrying(self._ask, request, data)
@@ -202,8 +203,9 @@ class TrackingRelay:
         return headers
 
 
-class _BrokenOffError(GatewayError):
-    """An answer of which nothing was passed on ended before its end."""
+def _may_be_asked_again(error: BaseException) -> bool:
+    """Whether an answer broke off of which nothing was passed on."""
+    return isinstance(error, GatewayError) and error.operation == _READ
 
 
 def _only_reads(request: web.Request) -> bool:
@@ -221,7 +223,7 @@ async def _whole(answer: ClientResponse) -> bytes:
     try:
         return await answer.read()
     except (aiohttp.ClientPayloadError, aiohttp.ClientOSError, ConnectionError) as exc:
-        raise _BrokenOffError(_BROKE_OFF, system="MLflow", operation=_OPERATION) from exc
+        raise GatewayError(_BROKE_OFF, system="MLflow", operation=_READ) from exc
 
 
 @contextlib.asynccontextmanager
@@ -234,7 +236,7 @@ async def _whole_or_none(request: web.Request) -> AsyncIterator[None]:
     except (aiohttp.ClientError, OSError, TimeoutError) as exc:
         if request.transport is not None:
             request.transport.abort()
-        raise GatewayError(_BROKE_OFF, system="MLflow", operation=_OPERATION) from exc
+        raise GatewayError(_BROKE_OFF, system="MLflow", operation=_PASS_ON) from exc
 
 
 def _passed(headers: Mapping[str, str]) -> dict[str, str]:
