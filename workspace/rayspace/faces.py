@@ -154,7 +154,7 @@ class Clusters:
                 name, dry_run=dry_run, force=force, target=target, report=report
             )
             return run(planned)
-        state = run(app.clusters.status(name, target=target))
+        state = run(app.clusters.changeable(name, target=target, force=force))
         # Before it ends, since Ray ends what stays connected; an adopted one goes on.
         is_ended = state.origin is Origin.STARTED or (force and bool(state.namespace))
         if is_ended and attach.is_attached_to(state):

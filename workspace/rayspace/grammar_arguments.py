@@ -124,6 +124,11 @@ def add_cluster_name(parser: Parser, *, required: bool = False) -> None:
     naming(action, CLUSTER)
 
 
+def add_force(parser: Parser) -> None:
+    """Let a verb that changes a cluster take one that somebody else made, if it is named."""
+    parser.add_argument("--force", action="store_true", help="also one that somebody else made")
+
+
 def add_where(parser: Parser) -> None:
     """Let a verb take where it is about."""
     naming(parser.add_argument("--on", dest="target", metavar="TARGET", help="where"), TARGET)

@@ -9,6 +9,7 @@ from rayspace.grammar_arguments import (
     add_cluster_name,
     add_cluster_wishes,
     add_env,
+    add_force,
     add_json,
     add_verb,
     add_waiting,
@@ -71,6 +72,8 @@ def cluster_parser(prog: str) -> Parser:
         add_cluster_name(parser_of_verb)
         if name in {"status", "why"}:
             add_where(parser_of_verb)
+        if name == "suspend":
+            add_force(parser_of_verb)
     gpus = add_verb(
         verbs,
         "gpus",
@@ -107,10 +110,12 @@ def cluster_parser(prog: str) -> Parser:
     )
     resume = add_verb(verbs, "resume", "bring a suspended cluster back")
     add_cluster_name(resume)
+    add_force(resume)
     add_waiting(resume, default=True, what="it can be used")
     extend = add_verb(verbs, "extend", "keep a cluster from suspending itself")
     extend.add_argument("duration", type=duration, metavar="2h", help="for so long from now")
     add_cluster_name(extend)
+    add_force(extend)
     use = add_verb(verbs, "use", "choose the cluster that is meant from now on")
     add_cluster_name(use, required=True)
     add_where(use)
@@ -125,6 +130,7 @@ def cluster_parser(prog: str) -> Parser:
         "--workers", type=workers, metavar="N or MIN:MAX", required=True, help="workers"
     )
     scale.add_argument("--group", default="", metavar="G", help="the group; by default the first")
+    add_force(scale)
     add_waiting(scale, default=True, what="they have joined or left")
 
     add_cluster_name(
@@ -135,7 +141,7 @@ def cluster_parser(prog: str) -> Parser:
     down = add_verb(verbs, "down", "end a cluster, its jobs first")
     add_cluster_name(down)
     down.add_argument("--dry-run", action="store_true", help="only say what would be ended")
-    down.add_argument("--force", action="store_true", help="also one that somebody else made")
+    add_force(down)
 
     adopt = add_verb(verbs, "adopt", "take what somebody started by hand as yours")
     add_where(adopt)

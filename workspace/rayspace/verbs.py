@@ -146,17 +146,21 @@ async def _why(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _suspend(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.suspend(args.name, report=report)
+    return await app.clusters.suspend(args.name, force=args.force, report=report)
 
 
 async def _resume(app: App, args: argparse.Namespace, report: Report) -> Any:
     return await app.clusters.resume(
-        args.name, wait=args.wait, wait_timeout_s=args.wait_timeout or 600.0, report=report
+        args.name,
+        force=args.force,
+        wait=args.wait,
+        wait_timeout_s=args.wait_timeout or 600.0,
+        report=report,
     )
 
 
 async def _extend(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.extend(args.duration, args.name, report=report)
+    return await app.clusters.extend(args.duration, args.name, force=args.force, report=report)
 
 
 async def _targets(app: App, args: argparse.Namespace, report: Report) -> Listing:
@@ -179,6 +183,7 @@ async def _scale(app: App, args: argparse.Namespace, report: Report) -> Any:
         workers=args.workers[0],
         max_workers=args.workers[1],
         group=args.group,
+        force=args.force,
         wait=args.wait,
         wait_timeout_s=args.wait_timeout or 120.0,
         report=report,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rayspace.errors import ClusterNotFoundError, UsageError
+from rayspace.model.cluster import Origin
+from rayspace.model.target import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,7 +14,9 @@ if TYPE_CHECKING:
     from rayspace.model.cluster import ClusterState
 
 
-def choose(clusters: Sequence[ClusterState], chosen: str, project: str) -> ClusterState:
+def choose(
+    clusters: Sequence[ClusterState], chosen: str, project: str, chosen_target: str = LOCAL
+) -> ClusterState:
     """Decide which cluster is meant when nobody names one.
 
     Parameters
@@ -23,11 +27,14 @@ def choose(clusters: Sequence[ClusterState], chosen: str, project: str) -> Clust
         What `use` chose last; empty for nothing.
     project
         The project directory.
+    chosen_target
+        Where that is.
 
     Returns
     -------
     ClusterState
         The chosen one if it lives, else the only live one of this project, else the only live one.
+        One that somebody else made is never meant, unless it was chosen.
 
     Raises
     ------
@@ -36,9 +43,16 @@ def choose(clusters: Sequence[ClusterState], chosen: str, project: str) -> Clust
     UsageError
         If there are several.
     """
-    live = [cluster for cluster in clusters if not cluster.phase.is_terminal] or list(clusters)
+    own = [cluster for cluster in clusters if cluster.origin is not Origin.FOREIGN]
+    live = [cluster for cluster in own if not cluster.phase.is_terminal] or own
     here = [cluster for cluster in live if cluster.project == project]
-    for candidates in ([c for c in live if c.name == chosen], here, live):
+    picked = [
+        cluster
+        for cluster in clusters
+        if (cluster.name, cluster.target) == (chosen, chosen_target)
+        and (cluster in live or not cluster.phase.is_terminal)
+    ]
+    for candidates in (picked, here, live):
         if len(candidates) == 1:
             return candidates[0]
         if len(candidates) > 1:
@@ -48,6 +62,11 @@ def choose(clusters: Sequence[ClusterState], chosen: str, project: str) -> Clust
                 hint=f"Name one, or choose it for good with: rayspace cluster use {names[0]}",
                 details={"clusters": names},
             )
+    others = [cluster.name for cluster in clusters]
     raise ClusterNotFoundError(
-        "There is no cluster.", hint="Start one on this machine with: rayspace cluster up laptop"
+        "There is no cluster of yours." if others else "There is no cluster.",
+        hint=f"Name one of others: {', '.join(others)}."
+        if others
+        else "Start one on this machine with: rayspace cluster up laptop",
+        details={"clusters_of_others": others},
     )

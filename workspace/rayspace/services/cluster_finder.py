@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from rayspace.core.ownership import require_own
 from rayspace.core.selection import choose
 from rayspace.errors import (
     ClusterNotFoundError,
@@ -111,10 +112,36 @@ class ClusterFinder:
         if name is None and target is None:
             state = await self._chosen()
         elif name is None:
-            state = choose(await self.gateway(str(target)).list(), "", self._project)
+            state = self._choice(await self.gateway(str(target)).list())
         else:
             state = await self._found(name, [target] if target else self._in_use())
         return await self.gateway(state.target).explain(state.name) if explain else state
+
+    async def changeable(
+        self, name: str | None = None, *, target: str | None = None, force: bool = False
+    ) -> ClusterState:
+        """Observe a cluster that is to be changed; by default the chosen one.
+
+        Parameters
+        ----------
+        name, target
+            The cluster, and where it is; see `status`.
+        force
+            Whether one that somebody else made is meant too, if it was named.
+
+        Returns
+        -------
+        ClusterState
+            The cluster.
+
+        Raises
+        ------
+        RefusedError
+            If somebody else made it.
+        """
+        state = await self.status(name, target=target)
+        require_own(state, force=force and name is not None)
+        return state
 
     async def _chosen(self) -> ClusterState:
         name, where = self.chosen_name(), self.chosen_target() or LOCAL
@@ -124,7 +151,11 @@ class ClusterFinder:
             except ClusterNotFoundError:
                 # Deleted by somebody: choose anew.
                 pass
-        return choose(await self.list(), name, self._project)
+        return self._choice(await self.list())
+
+    def _choice(self, clusters: Sequence[ClusterState]) -> ClusterState:
+        where = self.chosen_target() or LOCAL
+        return choose(clusters, self.chosen_name(), self._project, where)
 
     async def _found(self, name: str, targets: Sequence[str]) -> ClusterState:
         *others, last = targets
@@ -159,6 +190,11 @@ class ClusterFinder:
     def chosen_target(self) -> str:
         """Return where the chosen cluster is; empty for nothing, and on this machine."""
         return self._selection.get(self._project).partition("@")[2]
+
+    def is_chosen(self, state: ClusterState) -> bool:
+        """Whether a cluster is the one that `use` chose."""
+        chosen = (self.chosen_name(), self.chosen_target() or LOCAL)
+        return (state.name, state.target) == chosen
 
     def choose(self, name: str, target: str = LOCAL) -> None:
         """Choose a cluster for the project; an empty name forgets the choice."""
