@@ -70,8 +70,7 @@ def cluster_parser(prog: str) -> Parser:
     ):
         parser_of_verb = add_verb(verbs, name, text)
         add_cluster_name(parser_of_verb)
-        if name in {"status", "why"}:
-            add_where(parser_of_verb)
+        add_where(parser_of_verb)
         if name == "suspend":
             add_force(parser_of_verb)
     gpus = add_verb(
@@ -81,6 +80,7 @@ def cluster_parser(prog: str) -> Parser:
         examples=f"example: {prog} gpus --watch",
     )
     add_cluster_name(gpus)
+    add_where(gpus)
     gpus.add_argument("--watch", action="store_true", help="go on, with the last minutes as lines")
     gpus.add_argument(
         "--interval", type=period, metavar="2s", default=2.0, help="time between two looks"
@@ -110,11 +110,13 @@ def cluster_parser(prog: str) -> Parser:
     )
     resume = add_verb(verbs, "resume", "bring a suspended cluster back")
     add_cluster_name(resume)
+    add_where(resume)
     add_force(resume)
     add_waiting(resume, default=True, what="it can be used")
     extend = add_verb(verbs, "extend", "keep a cluster from suspending itself")
     extend.add_argument("duration", type=duration, metavar="2h", help="for so long from now")
     add_cluster_name(extend)
+    add_where(extend)
     add_force(extend)
     use = add_verb(verbs, "use", "choose the cluster that is meant from now on")
     add_cluster_name(use, required=True)
@@ -122,10 +124,12 @@ def cluster_parser(prog: str) -> Parser:
 
     logs = add_verb(verbs, "logs", "show the head's log")
     add_cluster_name(logs)
+    add_where(logs)
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it is written")
 
     scale = add_verb(verbs, "scale", "change the number of workers")
     add_cluster_name(scale)
+    add_where(scale)
     scale.add_argument(
         "--workers", type=workers, metavar="N or MIN:MAX", required=True, help="workers"
     )
@@ -133,13 +137,14 @@ def cluster_parser(prog: str) -> Parser:
     add_force(scale)
     add_waiting(scale, default=True, what="they have joined or left")
 
-    add_cluster_name(
-        add_verb(verbs, "connect", "attach this notebook by Ray Client; in a notebook only")
-    )
+    connect = add_verb(verbs, "connect", "attach this notebook by Ray Client; in a notebook only")
+    add_cluster_name(connect)
+    add_where(connect)
     add_verb(verbs, "disconnect", "detach this notebook; in a notebook only")
 
     down = add_verb(verbs, "down", "end a cluster, its jobs first")
     add_cluster_name(down)
+    add_where(down)
     down.add_argument("--dry-run", action="store_true", help="only say what would be ended")
     add_force(down)
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from rayspace.core.selection import choose
+from rayspace.core.selection import choose, one_of
 from rayspace.errors import ClusterNotFoundError, UsageError
 from rayspace.gateways.memory import MemoryClusterGateway, MemoryWorld
-from rayspace.model.cluster import ClusterSpec, Origin
+from rayspace.model.cluster import ClusterPhase, ClusterSpec, Origin
 from rayspace.model.progress import silent
 
 
@@ -61,3 +61,16 @@ def test_the_chosen_one_is_where_it_was_chosen(clusters):
     elsewhere = replace(clusters["b"], target="team-a")
     assert choose([elsewhere, clusters["a1"]], "b", "/a").name == "a1"
     assert choose([elsewhere, clusters["a1"]], "b", "/a", "team-a") is elsewhere
+
+
+def test_where_several_places_have_one_of_a_name_it_has_to_be_said(clusters):
+    """Unless the chosen one is at one of them, or only one lives."""
+    here, there = (replace(clusters["b"], target=target) for target in ("team-a", "team-b"))
+    with pytest.raises(UsageError, match="in 2 places: team-a, team-b") as caught:
+        one_of([here, there], "team-c")
+    assert "--on team-a" in caught.value.hint
+    assert one_of([here, there], "team-b") is there
+    gone = replace(here, phase=ClusterPhase.LOST)
+    assert one_of([gone, there], "") is there
+    with pytest.raises(UsageError):
+        one_of([gone, replace(there, phase=ClusterPhase.FAILED)], "")

@@ -70,3 +70,36 @@ def choose(
         else "Start one on this machine with: rayspace cluster up laptop",
         details={"clusters_of_others": others},
     )
+
+
+def one_of(found: Sequence[ClusterState], chosen_target: str) -> ClusterState:
+    """Decide which cluster is meant where several targets have one of that name.
+
+    Parameters
+    ----------
+    found
+        Clusters of the name, of different targets; at least one.
+    chosen_target
+        Where the chosen cluster is; empty where nothing is chosen.
+
+    Returns
+    -------
+    ClusterState
+        The only live one, else that where the chosen one is.
+
+    Raises
+    ------
+    UsageError
+        If there are several elsewhere.
+    """
+    live = [cluster for cluster in found if not cluster.phase.is_terminal] or list(found)
+    candidates = [c for c in live if c.target == chosen_target] or live
+    if len(candidates) == 1:
+        return candidates[0]
+    name, targets = candidates[0].name, [cluster.target for cluster in candidates]
+    raise UsageError(
+        f"There is a cluster {name!r} in {len(targets)} places: {', '.join(targets)}.",
+        hint=f"Say which with --on {targets[0]}, or choose it for good with:"
+        f" rayspace cluster use {name} --on {targets[0]}",
+        details={"name": name, "targets": targets},
+    )
