@@ -74,3 +74,11 @@ def test_where_several_places_have_one_of_a_name_it_has_to_be_said(clusters):
     assert one_of([gone, there], "") is there
     with pytest.raises(UsageError):
         one_of([gone, replace(there, phase=ClusterPhase.FAILED)], "")
+
+
+def test_clusters_of_one_name_are_told_with_their_places(clusters):
+    """Else there would be two of the same word to choose from."""
+    every = [replace(clusters["b"], target=target) for target in ("team-a", "team-b")]
+    with pytest.raises(UsageError, match="b on team-a, b on team-b") as caught:
+        choose(every, "", "/elsewhere")
+    assert caught.value.hint.endswith("rayspace cluster use b --on team-a")

@@ -57,9 +57,12 @@ def choose(
             return candidates[0]
         if len(candidates) > 1:
             names = [cluster.name for cluster in candidates]
+            is_clear = len(set(names)) == len(names)
+            shown = names if is_clear else [f"{c.name} on {c.target}" for c in candidates]
+            first = names[0] if is_clear else f"{names[0]} --on {candidates[0].target}"
             raise UsageError(
-                f"There are {len(names)} clusters: {', '.join(names)}.",
-                hint=f"Name one, or choose it for good with: rayspace cluster use {names[0]}",
+                f"There are {len(names)} clusters: {', '.join(shown)}.",
+                hint=f"Name one, or choose it for good with: rayspace cluster use {first}",
                 details={"clusters": names},
             )
     others = [cluster.name for cluster in clusters]
