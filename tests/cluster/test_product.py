@@ -192,12 +192,21 @@ def test_an_operator_that_is_away_is_told_of_while_one_waits(cluster, person):
 
 
 def test_what_others_made_is_seen_and_left_alone(person):
-    """A cluster of kubectl's is listed; it is deleted by force only, or after adoption."""
+    """A cluster of kubectl's is listed; it is changed by name and force only, or once adopted."""
     apply(person.namespace, raycluster("theirs", workers=0))
     (state,) = run(person.clusters.list(target=person.target))
     assert (state.name, state.origin) == ("theirs", Origin.FOREIGN)
-    with pytest.raises(RefusedError, match="was not made by rayspace"):
-        run(person.clusters.down("theirs"))
+    for change in (
+        person.clusters.down("theirs"),
+        person.clusters.suspend("theirs"),
+        person.clusters.resume("theirs", wait=False),
+        person.clusters.extend(60, "theirs"),
+        person.clusters.scale("theirs", workers=1, wait=False),
+    ):
+        with pytest.raises(RefusedError, match="was not made by rayspace"):
+            run(change)
+    with pytest.raises(ClusterNotFoundError, match="of yours"):
+        run(person.clusters.down(force=True))
     with pytest.raises(ClusterExistsError, match="somebody else"):
         person.up("theirs")
     assert run(person.clusters.adopt("theirs", target=person.target)).origin is Origin.STARTED

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from rayspace.model.cluster import ClusterPhase
+from rayspace.model.cluster import ClusterPhase, Origin
 from rayspace.model.profile_entry import ProfileFile
 from rayspace.model.run import Artifact, RunStatus, Tag
 from tests.laboratory import notebook_json
@@ -112,6 +112,30 @@ async def test_a_body_that_is_no_json_is_400(twin):
     answer = await twin.ask("POST", "/rayspace/clusters", None, data=b"{no")
 
     assert (answer.status, answer.json["code"]) == (400, "usage")
+
+
+@pytest.mark.parametrize("owner", ["ada", ""])
+@pytest.mark.parametrize(
+    ("verb", "body"),
+    [
+        ("scale", {"workers": 1}),
+        ("suspend", {}),
+        ("resume", {}),
+        ("extend", {"duration_s": 60}),
+        ("down", {}),
+    ],
+)
+async def test_what_somebody_else_made_is_changed_by_force_only(twin, verb, body, owner):
+    twin.make("a")
+    cluster = twin.worlds["local"].clusters["a"]
+    cluster.origin, cluster.owner = Origin.FOREIGN, owner
+
+    refused = await twin.ask("POST", f"/rayspace/clusters/local/a/{verb}", body)
+    forced = await twin.ask("POST", f"/rayspace/clusters/local/a/{verb}", {**body, "force": True})
+
+    assert (refused.status, refused.json["code"]) == (403, "refused")
+    assert owner in refused.json["message"]
+    assert forced.status == 202
 
 
 async def test_a_cluster_is_scaled_chosen_and_taken_down(twin):

@@ -320,6 +320,7 @@ def test_a_way_is_open_as_long_as_it_is_used(ray, client) -> None:
     (tunnel,) = app.tunnels
     assert ray.calls == ["ray://127.0.0.1:5000"]
     assert (attach.is_attached_to(far), attach.attached_name()) == (True, "far")
+    assert attach.attached_target() == "prod"
     assert variables() == goes_by(tunnel, "far")
     attach.connect(app, far, said.append)
     assert (len(app.tunnels), said[-1].text) == (1, "Attached to far already")
@@ -328,6 +329,7 @@ def test_a_way_is_open_as_long_as_it_is_used(ray, client) -> None:
     attach.disconnect(said.append)
     assert (tunnel.is_open, client.client_worker) == (False, None)
     assert said[-1].text == "Detached from far; ray.init() joins far"
+    assert attach.attached_target() == "local"
     assert variables() == {"RAY_ADDRESS": "rayspace://far@prod"}
 
 

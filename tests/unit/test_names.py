@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rayspace.names import MAX_NAME_LENGTH, is_safe_name, nearest, safe_name
+from rayspace.names import MAX_NAME_LENGTH, distinct_name, is_safe_name, nearest, safe_name
 
 # RFC 1035, section 2.3.1, and RFC 1123, section 2.1, in lower case.
 DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -34,6 +34,14 @@ def test_texts_that_are_cut_do_not_collide(texts: list[str]) -> None:
     """Long texts bear a hash of the whole, unless they come down to the same short word."""
     cut = [safe_name(text) for text in texts if len(safe_name(text)) == MAX_NAME_LENGTH]
     assert len(set(cut)) == len(cut)
+
+
+def test_what_a_name_means_tells_it_apart() -> None:
+    """The same meaning has the same name; where it is cut differs."""
+    first, second = distinct_name("a-b-c", "a-b", "c"), distinct_name("a-b-c", "a", "b-c")
+    assert first != second
+    assert first == distinct_name("a-b-c", "a-b", "c")
+    assert is_safe_name(distinct_name("prod/ada@x" * 9, "x"))
 
 
 def test_equal_beginnings_give_different_names() -> None:

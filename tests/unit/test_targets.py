@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -87,3 +88,71 @@ def test_wrong_targets_in_the_settings_are_refused(make, targets):
     with pytest.raises(SettingsError) as caught:
         make(targets=targets).settings  # noqa: B018
     assert "context" in caught.value.hint
+
+
+PROD = """\
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: u, user: {token: secret-token}}]
+contexts:
+- {name: prod, context: {cluster: c, user: u}}
+- {name: prod-ml, context: {cluster: c, user: u, namespace: own}}
+- {name: a, context: {cluster: c, user: u}}
+- {name: a-b, context: {cluster: c, user: u}}
+"""
+
+
+def places(app: App) -> dict[str, tuple[str, str]]:
+    """Return what each name of a target means."""
+    return {t.name: (t.context, t.namespace) for t in app.targets()}
+
+
+def test_what_was_asked_for_never_takes_the_name_of_a_context(make):
+    """`--context prod -n ml` is not the context prod-ml, now and later."""
+    name = make(PROD).target_of(None, "prod", "ml")
+    app = make(PROD)
+    assert re.fullmatch(r"prod-ml-[0-9a-f]{6}", name)
+    assert places(app)[name] == ("prod", "ml")
+    assert places(app)["prod-ml"] == ("prod-ml", "own")
+    assert app.target_of(None, "prod-ml", None) == "prod-ml"
+    assert app.target_of(None, "prod", "ml") == name
+
+
+def test_two_places_that_would_share_a_name_get_two(make):
+    """A context a-b and a namespace c; a context a and a namespace b-c."""
+    first, second = (make(PROD).target_of(None, *p) for p in (("a-b", "c"), ("a", "b-c")))
+    assert first == "a-b-c"
+    app = make(PROD)
+    assert (places(app)[first], places(app)[second]) == (("a-b", "c"), ("a", "b-c"))
+
+
+def test_a_name_of_the_settings_stays_theirs(make):
+    """Also one that was written there after something else was asked for by that name."""
+    old = make(PROD).target_of(None, "prod", "team")
+    settings = {"prod-team": {"context": "a", "namespace": "x"}}
+    app = make(PROD, targets=settings)
+    name = app.target_of(None, "prod", "team")
+    assert (old, places(app)[old]) == ("prod-team", ("a", "x"))
+    assert places(make(PROD, targets=settings))[name] == ("prod", "team")
+
+
+def test_a_name_that_a_context_takes_later_is_given_up(make):
+    """What was asked for before is still known, and stays so when the context is used too."""
+    without = PROD.replace("name: prod-ml", "name: other")
+    assert make(without).target_of(None, "prod", "ml") == "prod-ml"
+    app = make(PROD)
+    (moved,) = (n for n, place in places(app).items() if place == ("prod", "ml"))
+    assert places(app)["prod-ml"] == ("prod-ml", "own")
+    app._note_target("prod-ml")
+    assert places(make(PROD))[moved] == ("prod", "ml")
+    assert places(make(PROD))["prod-ml"] == ("prod-ml", "own")
+    assert {"prod-ml", moved} <= set(make(PROD)._targets_of_jobs())
+
+
+def test_a_context_alone_is_that_of_the_kubeconfig(make):
+    """With its own namespace, whatever targets there are of it."""
+    app = make(PROD, targets={"mine": {"context": "prod", "namespace": "x"}})
+    app.target_of(None, "prod", "ml")
+    assert app.target_of(None, "prod", None) == "prod"
+    assert app.target_of(None, "prod", "x") == "mine"

@@ -7,17 +7,18 @@ from types import SimpleNamespace
 import pytest
 
 from rayspace.errors import PhaseError
+from rayspace.gateways.system_clock import SystemClock
 from rayspace.grammar import cluster_parser, job_parser, parse, verbs_of
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.progress import Stage, silent
-from rayspace.verbs import CLUSTER_VERBS, JOB_VERBS, perform
+from rayspace.verbs import CLUSTER_VERBS, JOB_VERBS, Lines, perform
 from tests.factories import a_cluster
 
 
 class Clusters:
     """A cluster that starts."""
 
-    async def status(self, name: str | None) -> object:
+    async def status(self, name: str | None, *, target: str | None = None) -> object:
         return a_cluster(phase=ClusterPhase.STARTING)
 
 
@@ -56,3 +57,69 @@ async def test_a_job_verb_says_at_once_what_takes_time(verb, uri, text) -> None:
     with pytest.raises(AskedError):
         await perform(JOB_VERBS, app, parse(job_parser(""), [verb]), told.append)
     assert told == [Stage("tracking", text, is_passing=True)]
+
+
+class Far:
+    """A target's cluster, that is ready; notes where each call was meant to go."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, object]] = []
+
+    def __getattr__(self, verb: str):
+        async def call(*args: object, target: str | None = None, **options: object) -> object:
+            self.asked.append((verb, target))
+            return [] if verb == "nodes" else a_cluster(target="team-a")
+
+        async def lines(*args: object, target: str | None = None, **options: object):
+            self.asked.append((verb, target))
+            yield "Ray runtime started."
+
+        return lines if verb == "logs" else call
+
+
+#: What each verb needs beside a name.
+_MORE = {"scale": ["--workers", "1"], "extend": ["2h"]}
+_ABOUT_ONE = (
+    "status", "why", "nodes", "gpus", "suspend", "resume", "extend", "use", "logs", "scale", "down",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("verb", _ABOUT_ONE)
+async def test_what_is_about_one_cluster_can_be_told_where(verb) -> None:
+    """Each call that a verb makes is about that place."""
+    clusters = Far()
+    app = SimpleNamespace(clusters=clusters, clock=SystemClock())
+    words = [verb, *_MORE.get(verb, []), "cpu-small", "--on", "team-a"]
+    result = await perform(CLUSTER_VERBS, app, parse(cluster_parser(""), words), silent)
+    if isinstance(result, Lines):
+        assert [line async for line in result.pieces] == ["Ray runtime started."]
+    assert clusters.asked
+    assert {target for _, target in clusters.asked} == {"team-a"}
+
+
+@pytest.mark.parametrize("verb", ["nodes", "logs", "gpus"])
+async def test_a_look_stays_where_the_cluster_was_found(verb) -> None:
+    """One of its name elsewhere is another."""
+    clusters = Far()
+    app = SimpleNamespace(clusters=clusters, clock=SystemClock())
+    args = parse(cluster_parser(""), [verb])
+    result = await perform(CLUSTER_VERBS, app, args, silent)
+    if isinstance(result, Lines):
+        assert [line async for line in result.pieces]
+    assert clusters.asked[0] == ("status", None)
+    assert {target for _, target in clusters.asked[1:]} == {"team-a"}
+
+
+@pytest.mark.parametrize("verb", _ABOUT_ONE)
+async def test_a_context_that_is_new_is_known_to_who_is_asked(verb) -> None:
+    """Services that were made before it was named do not know it."""
+    app = SimpleNamespace(clusters=None, clock=SystemClock())
+
+    def target_of(*names: object) -> str:
+        app.clusters = Far()
+        return "dev-team-c"
+
+    app.target_of = target_of
+    words = [verb, *_MORE.get(verb, []), "cpu-small", "--context", "dev", "-n", "team-c"]
+    await perform(CLUSTER_VERBS, app, parse(cluster_parser(""), words), silent)
+    assert app.clusters.asked[0][1] == "dev-team-c"

@@ -261,8 +261,12 @@ class App(KnownTargets):
         """Name the targets whose jobs are looked for: those in use, and not every context."""
         if self.is_inside_job:
             return []
-        used = {target.name for target in self._used_targets.list()}
-        known = [t.name for t in self._kube_targets if t.source != "kubeconfig" or t.name in used]
+        used = {(target.context, target.namespace) for target in self._used_targets.list()}
+        known = [
+            target.name
+            for target in self._kube_targets
+            if target.source != "kubeconfig" or (target.context, target.namespace) in used
+        ]
         chosen = self.clusters.chosen_target()
         return [*known, *([chosen] if chosen and chosen not in known else [])]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,8 @@ from rayspace.core.access import with_access_of
 from rayspace.errors import RefusedError, SettingsError, TargetNotFoundError
 from rayspace.gateways.kube.credentials import kubeconfig_targets, pod_target
 from rayspace.gateways.kube.used_targets import UsedTargets
-from rayspace.model.target import AUTO, LOCAL, SIMULATED, Target
-from rayspace.names import safe_name
+from rayspace.model.target import AUTO, IN_CLUSTER, LOCAL, SIMULATED, Target
+from rayspace.names import distinct_name, safe_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,27 +63,35 @@ class KnownTargets:
             If the kubeconfig holds no such context, or there is no such target.
         """
         base = self._named(name) if name else None
-        wanted = context or (base.context if base else None)
-        found = [t for t in self._kube_targets if t.context == wanted and wanted is not None]
-        if not found:
-            known = sorted({target.context for target in self._kube_targets})
-            raise TargetNotFoundError(
-                f"The kubeconfig holds no context {wanted!r}."
-                if context
-                else "A namespace needs a target or a context.",
-                hint=f"Contexts: {', '.join(known)}." if known else "There is no kubeconfig.",
-                details={"context": wanted, "known": known},
-            )
-        fitting = [t for t in found if namespace in {None, t.namespace}]
-        if fitting:
-            return fitting[0].name
-        target = Target(
-            safe_name(f"{wanted}-{namespace}"), str(wanted), str(namespace), source="used"
-        )
-        self._used_targets.add(target)
+        context, namespace = self._place_of(base, context, namespace)
+        for known in (*([base] if base else []), *self._kube_targets):
+            if (known.context, known.namespace) == (context, namespace):
+                return known.name
+        plain = safe_name(f"{context}-{namespace}")
+        taken = {LOCAL, SIMULATED, IN_CLUSTER, *(known.name for known in self._kube_targets)}
+        own = distinct_name(plain, context, namespace) if plain in taken else plain
+        self._used_targets.add(Target(own, context, namespace, source="used"))
         for cached in ("_kube_targets", "_kube_gateways", "clusters", "jobs"):
             self.__dict__.pop(cached, None)
-        return target.name
+        return own
+
+    def _place_of(
+        self, base: Target | None, context: str | None, namespace: str | None
+    ) -> tuple[str, str]:
+        """Return the context and the namespace that are meant; a context by its own name only."""
+        if not context and base is not None:
+            return base.context, namespace or base.namespace
+        for own in self._contexts:
+            if own.context == context:
+                return own.context, namespace or own.namespace
+        known = sorted(target.context for target in self._contexts)
+        raise TargetNotFoundError(
+            f"The kubeconfig holds no context {context!r}."
+            if context
+            else "A namespace needs a target or a context.",
+            hint=f"Contexts: {', '.join(known)}." if known else "There is no kubeconfig.",
+            details={"context": context, "known": known},
+        )
 
     def _named(self, name: str) -> Target:
         for target in self._kube_targets:
@@ -119,14 +128,29 @@ class KnownTargets:
             for name, entry in self.settings.targets.items()
         ]
         pod = pod_target()
-        try:
-            contexts = kubeconfig_targets(self.environ)
-        except SettingsError as exc:
-            # Clusters of this machine work all the same; who names a target is told.
-            contexts, self.kube_trouble = [], exc
-        found: dict[str, Target] = {}
-        # A namespace that was asked for by its target is reached as that one is.
-        used = [with_access_of(target, named) for target in self._used_targets.list()]
-        for target in (*named, *([pod] if pod else []), *used, *contexts):
+        fixed: dict[str, Target] = {}
+        for target in (*named, *([pod] if pod else []), *self._contexts):
+            fixed.setdefault(target.name, target)
+        found = {name: target for name, target in fixed.items() if target.source != "kubeconfig"}
+        for used in self._used_targets.list():
+            # A namespace that was asked for by its target is reached as that one is.
+            target = with_access_of(used, named)
+            place = (target.context, target.namespace)
+            holder = fixed.get(target.name, target)
+            if (holder.context, holder.namespace) != place:
+                # What had this name when it was asked for must never stand for something else.
+                target = replace(target, name=distinct_name(target.name, *place))
+            found.setdefault(target.name, target)
+        for target in fixed.values():
             found.setdefault(target.name, target)
         return tuple(found.values())
+
+    @functools.cached_property
+    def _contexts(self) -> tuple[Target, ...]:
+        """Contexts of the kubeconfig; none where it can't be read."""
+        try:
+            return tuple(kubeconfig_targets(self.environ))
+        except SettingsError as exc:
+            # Clusters of this machine work all the same; who names a target is told.
+            self.kube_trouble = exc
+            return ()

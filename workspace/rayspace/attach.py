@@ -21,6 +21,7 @@ from rayspace.errors import GatewayError, MissingExtraError, PhaseError
 from rayspace.gateways import this_ray
 from rayspace.loop import run
 from rayspace.model.progress import Report, Stage
+from rayspace.model.target import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +107,12 @@ def attached_name() -> str:
     """Return the cluster that Ray in this process is connected to, by name or else by address."""
     live = _live_address()
     return _pointing.names.get(live, live)
+
+
+def attached_target() -> str:
+    """Return where the cluster is that Ray in this process is connected to."""
+    to = _pointing.tunnel_to
+    return to.target if to is not None and is_attached_to(to) else LOCAL
 
 
 def detach() -> None:

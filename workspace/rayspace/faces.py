@@ -154,7 +154,7 @@ class Clusters:
                 name, dry_run=dry_run, force=force, target=target, report=report
             )
             return run(planned)
-        state = run(app.clusters.status(name, target=target))
+        state = run(app.clusters.changeable(name, target=target, force=force))
         # Before it ends, since Ray ends what stays connected; an adopted one goes on.
         is_ended = state.origin is Origin.STARTED or (force and bool(state.namespace))
         if is_ended and attach.is_attached_to(state):
@@ -171,13 +171,17 @@ class Clusters:
         return iterate(current_app().clusters.logs(name, target=target, follow=follow))
 
     @staticmethod
-    def connect(name: str | None = None, *, report: Report = silent) -> ClusterState:
+    def connect(
+        name: str | None = None, *, target: str | None = None, report: Report = silent
+    ) -> ClusterState:
         """Attach this process by Ray Client; see `rayspace.attach.connect`.
 
         Parameters
         ----------
         name
             The cluster; by default the chosen one.
+        target
+            Where it is; by default the one place with a cluster of that name.
         report
             Called with each stage.
 
@@ -189,7 +193,7 @@ class Clusters:
         app = current_app()
         if app.is_inside_job:
             return run(app.clusters.status(name))
-        return attach.connect(app, run(attach.preflight(app, name)), report)
+        return attach.connect(app, run(attach.preflight(app, name, target=target)), report)
 
     @staticmethod
     def disconnect(*, report: Report = silent) -> None:

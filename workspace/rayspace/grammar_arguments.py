@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from rayspace.errors import UsageError
 from rayspace.units import parse_duration
+
+if TYPE_CHECKING:
+    from rayspace.app import App
 
 #: What an argument names, for completion.
 CLUSTER, JOB, PROFILE, NOTEBOOK, FILE, TARGET = (
@@ -124,11 +127,30 @@ def add_cluster_name(parser: Parser, *, required: bool = False) -> None:
     naming(action, CLUSTER)
 
 
+def add_force(parser: Parser) -> None:
+    """Let a verb that changes a cluster take one that somebody else made, if it is named."""
+    parser.add_argument("--force", action="store_true", help="also one that somebody else made")
+
+
 def add_where(parser: Parser) -> None:
     """Let a verb take where it is about."""
     naming(parser.add_argument("--on", dest="target", metavar="TARGET", help="where"), TARGET)
     parser.add_argument("--context", metavar="C", help="a context of the kubeconfig")
     parser.add_argument("-n", "--namespace", metavar="NS", help="its namespace")
+
+
+def where(app: App, args: argparse.Namespace) -> str | None:
+    """Return the target that a line names by itself, or by its context; None for none.
+
+    A context and a namespace that were never asked for become a target by that, which services
+    that were taken from the app before do not know.
+    """
+    # A noun without a verb is a list, with none of its options.
+    target = getattr(args, "target", None)
+    context, namespace = getattr(args, "context", None), getattr(args, "namespace", None)
+    if not context and not namespace:
+        return str(target) if target else None
+    return app.target_of(target, context, namespace)
 
 
 def add_job_name(parser: Parser) -> None:

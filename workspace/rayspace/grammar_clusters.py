@@ -9,6 +9,7 @@ from rayspace.grammar_arguments import (
     add_cluster_name,
     add_cluster_wishes,
     add_env,
+    add_force,
     add_json,
     add_verb,
     add_waiting,
@@ -69,8 +70,9 @@ def cluster_parser(prog: str) -> Parser:
     ):
         parser_of_verb = add_verb(verbs, name, text)
         add_cluster_name(parser_of_verb)
-        if name in {"status", "why"}:
-            add_where(parser_of_verb)
+        add_where(parser_of_verb)
+        if name == "suspend":
+            add_force(parser_of_verb)
     gpus = add_verb(
         verbs,
         "gpus",
@@ -78,6 +80,7 @@ def cluster_parser(prog: str) -> Parser:
         examples=f"example: {prog} gpus --watch",
     )
     add_cluster_name(gpus)
+    add_where(gpus)
     gpus.add_argument("--watch", action="store_true", help="go on, with the last minutes as lines")
     gpus.add_argument(
         "--interval", type=period, metavar="2s", default=2.0, help="time between two looks"
@@ -107,35 +110,43 @@ def cluster_parser(prog: str) -> Parser:
     )
     resume = add_verb(verbs, "resume", "bring a suspended cluster back")
     add_cluster_name(resume)
+    add_where(resume)
+    add_force(resume)
     add_waiting(resume, default=True, what="it can be used")
     extend = add_verb(verbs, "extend", "keep a cluster from suspending itself")
     extend.add_argument("duration", type=duration, metavar="2h", help="for so long from now")
     add_cluster_name(extend)
+    add_where(extend)
+    add_force(extend)
     use = add_verb(verbs, "use", "choose the cluster that is meant from now on")
     add_cluster_name(use, required=True)
     add_where(use)
 
     logs = add_verb(verbs, "logs", "show the head's log")
     add_cluster_name(logs)
+    add_where(logs)
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it is written")
 
     scale = add_verb(verbs, "scale", "change the number of workers")
     add_cluster_name(scale)
+    add_where(scale)
     scale.add_argument(
         "--workers", type=workers, metavar="N or MIN:MAX", required=True, help="workers"
     )
     scale.add_argument("--group", default="", metavar="G", help="the group; by default the first")
+    add_force(scale)
     add_waiting(scale, default=True, what="they have joined or left")
 
-    add_cluster_name(
-        add_verb(verbs, "connect", "attach this notebook by Ray Client; in a notebook only")
-    )
+    connect = add_verb(verbs, "connect", "attach this notebook by Ray Client; in a notebook only")
+    add_cluster_name(connect)
+    add_where(connect)
     add_verb(verbs, "disconnect", "detach this notebook; in a notebook only")
 
     down = add_verb(verbs, "down", "end a cluster, its jobs first")
     add_cluster_name(down)
+    add_where(down)
     down.add_argument("--dry-run", action="store_true", help="only say what would be ended")
-    down.add_argument("--force", action="store_true", help="also one that somebody else made")
+    add_force(down)
 
     adopt = add_verb(verbs, "adopt", "take what somebody started by hand as yours")
     add_where(adopt)

@@ -189,9 +189,11 @@ class RayMagics(Magics):
 
 
 def _connect(args: argparse.Namespace, report: Report) -> Any:
+    from rayspace.app import current_app
     from rayspace.faces import clusters
+    from rayspace.grammar_arguments import where
 
-    return clusters.connect(args.name, report=report)
+    return clusters.connect(args.name, target=where(current_app(), args), report=report)
 
 
 def _disconnect(args: argparse.Namespace, report: Report) -> Any:
@@ -201,9 +203,14 @@ def _disconnect(args: argparse.Namespace, report: Report) -> Any:
 
 
 def _down(args: argparse.Namespace, report: Report) -> Any:
+    from rayspace.app import current_app
     from rayspace.faces import clusters
+    from rayspace.grammar_arguments import where
 
-    return clusters.down(args.name, dry_run=args.dry_run, force=args.force, report=report)
+    target = where(current_app(), args)
+    return clusters.down(
+        args.name, dry_run=args.dry_run, force=args.force, target=target, report=report
+    )
 
 
 def _track(args: argparse.Namespace, report: Report) -> Any:

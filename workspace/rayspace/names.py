@@ -53,6 +53,28 @@ def safe_name(text: str) -> str:
     name = re.sub(r"^[^a-z]+", "", name)
     if is_safe_name(name):
         return name
+    return _marked(name, text)
+
+
+def distinct_name(text: str, *meaning: str) -> str:
+    """Turn a text that may mean several things into a safe name that means one of them.
+
+    Parameters
+    ----------
+    text
+        What they share.
+    meaning
+        What only the one has.
+
+    Returns
+    -------
+    str
+        The name, with a hash of the meaning.
+    """
+    return _marked(safe_name(text), "\0".join(meaning))
+
+
+def _marked(name: str, text: str) -> str:
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
     stem = (name or "x")[: MAX_NAME_LENGTH - _HASH_LENGTH - 1].strip("-")
     return f"{stem}-{digest}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rayspace.grammar_arguments import where
 from rayspace.services.usage import UsageLooker, with_nodes
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ class Frames:
 
 async def gpus(app: App, args: argparse.Namespace, report: Report) -> ClusterUsage | Frames:
     """Look at all nodes and GPUs: once, or again and again."""
-    state = await with_nodes(app.clusters, args.name)
+    target = where(app, args)
+    state = await with_nodes(app.clusters, args.name, target=target)
     looker = UsageLooker(app.clusters, state, app.clock)
     return Frames(looker, args.interval) if args.watch else await looker.look()
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core.cluster_spec import Wishes
 from rayspace.errors import UsageError
 from rayspace.extras import missing_extras
+from rayspace.grammar_arguments import where
 from rayspace.loop import in_thread
 from rayspace.model.progress import Stage
 from rayspace.model.target import LOCAL
@@ -77,23 +78,14 @@ class Explanation:
 
 
 async def _list_clusters(app: App, args: argparse.Namespace, report: Report) -> Listing:
-    found = await app.clusters.list(target=_where(app, args) or "all", report=report)
+    target = where(app, args)
+    found = await app.clusters.list(target=target or "all", report=report)
     return Listing("clusters", tuple(found), app.clusters.chosen_name())
-
-
-def _where(app: App, args: argparse.Namespace) -> str | None:
-    """Return the target that a line names by itself, or by its context; None for none."""
-    # A noun without a verb is a list, with none of its options.
-    target = getattr(args, "target", None)
-    context, namespace = getattr(args, "context", None), getattr(args, "namespace", None)
-    if not context and not namespace:
-        return str(target) if target else None
-    return app.target_of(target, context, namespace)
 
 
 async def _up(app: App, args: argparse.Namespace, report: Report) -> Any:
     workers, max_workers = args.workers or (None, None)
-    target = _where(app, args)
+    target = where(app, args)
     if args.dry_run:
         wishes = Wishes(
             args.name,
@@ -138,25 +130,37 @@ async def _up(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _cluster_status(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.status(args.name, target=_where(app, args))
+    target = where(app, args)
+    return await app.clusters.status(args.name, target=target)
 
 
 async def _why(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return Explanation(await app.clusters.why(args.name, target=_where(app, args)))
+    target = where(app, args)
+    return Explanation(await app.clusters.why(args.name, target=target))
 
 
 async def _suspend(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.suspend(args.name, report=report)
+    target = where(app, args)
+    return await app.clusters.suspend(args.name, target=target, force=args.force, report=report)
 
 
 async def _resume(app: App, args: argparse.Namespace, report: Report) -> Any:
+    target = where(app, args)
     return await app.clusters.resume(
-        args.name, wait=args.wait, wait_timeout_s=args.wait_timeout or 600.0, report=report
+        args.name,
+        target=target,
+        force=args.force,
+        wait=args.wait,
+        wait_timeout_s=args.wait_timeout or 600.0,
+        report=report,
     )
 
 
 async def _extend(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.extend(args.duration, args.name, report=report)
+    target = where(app, args)
+    return await app.clusters.extend(
+        args.duration, args.name, target=target, force=args.force, report=report
+    )
 
 
 async def _targets(app: App, args: argparse.Namespace, report: Report) -> Listing:
@@ -164,21 +168,27 @@ async def _targets(app: App, args: argparse.Namespace, report: Report) -> Listin
 
 
 async def _nodes(app: App, args: argparse.Namespace, report: Report) -> Listing:
-    state = await with_nodes(app.clusters, args.name)
-    return Listing("nodes", tuple(await app.clusters.nodes(state.name)))
+    target = where(app, args)
+    state = await with_nodes(app.clusters, args.name, target=target)
+    return Listing("nodes", tuple(await app.clusters.nodes(state.name, target=state.target)))
 
 
 async def _cluster_logs(app: App, args: argparse.Namespace, report: Report) -> Lines:
-    name = (await app.clusters.status(args.name)).name
-    return Lines(app.clusters.logs(name, follow=args.follow), by_line=True)
+    target = where(app, args)
+    state = await app.clusters.status(args.name, target=target)
+    lines = app.clusters.logs(state.name, target=state.target, follow=args.follow)
+    return Lines(lines, by_line=True)
 
 
 async def _scale(app: App, args: argparse.Namespace, report: Report) -> Any:
+    target = where(app, args)
     return await app.clusters.scale(
         args.name,
+        target=target,
         workers=args.workers[0],
         max_workers=args.workers[1],
         group=args.group,
+        force=args.force,
         wait=args.wait,
         wait_timeout_s=args.wait_timeout or 120.0,
         report=report,
@@ -186,30 +196,36 @@ async def _scale(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _down(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.down(args.name, dry_run=args.dry_run, force=args.force, report=report)
+    target = where(app, args)
+    return await app.clusters.down(
+        args.name, dry_run=args.dry_run, force=args.force, target=target, report=report
+    )
 
 
 async def _adopt(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.adopt(args.name, address=args.address, target=_where(app, args))
+    target = where(app, args)
+    return await app.clusters.adopt(args.name, address=args.address, target=target)
 
 
 async def _use(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.use(args.name, target=_where(app, args))
+    target = where(app, args)
+    return await app.clusters.use(args.name, target=target)
 
 
 async def _profiles(app: App, args: argparse.Namespace, report: Report) -> Listing:
-    return Listing("profiles", tuple(await app.clusters.profiles(target=_where(app, args))))
+    target = where(app, args)
+    return Listing("profiles", tuple(await app.clusters.profiles(target=target)))
 
 
 async def _limits(app: App, args: argparse.Namespace, report: Report) -> Any:
-    target = _where(app, args)
+    target = where(app, args)
     if args.policy:
         return await app.clusters.limits_policy(target=target)
     return await app.clusters.limits(target=target)
 
 
 async def _doctor(app: App, args: argparse.Namespace, report: Report) -> Any:
-    target = _where(app, args)
+    target = where(app, args)
     if target and target != LOCAL:
         from rayspace.doctor_target import examine_target
 
@@ -229,13 +245,14 @@ async def _connect(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _list_jobs(app: App, args: argparse.Namespace, report: Report) -> Listing:
-    return Listing("jobs", tuple(await app.jobs.list(target=_where(app, args), report=report)))
+    target = where(app, args)
+    return Listing("jobs", tuple(await app.jobs.list(target=target, report=report)))
 
 
 async def _submit(app: App, args: argparse.Namespace, report: Report) -> Any:
     if args.notebook is None:
         raise UsageError("No notebook was named.", hint="Write: rayspace job submit NOTEBOOK.ipynb")
-    params, options = line_parameters(args), submit_options(args, _where(app, args))
+    params, options = line_parameters(args), submit_options(args, where(app, args))
     if args.dry_run:
         return await app.jobs.plan(args.notebook, params, **options)
     return await app.jobs.submit(args.notebook, params, wait=args.wait, report=report, **options)
@@ -271,11 +288,12 @@ async def _stop(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _retry(app: App, args: argparse.Namespace, report: Report) -> Any:
+    target = where(app, args)
     return await app.jobs.retry(
         args.name,
         cluster=args.cluster,
         profile=args.profile,
-        target=_where(app, args),
+        target=target,
         wait=args.wait,
         report=report,
     )

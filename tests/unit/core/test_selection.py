@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from rayspace.core.selection import choose
+from rayspace.core.selection import choose, one_of
 from rayspace.errors import ClusterNotFoundError, UsageError
 from rayspace.gateways.memory import MemoryClusterGateway, MemoryWorld
-from rayspace.model.cluster import ClusterSpec
+from rayspace.model.cluster import ClusterPhase, ClusterSpec, Origin
 from rayspace.model.progress import silent
 
 
@@ -42,3 +44,41 @@ def test_none_says_how_to_start_one():
     with pytest.raises(ClusterNotFoundError) as caught:
         choose([], "", "/a")
     assert "rayspace cluster up" in caught.value.hint
+
+
+def test_one_of_somebody_else_has_to_be_named_or_chosen(clusters):
+    """Also where it is the only one, and where their project lies at the same path."""
+    theirs = replace(clusters["a1"], origin=Origin.FOREIGN)
+    assert choose([theirs, clusters["b"]], "", "/a").name == "b"
+    assert choose([theirs, clusters["b"]], "a1", "/a").name == "a1"
+    with pytest.raises(ClusterNotFoundError, match="of yours") as caught:
+        choose([theirs], "", "/a")
+    assert "a1" in caught.value.hint
+
+
+def test_the_chosen_one_is_where_it_was_chosen(clusters):
+    """One of the same name elsewhere is another."""
+    elsewhere = replace(clusters["b"], target="team-a")
+    assert choose([elsewhere, clusters["a1"]], "b", "/a").name == "a1"
+    assert choose([elsewhere, clusters["a1"]], "b", "/a", "team-a") is elsewhere
+
+
+def test_where_several_places_have_one_of_a_name_it_has_to_be_said(clusters):
+    """Unless the chosen one is at one of them, or only one lives."""
+    here, there = (replace(clusters["b"], target=target) for target in ("team-a", "team-b"))
+    with pytest.raises(UsageError, match="in 2 places: team-a, team-b") as caught:
+        one_of([here, there], "team-c")
+    assert "--on team-a" in caught.value.hint
+    assert one_of([here, there], "team-b") is there
+    gone = replace(here, phase=ClusterPhase.LOST)
+    assert one_of([gone, there], "") is there
+    with pytest.raises(UsageError):
+        one_of([gone, replace(there, phase=ClusterPhase.FAILED)], "")
+
+
+def test_clusters_of_one_name_are_told_with_their_places(clusters):
+    """Else there would be two of the same word to choose from."""
+    every = [replace(clusters["b"], target=target) for target in ("team-a", "team-b")]
+    with pytest.raises(UsageError, match="b on team-a, b on team-b") as caught:
+        choose(every, "", "/elsewhere")
+    assert caught.value.hint.endswith("rayspace cluster use b --on team-a")

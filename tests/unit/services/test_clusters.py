@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from rayspace.core.cluster_spec import MAX_WORKERS, Wishes
@@ -11,12 +13,14 @@ from rayspace.errors import (
     ClusterNotFoundError,
     ClusterStartError,
     GatewayTimeoutError,
+    PhaseError,
+    RefusedError,
     StorageError,
     UsageError,
 )
 from rayspace.gateways.memory import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
 from rayspace.gateways.memory_runs import MemoryRunGateway
-from rayspace.model.cluster import ClusterPhase
+from rayspace.model.cluster import ClusterPhase, Origin
 from rayspace.model.job import LivePhase
 from rayspace.model.place import Place
 from rayspace.model.profile import Profile
@@ -257,3 +261,61 @@ async def test_a_cluster_that_somebody_changes_is_left_alone(space):
     ):
         with pytest.raises(ClusterBusyError):
             await call
+
+
+@pytest.fixture
+async def theirs(space):
+    """A cluster that ada made, with a job."""
+    state = await space.service.up("laptop", name="theirs")
+    space.choices.names.clear()
+    cluster = space.world.clusters["theirs"]
+    cluster.origin, cluster.owner = Origin.FOREIGN, "ada"
+    head = MemoryHeadGateway(space.world)
+    await head.submit(state.address, submission_id="j", entrypoint="x", env={}, metadata={})
+    return cluster
+
+
+CHANGES = {
+    "down": lambda service, **how: service.down(**how),
+    "suspend": lambda service, **how: service.suspend(**how),
+    "resume": lambda service, **how: service.resume(**how),
+    "extend": lambda service, **how: service.extend(60, **how),
+    "scale": lambda service, **how: service.scale(workers=1, **how),
+}
+
+
+@pytest.mark.parametrize("verb", CHANGES)
+async def test_nothing_is_done_to_what_somebody_else_made(space, theirs, verb):
+    """Not by its name alone, nor by force alone where it was chosen; its jobs go on."""
+    with pytest.raises(RefusedError, match="ada's") as caught:
+        await CHANGES[verb](space.service, name="theirs")
+    assert "rayspace cluster adopt theirs --on local" in caught.value.hint
+    await space.service.use("theirs")
+    with pytest.raises(RefusedError):
+        await CHANGES[verb](space.service, force=True)
+    assert theirs.jobs["j"].phase is LivePhase.RUNNING
+    assert (await space.service.status()).name == "theirs"
+
+
+@pytest.mark.parametrize("verb", CHANGES)
+async def test_by_name_and_force_it_is_changed_all_the_same(space, theirs, verb):
+    """As far as it could be if it were one's own."""
+    with contextlib.suppress(PhaseError):
+        await CHANGES[verb](space.service, name="theirs", force=True)
+    assert ("theirs" in space.world.clusters) is (verb != "down")
+    assert theirs.n_requested == (1 if verb == "scale" else 0)
+
+
+async def test_what_ending_it_would_do_is_told(space, theirs):
+    """Who is asked whether they mean it has to know."""
+    result = await space.service.down("theirs", dry_run=True)
+    assert result.actions == ("stop the job j", "end theirs")
+    assert theirs.jobs["j"].phase is LivePhase.RUNNING
+
+
+async def test_down_forgets_only_the_choice_of_that_cluster(space):
+    """One of the same name elsewhere stays chosen."""
+    await space.service.up("laptop")
+    space.choices.names["/home/me/project"] = "laptop@team-a"
+    await space.service.down("laptop", target="local")
+    assert space.choices.get("/home/me/project") == "laptop@team-a"

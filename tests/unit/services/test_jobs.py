@@ -304,6 +304,16 @@ async def test_a_lost_cluster_loses_its_silent_jobs(world, notebook) -> None:
     assert world.runs.get(job.run_id).status is RunStatus.FAILED
 
 
+async def test_only_ones_own_newest_job_is_stopped_without_a_name(world, notebook) -> None:
+    """On a shared server the newest may be somebody else's, which has to be named."""
+    job = await world.jobs.submit(notebook)
+    world.runs.update(job.run_id, tags={Tag.USER: "ada"})
+    with pytest.raises(JobNotFoundError, match="yours"):
+        await world.jobs.stop()
+    assert (await world.jobs.status()).phase is JobPhase.PENDING
+    assert (await world.jobs.stop(job.name)).phase.is_terminal
+
+
 async def test_stop_waits_until_the_job_has_ended(world, notebook) -> None:
     """A stopped job has its verdict when the verb returns, and can't be stopped again."""
     job = await world.jobs.submit(notebook)

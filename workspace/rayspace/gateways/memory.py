@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rayspace.core.cluster_spec import differences
+from rayspace.core.ownership import require_own
 from rayspace.errors import (
     ClusterBusyError,
     ClusterExistsError,
@@ -55,6 +56,7 @@ class MemoryCluster:
     address: HeadAddress
     started_ms: int
     reason: str = ""
+    owner: str = ""
     n_requested: int = 0
     jobs: dict[str, LiveJob] = field(default_factory=dict)
     logs: dict[str, list[str]] = field(default_factory=dict)
@@ -205,6 +207,7 @@ class MemoryClusterGateway(Unsuspendable):
             python_version="3.11.7",
             log_dir="",
             spec=cluster.spec,
+            owner=cluster.owner,
         )
 
     async def list(self) -> builtins.list[ClusterState]:
@@ -240,6 +243,7 @@ class MemoryClusterGateway(Unsuspendable):
     async def delete(self, name: str, report: Report, *, force: bool = False) -> builtins.list[str]:
         """End a cluster."""
         self._require_free(name)
+        require_own(await self.get(name), force=force)
         lines = await self.planned_deletion(name)
         del self.world.clusters[name]
         self.world.stir()

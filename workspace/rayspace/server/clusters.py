@@ -12,11 +12,9 @@ from rayspace.core.manifest_diff import manifest_yaml
 from rayspace.errors import (
     GatewayTimeoutError,
     RayspaceError,
-    RefusedError,
     TargetNotFoundError,
 )
 from rayspace.extras import missing_extras
-from rayspace.model.cluster import Origin
 from rayspace.model.target import LOCAL
 from rayspace.model.wire import to_wire
 from rayspace.server.ask import Accepted
@@ -205,6 +203,7 @@ async def scale_cluster(ask: Ask) -> Accepted:
             workers=body["workers"],
             max_workers=body.get("max_workers"),
             group=body.get("group", ""),
+            force=body.get("force", False),
             wait_timeout_s=_UP_S,
             report=report,
         ),
@@ -216,7 +215,9 @@ async def suspend_cluster(ask: Ask) -> Accepted:
     return await _begun(
         ask,
         "suspend",
-        lambda name, target, report: ask.app.clusters.suspend(name, target=target, report=report),
+        lambda name, target, report: ask.app.clusters.suspend(
+            name, target=target, force=ask.body.get("force", False), report=report
+        ),
     )
 
 
@@ -226,7 +227,11 @@ async def resume_cluster(ask: Ask) -> Accepted:
         ask,
         "resume",
         lambda name, target, report: ask.app.clusters.resume(
-            name, target=target, wait_timeout_s=_UP_S, report=report
+            name,
+            target=target,
+            force=ask.body.get("force", False),
+            wait_timeout_s=_UP_S,
+            report=report,
         ),
     )
 
@@ -238,7 +243,11 @@ async def extend_cluster(ask: Ask) -> Accepted:
         ask,
         "extend",
         lambda name, target, report: ask.app.clusters.extend(
-            duration_s, name, target=target, report=report
+            duration_s,
+            name,
+            target=target,
+            force=ask.body.get("force", False),
+            report=report,
         ),
     )
 
@@ -283,14 +292,8 @@ async def _begun(
 ) -> Accepted:
     """Begin something with a cluster that is there and one's own; else say at once why not."""
     name, target = ask.where["cluster"], ask.where["target"]
-    state = await ask.app.clusters.status(name, target=target)
-    if state.origin is Origin.FOREIGN and state.owner and not ask.body.get("force"):
-        # Kubernetes lets everybody of a namespace do it: a slip of the hand is what this is for.
-        raise RefusedError(
-            f"The cluster {name!r} is {state.owner}'s.",
-            hint=f"Ask them, or take it over with: rayspace cluster adopt {name}",
-            details={"name": name, "owner": state.owner},
-        )
+    force = ask.body.get("force", False)
+    state = await ask.app.clusters.changeable(name, target=target, force=force)
 
     async def run(report: Report) -> Any:
         return await act(state.name, state.target, report)

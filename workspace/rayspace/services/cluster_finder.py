@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from rayspace.core.selection import choose
+from rayspace.core.ownership import require_own
+from rayspace.core.selection import choose, one_of
 from rayspace.errors import (
     ClusterNotFoundError,
     GatewayError,
     RayspaceError,
     TargetNotFoundError,
 )
+from rayspace.model.cluster import ClusterState
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.target import LOCAL
 from rayspace.names import nearest
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rayspace.gateways.contracts import ClusterGateway, Selection
-    from rayspace.model.cluster import ClusterState
 
 #: A target that takes longer is not waited for in a list. [s]
 _LIST_S = 5.0
@@ -99,7 +100,7 @@ class ClusterFinder:
         name
             The cluster.
         target
-            Where; by default wherever there is one of that name, first where the chosen one is.
+            Where; by default where the chosen one is, else the only place with one of that name.
         explain
             Whether to read all that may say why it is as it is.
 
@@ -107,14 +108,47 @@ class ClusterFinder:
         -------
         ClusterState
             The cluster.
+
+        Raises
+        ------
+        UsageError
+            If it was not said which of several is meant.
         """
         if name is None and target is None:
             state = await self._chosen()
         elif name is None:
-            state = choose(await self.gateway(str(target)).list(), "", self._project)
+            state = self._choice(await self.gateway(str(target)).list())
+        elif target is not None:
+            state = await self.gateway(target).get(name)
         else:
-            state = await self._found(name, [target] if target else self._in_use())
+            state = await self._found(name)
         return await self.gateway(state.target).explain(state.name) if explain else state
+
+    async def changeable(
+        self, name: str | None = None, *, target: str | None = None, force: bool = False
+    ) -> ClusterState:
+        """Observe a cluster that is to be changed; by default the chosen one.
+
+        Parameters
+        ----------
+        name, target
+            The cluster, and where it is; see `status`.
+        force
+            Whether one that somebody else made is meant too, if it was named.
+
+        Returns
+        -------
+        ClusterState
+            The cluster.
+
+        Raises
+        ------
+        RefusedError
+            If somebody else made it.
+        """
+        state = await self.status(name, target=target)
+        require_own(state, force=force and name is not None)
+        return state
 
     async def _chosen(self) -> ClusterState:
         name, where = self.chosen_name(), self.chosen_target() or LOCAL
@@ -124,26 +158,38 @@ class ClusterFinder:
             except ClusterNotFoundError:
                 # Deleted by somebody: choose anew.
                 pass
-        return choose(await self.list(), name, self._project)
+        return self._choice(await self.list())
 
-    async def _found(self, name: str, targets: Sequence[str]) -> ClusterState:
-        *others, last = targets
-        unanswered: GatewayError | None = None
-        for where in others:
-            try:
-                return await self.gateway(where).get(name)
-            except ClusterNotFoundError:
-                continue
-            except GatewayError as exc:
-                # Another target may have it.
-                unanswered = unanswered or exc
+    def _choice(self, clusters: Sequence[ClusterState]) -> ClusterState:
+        where = self.chosen_target() or LOCAL
+        return choose(clusters, self.chosen_name(), self._project, where)
+
+    async def _found(self, name: str) -> ClusterState:
+        """Find a cluster wherever it is, first where the chosen one is."""
+        in_use = self._in_use()
+        where = self.chosen_target() or (LOCAL if self.chosen_name() else "")
+        answers = [await self._answer(name, where)] if where in in_use else []
+        for answer in answers:
+            if isinstance(answer, ClusterState) and not answer.phase.is_terminal:
+                return answer
+            if isinstance(answer, GatewayError) and name == self.chosen_name():
+                # One of its name elsewhere is another.
+                raise answer
+        others = [target for target in in_use if target != where]
+        answers += await asyncio.gather(*(self._answer(name, target) for target in others))
+        if found := [answer for answer in answers if isinstance(answer, ClusterState)]:
+            return one_of(found, where)
+        troubles = [answer for answer in answers if isinstance(answer, RayspaceError)]
+        # Where one does not answer it may well be: nobody can say that there is none.
+        unanswered = [trouble for trouble in troubles if isinstance(trouble, GatewayError)]
+        raise (unanswered or troubles)[0]
+
+    async def _answer(self, name: str, target: str) -> ClusterState | RayspaceError:
         try:
-            return await self.gateway(last).get(name)
-        except ClusterNotFoundError:
-            if unanswered is None:
-                raise
-            # It may well be there: nobody can say that there is none.
-            raise unanswered from None
+            return await self.gateway(target).get(name)
+        except (ClusterNotFoundError, GatewayError) as exc:
+            # Another target may have it.
+            return exc
 
     def _in_use(self) -> builtins.list[str]:
         """Name the targets that are asked without being named, this machine last."""
@@ -159,6 +205,11 @@ class ClusterFinder:
     def chosen_target(self) -> str:
         """Return where the chosen cluster is; empty for nothing, and on this machine."""
         return self._selection.get(self._project).partition("@")[2]
+
+    def is_chosen(self, state: ClusterState) -> bool:
+        """Whether a cluster is the one that `use` chose."""
+        chosen = (self.chosen_name(), self.chosen_target() or LOCAL)
+        return (state.name, state.target) == chosen
 
     def choose(self, name: str, target: str = LOCAL) -> None:
         """Choose a cluster for the project; an empty name forgets the choice."""

@@ -135,11 +135,22 @@ class ClusterService(ClusterStarter):
         """Observe a cluster with all its problems; by default the chosen one."""
         return await self._finder.status(name, target=target, explain=True)
 
-    async def suspend(
-        self, name: str | None = None, *, target: str | None = None, report: Report = silent
+    async def changeable(
+        self, name: str | None = None, *, target: str | None = None, force: bool = False
     ) -> ClusterState:
-        """End the pods of a cluster; its description stays, and `resume` brings them back."""
-        state = await self.status(name, target=target)
+        """Observe a cluster that may be changed; see `ClusterFinder.changeable`."""
+        return await self._finder.changeable(name, target=target, force=force)
+
+    async def suspend(
+        self,
+        name: str | None = None,
+        *,
+        target: str | None = None,
+        force: bool = False,
+        report: Report = silent,
+    ) -> ClusterState:
+        """End the pods of a cluster, somebody else's by force; `resume` brings them back."""
+        state = await self.changeable(name, target=target, force=force)
         return await self._finder.gateway(state.target).suspend(state.name, report)
 
     async def resume(
@@ -147,6 +158,7 @@ class ClusterService(ClusterStarter):
         name: str | None = None,
         *,
         target: str | None = None,
+        force: bool = False,
         wait: bool = True,
         wait_timeout_s: float = 600.0,
         report: Report = silent,
@@ -157,6 +169,8 @@ class ClusterService(ClusterStarter):
         ----------
         name, target
             The cluster, and where it is; see `status`.
+        force
+            Whether also one that somebody else made.
         wait
             Whether to return only when it can be used.
         wait_timeout_s
@@ -169,7 +183,7 @@ class ClusterService(ClusterStarter):
         ClusterState
             The cluster.
         """
-        state = await self.status(name, target=target)
+        state = await self.changeable(name, target=target, force=force)
         gateway = self._finder.gateway(state.target)
         state = await gateway.resume(state.name, report)
         if not wait:
@@ -182,10 +196,11 @@ class ClusterService(ClusterStarter):
         name: str | None = None,
         *,
         target: str | None = None,
+        force: bool = False,
         report: Report = silent,
     ) -> ClusterState:
-        """Keep a cluster from suspending itself for so long from now. [s]"""
-        state = await self.status(name, target=target)
+        """Keep a cluster, somebody else's by force, for so long from now. [s]"""
+        state = await self.changeable(name, target=target, force=force)
         return await self._finder.gateway(state.target).extend(state.name, duration_s, report)
 
     async def wait_ready(
@@ -238,6 +253,7 @@ class ClusterService(ClusterStarter):
         max_workers: int | None = None,
         group: str = "",
         target: str | None = None,
+        force: bool = False,
         wait: bool = True,
         wait_timeout_s: float = 120.0,
         report: Report = silent,
@@ -254,6 +270,8 @@ class ClusterService(ClusterStarter):
             The most that Ray starts by need, from ``workers`` on. [1]
         group
             The group of workers; by default the first.
+        force
+            Whether also one that somebody else made.
         wait
             Whether to return only when they have joined or left.
         wait_timeout_s
@@ -266,7 +284,7 @@ class ClusterService(ClusterStarter):
         ClusterState
             The cluster.
         """
-        state = await self.status(name, target=target)
+        state = await self.changeable(name, target=target, force=force)
         check_count("--workers", workers, MAX_KUBE_WORKERS if state.namespace else MAX_WORKERS)
         gateway = self._finder.gateway(state.target)
         state = await gateway.scale(
@@ -303,7 +321,7 @@ class ClusterService(ClusterStarter):
         DownResult
             What was ended.
         """
-        state = await self.status(name, target=target)
+        state = await self.changeable(name, target=target, force=force or dry_run)
         gateway = self._finder.gateway(state.target)
         jobs = await self._ender.running(state)
         actions = [f"stop the job {job.submission_id}" for job in jobs]
@@ -312,7 +330,7 @@ class ClusterService(ClusterStarter):
             logs = await self._ender.stop(state, jobs, report)
             await gateway.delete(state.name, report, force=force)
             await self._ender.settle(state.target, logs, report)
-            if self._finder.chosen_name() == state.name:
+            if self._finder.is_chosen(state):
                 self._remember("", report)
         return DownResult(state.name, tuple(actions), dry_run)
 

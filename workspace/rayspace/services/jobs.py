@@ -240,7 +240,7 @@ class JobService:
         Parameters
         ----------
         name
-            The job; by default the newest.
+            The job; by default this person's newest.
         report
             Called with each stage.
 
@@ -249,7 +249,8 @@ class JobService:
         JobState
             The job as it ended.
         """
-        return await self._waiter.stop(*await self._ledgers.find(name), report)
+        found = await self._ledgers.find(name, is_changed=True)
+        return await self._waiter.stop(*found, report)
 
     async def retry(
         self,

@@ -108,8 +108,15 @@ class Ledgers:
         found = await self._everywhere(None, limit, [target] if target else None, report)
         return sorted(found, key=lambda item: _submitted_ms(item[0]), reverse=True)[:limit]
 
-    async def find(self, name: str | None) -> tuple[RunRecord, Ledger]:
-        """Find the run of a job; by default of this person's newest.
+    async def find(self, name: str | None, *, is_changed: bool = False) -> tuple[RunRecord, Ledger]:
+        """Find the run of a job; by default of this person's newest, else of the newest.
+
+        Parameters
+        ----------
+        name
+            The job.
+        is_changed
+            Whether something is done to it: then without a name only this person's are meant.
 
         Raises
         ------
@@ -125,8 +132,9 @@ class Ledgers:
         found.sort(key=lambda item: _submitted_ms(item[0]), reverse=True)
         # On a shared server the newest job may be somebody else's.
         own = [item for item in found if item[0].tags.get(Tag.USER) == self._place.user]
-        if found:
-            return (own or found)[0]
+        meant = own if is_changed and name is None else own or found
+        if meant:
+            return meant[0]
         where = self.home.tracking_uri
         if troubles:
             raise GatewayUnavailableError(
@@ -136,6 +144,12 @@ class Ledgers:
                 operation="find a job",
                 hint="Try again; rayspace doctor --on TARGET looks for causes.",
                 details={"name": name or ""},
+            )
+        if found:
+            raise JobNotFoundError(
+                "None of the newest jobs is yours.",
+                hint="Name the one that you mean; they are listed by: rayspace job list",
+                details={"name": "", "tracking_uri": where},
             )
         if name is None:
             raise JobNotFoundError(

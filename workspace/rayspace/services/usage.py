@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from rayspace.services.clusters import ClusterService
 
 
-async def with_nodes(clusters: ClusterService, name: str | None) -> ClusterState:
+async def with_nodes(
+    clusters: ClusterService, name: str | None, *, target: str | None = None
+) -> ClusterState:
     """Find a cluster whose nodes can be looked at.
 
     Parameters
     ----------
     clusters
         The clusters.
-    name
-        Which one; by default the chosen one.
+    name, target
+        Which one, and where it is; by default the chosen one.
 
     Returns
     -------
@@ -37,7 +39,7 @@ async def with_nodes(clusters: ClusterService, name: str | None) -> ClusterState
     PhaseError
         If it is still starting, or is suspended.
     """
-    state = await clusters.status(name)
+    state = await clusters.status(name, target=target)
     if state.phase is ClusterPhase.STARTING:
         raise PhaseError(
             f"The cluster {state.name!r} is still starting, so it has no nodes to list yet.",

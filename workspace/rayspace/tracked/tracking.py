@@ -110,7 +110,9 @@ def track(
     global _current
     with _lock:
         _refuse_twice()
-        state = run(with_nodes(app.clusters, cluster or _attached()))
+        attached = None if cluster else _attached()
+        target = attach.attached_target() if attached else None
+        state = run(with_nodes(app.clusters, cluster or attached, target=target))
         report(Stage("track", f"Asking MLflow of {state.target}", is_passing=True))
         ledger = run(app.ledgers.of(state.target))
         marks = Marks(app.state_dir / "tracked")

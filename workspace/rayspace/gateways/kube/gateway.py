@@ -18,12 +18,12 @@ from rayspace.core.activity import Annotation
 from rayspace.core.cluster_spec import Preview, differences
 from rayspace.core.defaults import with_defaults
 from rayspace.core.kube_state import spec_of
+from rayspace.core.ownership import require_own
 from rayspace.errors import (
     ClusterExistsError,
     ClusterNotFoundError,
     ObjectNotFoundError,
     PhaseError,
-    RefusedError,
 )
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import read_configuration, readable_configuration
@@ -33,7 +33,6 @@ from rayspace.gateways.kube.observer import KubeObserver
 from rayspace.gateways.kube.planning import ClusterPlanner
 from rayspace.gateways.kube.program_secret import made_with_program
 from rayspace.gateways.watcher_archive import watcher_archive
-from rayspace.model.cluster import ClusterSpec, ClusterState, Origin
 from rayspace.model.limits import NamespaceLimits
 from rayspace.model.progress import Report, Stage
 from rayspace.model.wire import to_wire
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
 
     from rayspace.gateways.contracts import Clock
     from rayspace.gateways.kube.client import KubeClient
+    from rayspace.model.cluster import ClusterSpec, ClusterState
     from rayspace.model.profile_entry import ProfileFile
     from rayspace.model.snapshot import KubeObject
 
@@ -221,13 +221,7 @@ class KubeRayGateway:
     async def delete(self, name: str, report: Report, *, force: bool = False) -> builtins.list[str]:
         """Delete a cluster; one of somebody else's only by force."""
         state = await self.get(name)
-        if state.origin is Origin.FOREIGN and not force:
-            whose = f"is {state.owner}'s" if state.owner else "was not made by rayspace"
-            raise RefusedError(
-                f"The cluster {name!r} {whose}.",
-                hint=f"To delete it all the same: rayspace cluster down {name} --force",
-                details={"name": name, "owner": state.owner},
-            )
+        require_own(state, force=force)
         lines = await self.planned_deletion(name)
         report(Stage("down", f"Deleting {name}", "doing"))
         path, operation = self._observer.path(name), f"delete the cluster {name}"

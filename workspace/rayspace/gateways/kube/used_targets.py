@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rayspace.errors import StorageError
 from rayspace.gateways.private_files import make_private_dir
 from rayspace.model.target import Target
+from rayspace.names import distinct_name
 
 if TYPE_CHECKING:
     import builtins
@@ -40,7 +41,7 @@ class UsedTargets:
             return []
 
     def add(self, target: Target) -> None:
-        """Remember one.
+        """Remember one; another place of its name is remembered under a name of its own.
 
         Raises
         ------
@@ -48,7 +49,11 @@ class UsedTargets:
             If the file can't be written.
         """
         known = {item.name: [item.context, item.namespace] for item in self.list()}
-        known[target.name] = [target.context, target.namespace]
+        place = [target.context, target.namespace]
+        earlier = known.get(target.name, place)
+        if earlier != place:
+            known[distinct_name(target.name, *earlier)] = earlier
+        known[target.name] = place
         try:
             make_private_dir(self._path.parent)
             handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=".targets-")
