@@ -13,7 +13,7 @@ from rayspace.errors import NotFoundError, PreflightError, RefusedError, SpecErr
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import Configuration, read_configuration
 from rayspace.gateways.kube.kuberay import KubeRayCheck
-from rayspace.gateways.kube.namespace_watch import KUEUE
+from rayspace.gateways.kube.queues import KUEUE
 from rayspace.gateways.kube.tracking_look import look_at_tracking
 from rayspace.gateways.templates import read_template
 from rayspace.model.limits import LIMITS_CONFIG_MAP, Limits
@@ -205,7 +205,7 @@ async def _queues(
 ) -> tuple[tuple[str, bool | None], ...]:
     if not has_kueue:
         return tuple((name, False) for name in names)
-    root = object_path(KUEUE, client.target.namespace, "localqueues")
+    root = object_path(await client.preferred(KUEUE), client.target.namespace, "localqueues")
     found = await asyncio.gather(*(_is_there(client, f"{root}/{name}") for name in names))
     return tuple(zip(names, found, strict=True))
 

@@ -14,7 +14,6 @@ from rayspace.errors import NotFoundError, PreflightError, RefusedError
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import Configuration, read_configuration
 from rayspace.gateways.kube.kuberay import KubeRayCheck
-from rayspace.gateways.kube.namespace_watch import KUEUE
 from rayspace.model.progress import Report, Stage
 from rayspace.model.wire import to_wire
 
@@ -123,7 +122,7 @@ class ClusterPlanner:
         nodes, quotas, queues, account, _ = await asyncio.gather(
             self._observer.readable("v1", "nodes", namespaced=False),
             self._observer.readable("v1", "resourcequotas"),
-            self._observer.readable(KUEUE, "localqueues") if queue else _nothing(),
+            self._observer.queues.listed("localqueues") if queue else _nothing(),
             self._has_head_account(manifest),
             self.kuberay.require(),
         )
