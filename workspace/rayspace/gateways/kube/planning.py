@@ -101,7 +101,7 @@ class ClusterPlanner:
         if final and not force:
             raise PreflightError(
                 " ".join(problem.summary for problem in final),
-                hint=final[0].hint if applied else f"{final[0].hint} To try all the same: --force",
+                hint=f"{final[0].hint} To try all the same: --force",
                 details={"problems": to_wire(final)},
             )
         for problem in problems:
