@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rayspace.core.preflight import PreflightFacts, preflight
+from rayspace.core.preflight import PreflightFacts, preflight, unjudged
 from tests.unit.core.test_manifest import made
 
 
@@ -72,6 +72,22 @@ SMALL = "head: {cpus: 1, memory: 2GiB}\nworkers: 2\ncpus: 1\nmemory: 2GiB\n"
 def test_only_what_is_known_counts(text, facts, codes) -> None:
     """None of the facts: nothing is said."""
     assert found(text, **facts) == codes
+
+
+@pytest.mark.parametrize(
+    ("text", "facts", "words"),
+    [
+        (SMALL, {"nodes": (), "quotas": ()}, []),
+        (SMALL, {"nodes": ()}, ["a quota has room"]),
+        (SMALL, {"quotas": ()}, ["a node could hold"]),
+        (SMALL + "queue: q", {}, ["a node could hold", "a quota has room", "a queue 'q'"]),
+        (SMALL + "queue: q", {"nodes": (), "quotas": (), "queues": ()}, []),
+    ],
+)
+def test_what_may_not_be_read_is_told(text, facts, words) -> None:
+    """A sentence for each; of a queue only where one is asked for."""
+    found = unjudged(made(text), PreflightFacts(**facts))
+    assert [word in said for word, said in zip(words, found, strict=True)] == [True] * len(words)
 
 
 def taint(key: str, effect: str = "NoSchedule") -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rayspace.core.image import ImageChoice
-from rayspace.errors import PreflightError
+from rayspace.errors import AccessError, PreflightError
 from rayspace.gateways.kube.client import KubeClient
 from rayspace.gateways.kube.configuration import Configuration
 from rayspace.gateways.kube.observer import KubeObserver
@@ -20,7 +20,8 @@ from tests.unit.core.test_preflight import node
 if TYPE_CHECKING:
     from rayspace.model.progress import Stage
 
-NODES = "/api/v1/nodes"
+NODES, QUOTAS = "/api/v1/nodes", "/api/v1/namespaces/team/resourcequotas"
+QUEUES = "/apis/kueue.x-k8s.io"
 CHOICE = ImageChoice("rayproject/ray:2.60.0", "2.60.0", "3.12", "")
 
 
@@ -63,3 +64,19 @@ async def test_whoever_is_refused_may_try_all_the_same(api, applied) -> None:
     assert caught.value.hint.endswith(" To try all the same: --force")
     (told,) = await checked(api, text, force=True, applied=applied)
     assert told.startswith("No node could ever hold the head")
+
+
+async def test_each_thing_that_may_not_be_read_has_a_line_of_its_own(api) -> None:
+    """One does not stand in for another."""
+    for path in (NODES, QUOTAS, QUEUES):
+        api.answers[path] = AccessError("You may not.")
+    told: list[Stage] = []
+    planner = ClusterPlanner(api, KubeObserver(api, None), lambda: ("2.60.0", "3.12"))
+    manifest = made("queue: q\nhead: {cpus: 1}")
+    await planner.check(manifest, CHOICE, Configuration(), told.append, force=False)
+    assert [stage.text.partition(" is unknown")[0] for stage in told] == [
+        "Whether a node could hold it",
+        "Whether a quota has room for it",
+        "Whether there is a queue 'q'",
+    ]
+    assert len({stage.key for stage in told}) == 3

@@ -1,6 +1,6 @@
 """Say before a cluster is made what would keep it from coming up: never, or not now.
 
-Only what is known counts: where nodes, quotas or queues may not be read, nothing is said of them.
+Only what is known counts: of nodes, quotas or queues that may not be read that alone is said.
 """
 
 from __future__ import annotations
@@ -89,6 +89,35 @@ def preflight(manifest: Mapping[str, Any], facts: PreflightFacts) -> tuple[Probl
         *_other_versions(facts),
     ]
     return tuple(sorted(found, key=lambda problem: not problem.is_final))
+
+
+def unjudged(manifest: Mapping[str, Any], facts: PreflightFacts) -> tuple[str, ...]:
+    """Say of what nothing is known, so that it may yet keep a cluster from coming up.
+
+    Parameters
+    ----------
+    manifest
+        The RayCluster.
+    facts
+        What is known of the namespace.
+
+    Returns
+    -------
+    tuple of str
+        A sentence for each, without its full stop.
+    """
+    found = []
+    if facts.nodes is None:
+        found.append("Whether a node could hold it is unknown: you may not read the nodes")
+    if facts.quotas is None:
+        found.append("Whether a quota has room for it is unknown: you may not read the quotas")
+    queue = (manifest["metadata"].get("labels") or {}).get(QUEUE)
+    if queue and facts.queues is None:
+        found.append(
+            f"Whether there is a queue {queue!r} is unknown: you may not read the queues, or Kueue"
+            " is not installed"
+        )
+    return tuple(found)
 
 
 def _groups(manifest: Mapping[str, Any]) -> list[_Group]:

@@ -9,7 +9,7 @@ from rayspace.core import manifest as manifests
 from rayspace.core.defaults import without_ends
 from rayspace.core.image import DEFAULT_RAY, ImageChoice, choose_image, mismatch
 from rayspace.core.limits import exceeded
-from rayspace.core.preflight import PreflightFacts, preflight
+from rayspace.core.preflight import PreflightFacts, preflight, unjudged
 from rayspace.errors import NotFoundError, PreflightError, RefusedError
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import Configuration, read_configuration
@@ -106,8 +106,8 @@ class ClusterPlanner:
             )
         for problem in problems:
             report(Stage(f"preflight-{problem.code}", problem.summary, "note"))
-        for text in notes:
-            report(Stage("preflight-nodes", text, "note"))
+        for number, text in enumerate(notes):
+            report(Stage(f"preflight-unknown-{number}", text, "note"))
 
     async def problems(
         self,
@@ -134,8 +134,7 @@ class ClusterPlanner:
             has_head_account=account,
             mismatch=mismatch(choice, ray_version, python_version),
         )
-        unknown = "Whether a node could hold it is unknown: you may not read the nodes"
-        return preflight(manifest, facts), (unknown,) if nodes is None else ()
+        return preflight(manifest, facts), unjudged(manifest, facts)
 
     async def _has_head_account(self, manifest: dict[str, Any]) -> bool | None:
         pod = manifest["spec"]["headGroupSpec"]["template"]["spec"]
