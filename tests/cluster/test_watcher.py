@@ -11,10 +11,12 @@ import pytest
 
 from rayspace.core.activity import Annotation
 from rayspace.gateways.watcher_archive import watcher_archive
+from rayspace.loop import run
 from tests.cluster import kueue
 from tests.cluster.images import RAY
 from tests.cluster.samples import raycluster
 from tests.cluster.test_kueue import workload
+from tests.cluster.test_product import Person
 from tests.cluster.test_ray import apply, condition
 
 _ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -204,8 +206,9 @@ def test_a_life_that_is_over_ends_its_jobs_first(namespace, start):
     assert annotation(namespace, "old", "suspended-why").endswith("and it was allowed 1.0 s.")
 
 
-def test_a_queued_cluster_stays_suspended(queueing, cluster, namespace, start):
-    """By its Workload, so that Kueue does not start it again; and so it is resumed."""
+def test_a_queued_cluster_stays_suspended(queueing, cluster, namespace, start, tmp_path):
+    """By its Workload, so that Kueue does not start it again; and so its owner resumes it."""
+    person = Person(cluster, namespace, tmp_path / "person")
     kueue.add_queue(cluster, namespace.name)
     start("queued", queue="queue", RAYSPACE_IDLE_S="5")
     namespace.until("its pods are gone", lambda: not pods(namespace, "queued"))
@@ -215,7 +218,10 @@ def test_a_queued_cluster_stays_suspended(queueing, cluster, namespace, start):
     while time.monotonic() < end_s:
         assert pods(namespace, "queued") == []
         time.sleep(1)
-    mine = workload(namespace, "queued")["metadata"]["name"]
-    namespace.kubectl("patch", "workload", mine, "--type=merge", "-p",
-                      '{"spec": {"active": true}}', user="admin")  # fmt: skip
+    words = {"target": person.target, "report": person.report}
+    run(person.clusters.resume("queued", wait=False, **words))
     namespace.until("it is back", lambda: len(pods(namespace, "queued")) == 1)
+    run(person.clusters.suspend("queued", **words))
+    assert person.told == ["queued is resumed", "queued gave back its place in the queue"]
+    namespace.until("its pods are gone again", lambda: not pods(namespace, "queued"))
+    assert workload(namespace, "queued")["spec"]["active"] is False

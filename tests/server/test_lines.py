@@ -108,6 +108,13 @@ def test_a_sweep_is_written_as_it_is_typed():
     assert submit_line(wish) == "%ray_job submit t.ipynb --sweep lr 0.1,0.01 --sweep opt adam,sgd"
 
 
+def test_switches_are_written_where_they_are_set():
+    wish = {"path": "t.ipynb", "again": True, "force": True}
+
+    assert submit_line(wish) == "%ray_job submit t.ipynb --again --force"
+    assert submit_line({"path": "t.ipynb", "force": False}) == "%ray_job submit t.ipynb"
+
+
 def test_a_cell_connects_to_one_cluster_and_no_other():
     cell = connect_cell("train", "far/away $x")
 

@@ -7,6 +7,7 @@ import pytest
 from rayspace.completion import complete
 from rayspace.errors import QuantityError, UsageError
 from rayspace.grammar import HelpRequested, cluster_parser, job_parser, parse, verbs_of
+from rayspace.submit_options import submit_options
 from rayspace.verbs import CLUSTER_VERBS, JOB_VERBS
 
 CLUSTER, JOB = cluster_parser("%ray_cluster"), job_parser("%ray_job")
@@ -45,6 +46,14 @@ def test_a_parameter_may_have_any_value(value: str) -> None:
     args = parse(JOB, ["submit", "a.ipynb", "-p", "lr", value, "--wait"])
     assert args.param == [("lr", value)]
     assert args.wait
+
+
+def test_clusters_and_jobs_are_forced_by_the_same_word() -> None:
+    """Which does the same for both."""
+    for words, is_forced in (([], False), (["--force"], True)):
+        assert parse(CLUSTER, ["up", *words]).force is is_forced
+        args = parse(JOB, ["submit", "a.ipynb", *words])
+        assert submit_options(args, None)["force"] is is_forced
 
 
 def test_durations_are_read_with_their_units() -> None:

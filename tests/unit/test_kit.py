@@ -12,6 +12,7 @@ from rayspace.core.admission_policy import admission_policy
 from rayspace.core.kuberay_release import LEAST_RELEASE, TESTED_RELEASE
 from rayspace.core.limits import exceeded, parse_limits
 from rayspace.core.profiles import parse_profile
+from rayspace.core.rights import wanted_rights
 from rayspace.gateways.kube.namespace_look import RULES, USER_ROLE
 from rayspace.model.limits import LIMITS_KEY, Limits
 from tests.golden_manifests import PROFILES, Case, JobCase
@@ -92,6 +93,19 @@ def test_people_are_bound_to_the_role_for_people(file, kind) -> None:
     assert binding["kind"] == kind
     assert binding["roleRef"]["name"] == USER_ROLE
     assert USER_ROLE in {item["metadata"]["name"] for item in documents(Path(RULES).name)}
+
+
+def test_what_a_head_may_change_of_its_cluster_its_owner_may_change_too() -> None:
+    """Whom a watcher suspends, in a queue or not, a person resumes."""
+    roles = {
+        item["metadata"]["name"]: set(wanted_rights(item["rules"]))
+        for item in documents(Path(RULES).name)
+        if item["kind"] == "Role"
+    }
+    changes = {right for right in roles["rayspace-head"] if right[2] == "patch"}
+    changes.discard(("", "pods", "patch", ""))  # Ray's autoscaler, and nobody else.
+    assert ("kueue.x-k8s.io", "workloads", "patch", "") in changes
+    assert changes <= roles[USER_ROLE]
 
 
 def test_kuberay_is_the_release_that_is_tested() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.namespace_checks import namespace_checks
-from rayspace.errors import RayspaceError
+from rayspace.errors import RayspaceError, SpecError
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.namespace_look import RULES, look_at_namespace
 from rayspace.gateways.kube.tracking_way import NAME
@@ -55,7 +55,11 @@ async def look(app: App, target: str) -> NamespaceFacts:
     RayspaceError
         If its API server can't be asked.
     """
-    profiles = await app.clusters.profiles()
+    try:
+        profiles = await app.clusters.profiles(target=target)
+    except SpecError:
+        # What is wrong with those that the administrator set is told with their limits.
+        profiles = await app.clusters.profiles()
     queues = {p.pods.queue for p in profiles if p.pods.queue and p.target in {"", target}}
     client = app.kube_client(target)
     return await look_at_namespace(client, app.kube_tracking(target), app.environ, queues)

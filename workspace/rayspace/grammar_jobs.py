@@ -87,6 +87,9 @@ def job_parser(prog: str) -> Parser:
     add_where(submit)
     add_cluster_wishes(submit)
     submit.add_argument(
+        "--force", action="store_true", help="try although it could never come up as things are"
+    )
+    submit.add_argument(
         "--driver-cpus", type=float, default=0.0, metavar="N", help="CPUs for the notebook itself"
     )
     submit.add_argument(

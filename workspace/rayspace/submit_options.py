@@ -43,6 +43,7 @@ def submit_options(args: argparse.Namespace, target: str | None) -> SubmitOption
         "image": args.image,
         "queue": args.queue,
         "settings": dict(args.settings),
+        "force": args.force,
         "driver_cpus": args.driver_cpus,
         "driver_gpus": args.driver_gpus,
         "retries": args.retries,

@@ -9,7 +9,7 @@ import json
 import pytest
 from aiohttp import web
 
-from rayspace.errors import GatewayError, RefusedError
+from rayspace.errors import GatewayError, ObjectNotFoundError, RefusedError
 from rayspace.gateways.kube.client import KubeClient
 from rayspace.gateways.kube.informer import Informer
 from rayspace.model.target import Target
@@ -81,8 +81,8 @@ async def server(tmp_path):
 
 
 @contextlib.asynccontextmanager
-async def following(server: ApiServer):
-    informer = Informer(server.client, PATH, "RayClusters", lambda _: None)
+async def following(server: ApiServer, path=PATH):
+    informer = Informer(server.client, path, "RayClusters", lambda _: None)
     task = asyncio.create_task(informer.run())
     yield informer
     task.cancel()
@@ -152,6 +152,23 @@ async def test_a_server_that_fails_is_trouble_until_it_answers(server):
         server.list_status = 200
         await until(informer.settled.is_set)
         assert informer.trouble is None
+
+
+async def test_a_path_may_have_to_be_found_first(server):
+    """That of a kind whose version only the server knows; without the kind there is nothing."""
+
+    async def find() -> str:
+        return PATH
+
+    async def find_none() -> str:
+        raise ObjectNotFoundError("There is no such group.")
+
+    async with following(server, find) as informer:
+        await until(lambda: len(server.asked) == 2)
+        assert list(informer.objects) == ["a"]
+    async with following(server, find_none) as informer, asyncio.timeout(20):
+        await informer.settled.wait()
+        assert isinstance(informer.refused, ObjectNotFoundError)
 
 
 async def test_settings_that_are_wrong_are_told(server, tmp_path):

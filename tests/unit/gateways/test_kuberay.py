@@ -98,4 +98,4 @@ async def test_a_job_has_no_rules_where_kueue_would_rewrite_them(has_kueue) -> N
     check = KubeRayCheck(Groups(document))
     for _ in range(2):
         assert await check.has_job_rules() is not has_kueue
-    assert asked == ["/openapi/v3/apis/ray.io/v1", *2 * ["/apis/kueue.x-k8s.io/v1beta2"]]
+    assert asked == ["/openapi/v3/apis/ray.io/v1", *2 * ["/apis/kueue.x-k8s.io"]]

@@ -15,6 +15,7 @@ from rayspace.errors import (
     ClusterStartError,
     GatewayUnavailableError,
     PhaseError,
+    PreflightError,
     RayspaceError,
     TargetNotFoundError,
     TrackingMissingError,
@@ -96,6 +97,17 @@ def world(tmp_path) -> World:
 @pytest.fixture
 def notebook(tmp_path) -> Path:
     return tmp_path / "train.ipynb"
+
+
+async def test_what_could_never_come_up_is_submitted_by_force_only(world, notebook) -> None:
+    """As a cluster is; who forces it is told why it may never run."""
+    world.gateway.impossible = PreflightError("No node could ever hold the head.", hint="Less.")
+    with pytest.raises(PreflightError, match="could ever hold"):
+        await world.jobs.submit(notebook, target="team-a", report=world.report)
+    assert world.gateway.jobs == {}
+    job = await world.jobs.submit(notebook, target="team-a", force=True, report=world.report)
+    assert list(world.gateway.jobs) == [job.name]
+    assert "No node could ever hold the head." in world.told
 
 
 async def test_a_job_with_a_target_gets_a_cluster_of_its_own(world, notebook) -> None:

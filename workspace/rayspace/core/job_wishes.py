@@ -81,6 +81,8 @@ class SubmitOptions(TypedDict, total=False):
         What the job's own cluster shall have, as for `ClusterService.up`. [1]
     memory, gpu_type, image, queue, settings
         What else it shall be, as there.
+    force
+        Whether to try although the job's own cluster could never come up as things are.
     driver_cpus, driver_gpus
         What Ray reserves for the notebook's own process, which then runs where there is so
         much. [1]
@@ -128,6 +130,7 @@ class SubmitOptions(TypedDict, total=False):
     image: str | None
     queue: str | None
     settings: Mapping[str, Any]
+    force: bool
     driver_cpus: float
     driver_gpus: float
     retries: int

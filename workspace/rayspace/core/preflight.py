@@ -1,6 +1,6 @@
 """Say before a cluster is made what would keep it from coming up: never, or not now.
 
-Only what is known counts: where nodes, quotas or queues may not be read, nothing is said of them.
+Only what is known counts: of nodes, quotas or queues that may not be read that alone is said.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.core.diagnosis.node_fit import (
     bears_labels,
-    intolerable_taints,
     is_large_enough,
+    is_of_pool,
     largest,
+    lasting_taints,
+    passing_reasons,
     wanted_labels,
 )
 from rayspace.core.diagnosis.quantities import amount_text, bare_amount, quantities, quantity
@@ -44,8 +46,6 @@ class PreflightFacts:
         Whether the ServiceAccount of heads that watch themselves is there.
     mismatch
         How the image differs from this machine; empty where it fits.
-    may_autoscale
-        Whether a node autoscaler may bring larger nodes than there are.
     """
 
     nodes: tuple[KubeObject, ...] | None = None
@@ -54,7 +54,6 @@ class PreflightFacts:
     excesses: tuple[Excess, ...] = ()
     has_head_account: bool | None = None
     mismatch: str = ""
-    may_autoscale: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,35 @@ def preflight(manifest: Mapping[str, Any], facts: PreflightFacts) -> tuple[Probl
         *_other_versions(facts),
     ]
     return tuple(sorted(found, key=lambda problem: not problem.is_final))
+
+
+def unjudged(manifest: Mapping[str, Any], facts: PreflightFacts) -> tuple[str, ...]:
+    """Say of what nothing is known, so that it may yet keep a cluster from coming up.
+
+    Parameters
+    ----------
+    manifest
+        The RayCluster.
+    facts
+        What is known of the namespace.
+
+    Returns
+    -------
+    tuple of str
+        A sentence for each, without its full stop.
+    """
+    found = []
+    if facts.nodes is None:
+        found.append("Whether a node could hold it is unknown: you may not read the nodes")
+    if facts.quotas is None:
+        found.append("Whether a quota has room for it is unknown: you may not read the quotas")
+    queue = (manifest["metadata"].get("labels") or {}).get(QUEUE)
+    if queue and facts.queues is None:
+        found.append(
+            f"Whether there is a queue {queue!r} is unknown: you may not read the queues, or Kueue"
+            " is not installed"
+        )
+    return tuple(found)
 
 
 def _groups(manifest: Mapping[str, Any]) -> list[_Group]:
@@ -161,67 +189,92 @@ def _no_queue(manifest: Mapping[str, Any], facts: PreflightFacts) -> Iterator[Pr
 
 
 def _no_node(groups: list[_Group], facts: PreflightFacts) -> Iterator[Problem]:
-    """Say which pods no node could ever hold, were it empty."""
-    if facts.nodes is None or not facts.nodes:
+    """Say which pods no node could hold: ever, were it empty, or as nodes are just now."""
+    nodes = facts.nodes
+    if not nodes:
         return
+    # A pool may have no node at present, and grow by one of a kind that is not there yet.
+    may_grow = any(is_of_pool(node) for node in nodes)
     for group in groups:
-        fitting = [node for node in facts.nodes if bears_labels(node, group.pod)]
+        fitting = [node for node in nodes if bears_labels(node, group.pod)]
+        open_to_it = [node for node in fitting if not lasting_taints(node, group.pod)]
+        large = [node for node in open_to_it if is_large_enough(node, group.requests)]
         if not fitting:
-            yield _no_such_label(group, facts)
-            continue
-        open_to_it = [node for node in fitting if not intolerable_taints(node, group.pod)]
-        if not open_to_it:
-            taints = sorted({t for node in fitting for t in intolerable_taints(node, group.pod)})
-            yield Problem(
-                "unschedulable_taint",
-                f"No node would take {group.label}: all are tainted with {', '.join(taints)}.",
-                "Add the taint to tolerations in the profile, if you may use these nodes.",
-                Owner.YOU,
-                is_final=not facts.may_autoscale,
-            )
-            continue
-        if any(is_large_enough(node, group.requests) for node in open_to_it):
-            continue
-        too_much = {
-            name: amount
-            for name, amount in group.requests.items()
-            if amount > largest(open_to_it, name)
-        }
-        told = (
-            "; ".join(
-                f"it asks for {amount_text(name, amount)}, the largest node has"
-                f" {bare_amount(name, largest(open_to_it, name))}"
-                for name, amount in too_much.items()
-            )
-            or "none has enough of everything at once"
-        )
-        kinds = {"cpu": "cpu", "memory": "memory"}
-        kind = kinds.get(next(iter(too_much), "cpu"), "gpu")
-        yield Problem(
-            f"unschedulable_{kind}",
-            f"No node could ever hold {group.label}: {told}.",
-            "Ask for less with --cpus, --memory or --gpus.",
-            Owner.YOU,
-            is_final=not facts.may_autoscale,
-        )
+            yield _no_such_label(group, nodes, may_grow=may_grow)
+        elif not open_to_it:
+            yield _tainted(group, fitting, may_grow=may_grow)
+        elif not large:
+            yield _too_small(group, open_to_it, may_grow=may_grow)
+        elif all(passing_reasons(node, group.pod) for node in large):
+            yield _closed_for_now(group, large)
 
 
-def _no_such_label(group: _Group, facts: PreflightFacts) -> Problem:
+def _closed_for_now(group: _Group, nodes: list[KubeObject]) -> Problem:
+    reasons = sorted({reason for node in nodes for reason in passing_reasons(node, group.pod)})
+    return Problem(
+        "unschedulable_other",
+        f"Each node that could hold {group.label} takes no new pods for now: {', '.join(reasons)}.",
+        "It waits until one of them does again; ask an administrator of the nodes when.",
+        Owner.ADMIN,
+    )
+
+
+def _tainted(group: _Group, nodes: list[KubeObject], *, may_grow: bool) -> Problem:
+    taints = sorted({taint for node in nodes for taint in lasting_taints(node, group.pod)})
+    return Problem(
+        "unschedulable_taint",
+        f"No node would take {group.label}: all are tainted with {', '.join(taints)}"
+        f"{_hope(may_grow)}.",
+        "Add the taint to tolerations in the profile, if you may use these nodes.",
+        Owner.YOU,
+        is_final=not may_grow,
+    )
+
+
+def _too_small(group: _Group, nodes: list[KubeObject], *, may_grow: bool) -> Problem:
+    too_much = {
+        name: amount for name, amount in group.requests.items() if amount > largest(nodes, name)
+    }
+    told = (
+        "; ".join(
+            f"it asks for {amount_text(name, amount)}, the largest node has"
+            f" {bare_amount(name, largest(nodes, name))}"
+            for name, amount in too_much.items()
+        )
+        or "none has enough of everything at once"
+    )
+    kinds = {"cpu": "cpu", "memory": "memory"}
+    kind = kinds.get(next(iter(too_much), "cpu"), "gpu")
+    could = "that is there could" if may_grow else "could ever"
+    return Problem(
+        f"unschedulable_{kind}",
+        f"No node {could} hold {group.label}: {told}{_hope(may_grow)}.",
+        "Ask for less with --cpus, --memory or --gpus.",
+        Owner.YOU,
+        is_final=not may_grow,
+    )
+
+
+def _no_such_label(group: _Group, nodes: tuple[KubeObject, ...], *, may_grow: bool) -> Problem:
     wanted = wanted_labels(group.pod)
     hint = "Change node_selector in the profile."
     product = wanted.get(GPU_PRODUCT)
     if product:
-        labels = ((node["metadata"].get("labels") or {}) for node in facts.nodes or ())
+        labels = ((node["metadata"].get("labels") or {}) for node in nodes)
         known = sorted({found[GPU_PRODUCT] for found in labels if GPU_PRODUCT in found})
         hint = f"GPUs here: {', '.join(known)}." if known else "No node here names its GPUs."
     told = ", ".join(f"{name}={value}" for name, value in sorted(wanted.items()))
     return Problem(
         "unschedulable_selector",
-        f"No node bears the labels that {group.label} asks for: {told}.",
+        f"No node bears the labels that {group.label} asks for: {told}{_hope(may_grow)}.",
         hint,
         Owner.YOU,
-        is_final=not facts.may_autoscale,
+        is_final=not may_grow,
     )
+
+
+def _hope(may_grow: bool) -> str:
+    return "; a pool of nodes may grow by one that does" if may_grow else ""
 
 
 def _no_quota(groups: list[_Group], facts: PreflightFacts) -> Iterator[Problem]:

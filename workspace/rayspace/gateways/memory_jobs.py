@@ -14,7 +14,9 @@ from rayspace.errors import (
     ConflictError,
     GatewayUnavailableError,
     JobNotFoundError,
+    PreflightError,
 )
+from rayspace.model.progress import Stage
 from rayspace.model.ray_job import RayJobStage, RayJobState
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class MemoryJobs:
         self.clusters: dict[str, ClusterState] = {}
         #: Raised by every call; None while the API server answers.
         self.trouble: GatewayUnavailableError | None = None
+        #: Why no cluster of a job could ever come up; None where each may.
+        self.impossible: PreflightError | None = None
         self._uids = itertools.count()
 
     @property
@@ -48,8 +52,13 @@ class MemoryJobs:
         return {"kind": "RayJob", "metadata": {"name": launch.spec.name}}
 
     async def check(self, launch: Launch, report: Report, *, force: bool = False) -> None:
-        """Find nothing wrong."""
+        """Raise what would never come up, or tell it to who tries all the same."""
         self._answer()
+        if self.impossible is None:
+            return
+        if not force:
+            raise self.impossible
+        report(Stage("preflight", self.impossible.message, "note"))
 
     async def create(self, launch: Launch, archive: Path) -> RayJobState:
         """Start a job."""

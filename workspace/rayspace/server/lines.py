@@ -76,6 +76,8 @@ def submit_line(wish: Mapping[str, Any]) -> str:
             words += [flag, duration_text(wish[key])]
     if wish.get("again"):
         words.append("--again")
+    if wish.get("force"):
+        words.append("--force")
     return _line("%ray_job", words)
 
 

@@ -123,7 +123,7 @@ class JobService:
         NotFoundError
             If notebook, kernel, cluster or target do not exist.
         PreflightError
-            If its own cluster could never come up.
+            If its own cluster could never come up, and nothing is forced.
         GatewayUnavailableError
             If the tracking server or the cluster do not answer.
         """
@@ -141,7 +141,7 @@ class JobService:
             plan, _ = await asyncio.gather(
                 in_thread(self._submission.plan, draft, starter.destination), reachable
             )
-            await starter.check(plan.order, report)
+            await starter.check(plan.order, report, force=options.get("force", False))
         else:
             # Nothing is started, and nobody waits, for a job that could not be put on record.
             await reachable

@@ -49,7 +49,7 @@ class Starter(Protocol):
         """Return the tags of its run that say where it runs."""
         ...
 
-    async def check(self, order: JobOrder, report: Report) -> None:
+    async def check(self, order: JobOrder, report: Report, *, force: bool = False) -> None:
         """Raise what would never come up; changes nothing."""
         ...
 
@@ -116,7 +116,7 @@ class OnRunningCluster:
         """Return the tags of its run that say where it runs."""
         return _tags(self.destination, self._cluster.name)
 
-    async def check(self, order: JobOrder, report: Report) -> None:
+    async def check(self, order: JobOrder, report: Report, *, force: bool = False) -> None:
         """Find nothing: what runs has been found."""
 
     async def preview(self, order: JobOrder) -> dict[str, Any] | None:
@@ -249,9 +249,9 @@ class WithOwnCluster:
         """Return the tags of its run that say where it runs."""
         return {**_tags(self.destination, order.name), Tag.RAY_JOB_UID: NOT_YET}
 
-    async def check(self, order: JobOrder, report: Report) -> None:
+    async def check(self, order: JobOrder, report: Report, *, force: bool = False) -> None:
         """Raise what would never come up; changes nothing."""
-        await self._gateway.check(self._launch(order, {}, "", ""), report)
+        await self._gateway.check(self._launch(order, {}, "", ""), report, force=force)
 
     async def preview(self, order: JobOrder) -> dict[str, Any] | None:
         """Return the RayJob that would be applied."""

@@ -81,7 +81,23 @@ def test_the_queue_tells_which_flavors_it_has() -> None:
     queue = {"status": {"flavorsReservation": reservation}}
     workload = pending(f"{SET} w: {never('a')}")
     only(queued(workload, local_queue=queue), "queue_waiting")
-    only(queued(workload), "queue_never_fits")
+    both = pending(f"{SET} w: {never('a')}, {never('b')}")
+    problem = only(queued(both, local_queue=queue), "queue_never_fits")
+    assert problem.is_final
+    assert problem.summary.startswith("The cluster never fits into the queue lq:")
+
+
+@pytest.mark.parametrize("queue", [None, {"metadata": {"name": "lq"}, "status": {}}])
+def test_a_queue_whose_flavors_are_not_known_may_have_another(queue) -> None:
+    """Nobody gives up for what was tried; but what the queue has not at all it says itself."""
+    problem = only(queued(pending(f"{SET} w: {never('a')}"), local_queue=queue), "queue_never_fits")
+    assert not problem.is_final
+    assert "those flavors of the queue lq that were tried" in problem.summary
+    assert problem.hint.startswith("Wait if the queue has another flavor, ")
+    none = f"{SET} w: {never('a')}; {SET} g: resource nvidia.com/gpu unavailable in ClusterQueue"
+    problem = only(queued(pending(none), local_queue=queue), "queue_never_fits")
+    assert problem.is_final
+    assert "workers of group g" in problem.summary
 
 
 def test_the_most_that_must_come_free_is_told() -> None:

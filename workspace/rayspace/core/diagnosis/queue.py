@@ -124,14 +124,19 @@ def _waiting(view: ClusterView, reserved: Condition, evicted: Condition) -> Find
     never = never_fits(message, _flavors(view))
     if never is not None:
         what = "the head" if never.pod_set == "head" else f"the workers of group {never.pod_set}"
+        into, way_out = f"the queue {queue}", "Ask for less or for fewer workers"
+        if not never.is_certain:
+            # Kueue names the flavors that it tried; whether there are others only the queue says.
+            into = f"those flavors of the queue {queue} that were tried"
+            way_out = "Wait if the queue has another flavor, ask for less or for fewer workers"
         return Finding(
             "queue_never_fits",
-            f"The cluster never fits into the queue {queue}: for {what}, {never.text}.",
-            "Ask for less or for fewer workers, or name another queue: rayspace cluster up --name"
+            f"The cluster never fits into {into}: for {what}, {never.text}.",
+            f"{way_out}, or name another queue: rayspace cluster up --name"
             f" {view.snapshot.name} --workers N --queue Q --force",
             Owner.YOU,
             evidence,
-            is_final=True,
+            is_final=never.is_certain,
         )
     if reserved.status == "False" and reserved.reason not in {"Pending", ""}:
         return _not_admitted(view, reserved)

@@ -46,10 +46,13 @@ class QueueReason:
         Kueue's name of it: ``"head"``, or the worker group.
     text
         What is asked for and what there is, for people.
+    is_certain
+        Whether every flavor of the queue is known, so that none is left to hope for.
     """
 
     pod_set: str
     text: str
+    is_certain: bool
 
 
 def never_fits(message: str, flavors: Mapping[str, AbstractSet[str]]) -> QueueReason | None:
@@ -67,22 +70,27 @@ def never_fits(message: str, flavors: Mapping[str, AbstractSet[str]]) -> QueueRe
     Returns
     -------
     QueueReason or None
-        The first pod set that never fits; None if waiting may help all of them.
+        The first pod set that never fits, one that is certain first; None if waiting may help all
+        of them.
     """
+    found: list[QueueReason] = []
     for pod_set in _POD_SET.finditer(message):
         reasons = pod_set["reasons"]
         unknown = _UNKNOWN.search(reasons)
         if unknown is not None:
             said = f"the queue has no {unknown['resource']} at all"
-            return QueueReason(pod_set["name"], said)
+            found.append(QueueReason(pod_set["name"], said, is_certain=True))
+            continue
         hopeless = list(_NEVER.finditer(reasons))
         shut = {match["flavor"] for match in hopeless}
         shut |= {match["taint"] or match["flavor"] for match in _CLOSED.finditer(reasons)}
         mentioned = shut | {match["flavor"] for match in _WAITING.finditer(reasons)}
         for match in hopeless:
-            if flavors.get(match["resource"], mentioned) <= shut:
-                return QueueReason(pod_set["name"], _never_text(match))
-    return None
+            known = flavors.get(match["resource"])
+            if (mentioned if known is None else known) <= shut:
+                said = _never_text(match)
+                found.append(QueueReason(pod_set["name"], said, is_certain=known is not None))
+    return min(found, key=lambda reason: not reason.is_certain, default=None)
 
 
 def still_needed(message: str) -> str:

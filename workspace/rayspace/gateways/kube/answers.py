@@ -177,14 +177,27 @@ def understood(target: Target, text: str, operation: str) -> Any:
     except (ValueError, RecursionError):
         answer = None
     if not _is_object(answer):
-        raise GatewayError(
-            f"What answers for {target.name} is not an API server: {text.strip()[:120]!r}",
-            system=SYSTEM,
-            operation=operation,
-            hint="A proxy or a login page may stand between; see the server in the kubeconfig.",
-            details={"target": target.name},
-        )
+        raise _not_a_server(target, text, operation)
     return answer
+
+
+def preferred_version(target: Target, answer: Any, group: str) -> str:
+    """Read the preferred version of a group, as ``group/version``; `GatewayError` without one."""
+    preferred = answer.get("preferredVersion")
+    version = preferred.get("groupVersion") if isinstance(preferred, dict) else None
+    if not isinstance(version, str) or not version.startswith(f"{group}/"):
+        raise _not_a_server(target, json.dumps(answer), f"ask for {group}")
+    return version
+
+
+def _not_a_server(target: Target, text: str, operation: str) -> GatewayError:
+    return GatewayError(
+        f"What answers for {target.name} is not an API server: {text.strip()[:120]!r}",
+        system=SYSTEM,
+        operation=operation,
+        hint="A proxy or a login page may stand between; see the server in the kubeconfig.",
+        details={"target": target.name},
+    )
 
 
 def _is_object(answer: Any) -> bool:

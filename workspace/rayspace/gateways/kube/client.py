@@ -16,7 +16,13 @@ from urllib.parse import quote, urlencode
 import tenacity
 
 from rayspace.errors import GatewayUnavailableError
-from rayspace.gateways.kube.answers import PASSING, status_error, translated, understood
+from rayspace.gateways.kube.answers import (
+    PASSING,
+    preferred_version,
+    status_error,
+    translated,
+    understood,
+)
 from rayspace.gateways.kube.credentials import Credentials, load_credentials
 from rayspace.gateways.kube.retries import may_pass, pause, retry_after_s, was_unheard
 from rayspace.loop import on_exit
@@ -60,6 +66,7 @@ class KubeClient:
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._reading = asyncio.Lock()
+        self._versions: dict[str, str] = {}
         #: Requests sent, watches included. [1]
         self.n_requests = 0
 
@@ -246,6 +253,16 @@ class KubeClient:
             yield socket
         finally:
             await socket.close()
+
+    async def preferred(self, group: str) -> str:
+        """Return a group with the version that the server prefers of it; it is asked once.
+
+        `ObjectNotFoundError` where there is no such group, which may come later.
+        """
+        if group not in self._versions:
+            answer = await self.get(f"/apis/{group}", operation=f"ask for {group}")
+            self._versions[group] = preferred_version(self.target, answer, group)
+        return self._versions[group]
 
     async def server(self) -> str:
         """Return the base URL of the API server."""

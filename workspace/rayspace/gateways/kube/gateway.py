@@ -28,7 +28,6 @@ from rayspace.errors import (
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import read_configuration, readable_configuration
 from rayspace.gateways.kube.jobs import KubeJobs
-from rayspace.gateways.kube.namespace_watch import KUEUE
 from rayspace.gateways.kube.observer import KubeObserver
 from rayspace.gateways.kube.planning import ClusterPlanner
 from rayspace.gateways.kube.program_secret import made_with_program
@@ -365,17 +364,9 @@ class KubeRayGateway:
         labels = cluster["metadata"].get("labels") or {}
         if manifests.QUEUE not in labels:
             return False
-        uid = cluster["metadata"]["uid"]
-        for item in await self._observer.readable(KUEUE, "workloads") or ():
-            owners: Any = item["metadata"].get("ownerReferences") or []
-            if any(owner.get("uid") == uid for owner in owners):
-                name = item["metadata"]["name"]
-                path = object_path(KUEUE, self._client.target.namespace, "workloads", name)
-                await self._client.merge(
-                    path, {"spec": {"active": is_active}}, operation=f"change the workload {name}"
-                )
-                return True
-        return False
+        return await self._observer.queues.set_active(
+            cluster["metadata"]["uid"], is_active=is_active
+        )
 
     async def _until_gone(self, name: str, uid: str) -> None:
         while True:

@@ -19,7 +19,7 @@ from rayspace.errors import (
 from rayspace.gateways.kube.answers import status_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from rayspace.gateways.kube.client import KubeClient
 
@@ -40,7 +40,7 @@ class Informer:
     client
         The API server.
     path
-        Path of the kind.
+        Path of the kind, or what finds it before each list and watch.
     what
         The kind, for messages: ``"RayClusters"``.
     on_change
@@ -52,7 +52,7 @@ class Informer:
     def __init__(
         self,
         client: KubeClient,
-        path: str,
+        path: str | Callable[[], Awaitable[str]],
         what: str,
         on_change: Callable[[Mapping[str, Any] | None], None],
         *,
@@ -106,10 +106,9 @@ class Informer:
     async def _list(self) -> None:
         found: dict[str, Mapping[str, Any]] = {}
         query = {"limit": _PAGE, "labelSelector": self._selector or None}
+        path = await self._found_path()
         while True:
-            answer = await self._client.get(
-                self._path, operation=f"list the {self._what}", query=query
-            )
+            answer = await self._client.get(path, operation=f"list the {self._what}", query=query)
             for item in answer.get("items") or []:
                 found[item["metadata"]["uid"]] = trimmed(item)
             metadata = answer.get("metadata") or {}
@@ -132,11 +131,14 @@ class Informer:
         }
         operation = f"watch the {self._what}"
         lines = self._client.lines(
-            self._path, operation=operation, query=query, silence_s=_SILENCE_S
+            await self._found_path(), operation=operation, query=query, silence_s=_SILENCE_S
         )
         async with contextlib.aclosing(lines):
             async for line in lines:
                 self._heard(line, operation)
+
+    async def _found_path(self) -> str:
+        return self._path if isinstance(self._path, str) else await self._path()
 
     def _heard(self, line: str, operation: str) -> None:
         try:

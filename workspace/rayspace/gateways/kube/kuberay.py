@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.core.kuberay_release import has_job_rules, kuberay_problem, no_kuberay
 from rayspace.errors import GatewayError, NotFoundError, PreflightError, RefusedError
-from rayspace.gateways.kube.namespace_watch import KUEUE, RAY
+from rayspace.gateways.kube.namespace_watch import RAY
+from rayspace.gateways.kube.queues import KUEUE
 from rayspace.model.wire import to_wire
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from rayspace.errors import NotFoundError, PreflightError, RefusedError, SpecErr
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import Configuration, read_configuration
 from rayspace.gateways.kube.kuberay import KubeRayCheck
-from rayspace.gateways.kube.namespace_watch import KUEUE
+from rayspace.gateways.kube.queues import KUEUE
 from rayspace.gateways.kube.tracking_look import look_at_tracking
 from rayspace.gateways.templates import read_template
-from rayspace.model.limits import LIMITS_CONFIG_MAP, Limits
+from rayspace.model.limits import LIMITS_CONFIG_MAP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from rayspace.core.rights import Right
     from rayspace.gateways.kube.client import KubeClient
     from rayspace.gateways.kube.tracking import KubeTracking
+    from rayspace.model.limits import Limits
 
 RULES = "kubernetes/rbac.yaml"
 USER_ROLE, MLFLOW_ROLE = "rayspace-user", "rayspace-mlflow"
@@ -52,7 +53,7 @@ async def look_at_namespace(
     environ
         The environment: who this person is to MLflow.
     queues
-        Queues that profiles name.
+        Queues that profiles name; that of the namespace's own defaults is found here.
 
     Returns
     -------
@@ -79,18 +80,20 @@ async def look_at_namespace(
     network = object_path(
         "networking.k8s.io/v1", target.namespace, "networkpolicies", _NETWORK_POLICY
     )
-    kuberay, missing, (limits, set_limits), has_kueue = await asyncio.gather(
+    kuberay, missing, (limits, configured), has_kueue = await asyncio.gather(
         _kuberay(client), missing_rights(client, wanted), _limits(client), _is_known(client, KUEUE)
     )
     has_head, has_job, has_network, policy = await asyncio.gather(
         _is_there(client, head),
         _is_there(client, job),
         _is_there(client, network),
-        _policy(client, set_limits),
+        _policy(client, configured.limits),
     )
     found, queue_states = await asyncio.gather(
         look_at_tracking(client, tracking, environ),
-        _queues(client, sorted(set(queues)), has_kueue=has_kueue),
+        _queues(
+            client, sorted({*queues, configured.defaults.pods.queue} - {""}), has_kueue=has_kueue
+        ),
     )
     if found.state == "missing":
         lacks = await missing_rights(client, role_rights(MLFLOW_ROLE))
@@ -205,21 +208,21 @@ async def _queues(
 ) -> tuple[tuple[str, bool | None], ...]:
     if not has_kueue:
         return tuple((name, False) for name in names)
-    root = object_path(KUEUE, client.target.namespace, "localqueues")
+    root = object_path(await client.preferred(KUEUE), client.target.namespace, "localqueues")
     found = await asyncio.gather(*(_is_there(client, f"{root}/{name}") for name in names))
     return tuple(zip(names, found, strict=True))
 
 
-async def _limits(client: KubeClient) -> tuple[str, Limits]:
+async def _limits(client: KubeClient) -> tuple[str, Configuration]:
     path = object_path("v1", client.target.namespace, "configmaps", LIMITS_CONFIG_MAP)
     is_there = await _is_there(client, path)
     if is_there is None:
-        return "hidden", Limits()
+        return "hidden", Configuration()
     try:
         found = await read_configuration(client)
     except SpecError as exc:
-        return exc.message, Limits()
-    return "none" if found == Configuration() else "set", found.limits
+        return exc.message, Configuration()
+    return "none" if found == Configuration() else "set", found
 
 
 async def _policy(client: KubeClient, limits: Limits) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.informer import Informer
+from rayspace.gateways.kube.queues import KUEUE
 from rayspace.model.snapshot import ClusterSnapshot
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from rayspace.gateways.kube.client import KubeClient
 
 RAY = "ray.io/v1"
-KUEUE = "kueue.x-k8s.io/v1beta2"
 #: Label of KubeRay on every pod of a cluster: the cluster's name.
 CLUSTER_LABEL = "ray.io/cluster"
 #: Several objects change together; who looks wants to see them so. [s]
@@ -102,6 +102,10 @@ class NamespaceWatch:
             self.workloads.objects.values(),
         )
 
+    async def _workloads_path(self) -> str:
+        version = await self._client.preferred(KUEUE)
+        return object_path(version, self._client.target.namespace, "workloads")
+
     def _informer(self, group: str, resource: str, what: str = "", selector: str = "") -> Informer:
         path = object_path(group, self._client.target.namespace, resource)
         return Informer(self._client, path, what, self._changed, selector=selector)
@@ -110,7 +114,9 @@ class NamespaceWatch:
         self.clusters = self._informer(RAY, "rayclusters", "RayClusters")
         self.pods = self._informer("v1", "pods", "pods", CLUSTER_LABEL)
         self.events = self._informer("v1", "events", "events")
-        self.workloads = self._informer(KUEUE, "workloads", "workloads of Kueue")
+        self.workloads = Informer(
+            self._client, self._workloads_path, "workloads of Kueue", self._changed
+        )
         followed = (self.clusters, self.pods, self.events, self.workloads)
         self._tasks = [asyncio.create_task(informer.run()) for informer in followed]
 

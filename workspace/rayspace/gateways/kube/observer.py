@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core.diagnosis.diagnose import diagnose
 from rayspace.core.diagnosis.pods import WAIT_FOR_HEAD
 from rayspace.core.kube_state import cluster_state
+from rayspace.core.manifest import QUEUE
 from rayspace.errors import ClusterNotFoundError, GatewayError, NotFoundError, RefusedError
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.namespace_changes import NamespaceChanges, is_settled
 from rayspace.gateways.kube.namespace_watch import (
     CLUSTER_LABEL,
-    KUEUE,
     RAY,
     NamespaceWatch,
     assembled,
 )
+from rayspace.gateways.kube.queues import Queues
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 #: Between two looks when nothing changes: probes that stay silent are judged by the clock. [s]
 _CALM_S = 5.0
 _LOG_LINES = 20
-_VISIBILITY = "visibility.kueue.x-k8s.io/v1beta2"
 
 
 class KubeObserver:
@@ -51,6 +51,7 @@ class KubeObserver:
         self._client = client
         self._clock = clock
         self._watch = NamespaceWatch(client, clock)
+        self.queues = Queues(client, clock)
         self._user: str | None = None
 
     async def user(self) -> str:
@@ -150,7 +151,7 @@ class KubeObserver:
             self.readable("v1", "resourcequotas"),
             self.readable("v1", "limitranges"),
             self.readable("v1", "persistentvolumeclaims"),
-            self.readable(KUEUE, "workloads"),
+            self.queues.listed("workloads"),
         )
         snapshot = assembled(
             name,
@@ -166,12 +167,12 @@ class KubeObserver:
             claims=claims,
             logs=await self._logs(pods),
         )
-        return await self._state(await self._with_queue(snapshot))
+        return await self._state(await self._with_queue(snapshot, is_fresh=True))
 
     async def queue_problem(self, job: KubeObject) -> Problem | None:
         """Say why a RayJob has no cluster yet; None where nothing is known to be wrong."""
         name, spec = str(job["metadata"]["name"]), job.get("spec") or {}
-        workloads = await self.readable(KUEUE, "workloads")
+        workloads = await self.queues.listed("workloads")
         # What a queue says of a job it says in the words in which it speaks of a cluster.
         asked = {**(spec.get("rayClusterSpec") or {}), "suspend": bool(spec.get("suspend"))}
         as_cluster = {"metadata": job["metadata"], "spec": asked, "status": job.get("status")}
@@ -209,30 +210,20 @@ class KubeObserver:
             workloads,
         )
 
-    async def _with_queue(self, snapshot: ClusterSnapshot) -> ClusterSnapshot:
-        """Add the place in the queue of a cluster that waits in one."""
+    async def _with_queue(
+        self, snapshot: ClusterSnapshot, *, is_fresh: bool = False
+    ) -> ClusterSnapshot:
+        """Add the queue, and the place in it, of a cluster that waits in one."""
         labels = ((snapshot.ray_cluster or {}).get("metadata") or {}).get("labels") or {}
-        queue = labels.get("kueue.x-k8s.io/queue-name")
+        queue = labels.get(QUEUE)
         if not queue or snapshot.workload is None:
             return snapshot
         conditions = (snapshot.workload.get("status") or {}).get("conditions") or []
         if any(c.get("type") == "Admitted" and c.get("status") == "True" for c in conditions):
             return snapshot
-        namespace = self._client.target.namespace
-        name = snapshot.workload["metadata"]["name"]
-        try:
-            answer = await self._client.get(
-                object_path(_VISIBILITY, namespace, "localqueues", queue, "pendingworkloads"),
-                operation=f"read the queue {queue}",
-            )
-        except (NotFoundError, RefusedError, GatewayError):
-            # The place is a comfort: without it there is still the reason.
-            return snapshot
-        places = {
-            item["metadata"]["name"]: item.get("positionInLocalQueue")
-            for item in answer.get("items") or []
-        }
-        return replace(snapshot, queue_position=places.get(name))
+        look = await self.queues.look(queue, is_fresh=is_fresh)
+        place = look.places.get(snapshot.workload["metadata"]["name"])
+        return replace(snapshot, local_queue=look.local_queue, queue_position=place)
 
     async def _logs(self, pods: tuple[KubeObject, ...]) -> dict[str, str]:
         """Read the last lines of containers that ended, and of one that waits for the head."""

@@ -9,12 +9,11 @@ from rayspace.core import manifest as manifests
 from rayspace.core.defaults import without_ends
 from rayspace.core.image import DEFAULT_RAY, ImageChoice, choose_image, mismatch
 from rayspace.core.limits import exceeded
-from rayspace.core.preflight import PreflightFacts, preflight
+from rayspace.core.preflight import PreflightFacts, preflight, unjudged
 from rayspace.errors import NotFoundError, PreflightError, RefusedError
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import Configuration, read_configuration
 from rayspace.gateways.kube.kuberay import KubeRayCheck
-from rayspace.gateways.kube.namespace_watch import KUEUE
 from rayspace.model.progress import Report, Stage
 from rayspace.model.wire import to_wire
 
@@ -102,13 +101,13 @@ class ClusterPlanner:
         if final and not force:
             raise PreflightError(
                 " ".join(problem.summary for problem in final),
-                hint=final[0].hint if applied else f"{final[0].hint} To try all the same: --force",
+                hint=f"{final[0].hint} To try all the same: --force",
                 details={"problems": to_wire(final)},
             )
         for problem in problems:
             report(Stage(f"preflight-{problem.code}", problem.summary, "note"))
-        for text in notes:
-            report(Stage("preflight-nodes", text, "note"))
+        for number, text in enumerate(notes):
+            report(Stage(f"preflight-unknown-{number}", text, "note"))
 
     async def problems(
         self,
@@ -123,7 +122,7 @@ class ClusterPlanner:
         nodes, quotas, queues, account, _ = await asyncio.gather(
             self._observer.readable("v1", "nodes", namespaced=False),
             self._observer.readable("v1", "resourcequotas"),
-            self._observer.readable(KUEUE, "localqueues") if queue else _nothing(),
+            self._observer.queues.listed("localqueues") if queue else _nothing(),
             self._has_head_account(manifest),
             self.kuberay.require(),
         )
@@ -135,8 +134,7 @@ class ClusterPlanner:
             has_head_account=account,
             mismatch=mismatch(choice, ray_version, python_version),
         )
-        unknown = "Whether a node could hold it is unknown: you may not read the nodes"
-        return preflight(manifest, facts), (unknown,) if nodes is None else ()
+        return preflight(manifest, facts), unjudged(manifest, facts)
 
     async def _has_head_account(self, manifest: dict[str, Any]) -> bool | None:
         pod = manifest["spec"]["headGroupSpec"]["template"]["spec"]
