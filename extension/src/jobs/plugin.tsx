@@ -9,6 +9,7 @@ import {
   TranslationBundle
 } from '@jupyterlab/translation';
 import { notebookIcon } from '@jupyterlab/ui-components';
+import { ReadonlyJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 
 import { CommandIDs, IJobArgs, JOB_SCHEMA } from '../commands';
@@ -131,16 +132,16 @@ async function clone(
   trans: TranslationBundle
 ): Promise<void> {
   try {
-    const { contents } = await model.api.fetchJob(job.name, model.live.path);
-    if (!contents.source) {
+    const inputs = await model.api.jobInputs(job.name, model.live.path);
+    if (!inputs.source) {
       Notification.info(
         trans.__('%1 is not in a folder of this Jupyter.', notebookName(job))
       );
       return;
     }
     await app.commands.execute(CommandIDs.runOnRay, {
-      path: contents.source,
-      parameters: { ...job.parameters }
+      path: inputs.source,
+      parameters: inputs.parameters as ReadonlyJSONObject
     });
   } catch (error) {
     await tell(error, trans);

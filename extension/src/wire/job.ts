@@ -101,6 +101,13 @@ export interface ILogPiece {
   readonly is_complete: boolean;
 }
 
+export interface IJobInputs {
+  /** The notebook below the root; empty where it is not there. */
+  readonly source: string;
+  /** Values with which it runs, as JSON holds them. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+}
+
 export interface IResults {
   readonly job: string;
   readonly notebook: string;

@@ -376,3 +376,22 @@ class TestInsideAChild:
         state = await world.jobs.submit(notebook)
         assert state.name == "inner"
         assert not world.world.clusters["laptop"].submissions
+
+
+async def test_what_a_job_was_made_of_is_in_its_types(world, notebook) -> None:
+    """As its order has them, where the tracking server shows texts; and its notebook's own."""
+    document = json.loads(json.dumps(NOTEBOOK))
+    document["cells"][0]["source"] = "flag = False\nlayers = []\nnone = 1\nlr = 0.5\nname = 'a'"
+    document["cells"][0]["source"] += "\nseed = 3"
+    notebook.write_text(json.dumps(document))
+    given = {"flag": True, "layers": ["a", "c"], "lr": 1e-7, "name": "007"}
+    job = await world.jobs.submit(notebook, given, sweep={"seed": [1, 2]})
+    notebook.write_text(json.dumps(NOTEBOOK))
+    inputs = await world.jobs.inputs(job.name)
+    assert (inputs.given, inputs.swept) == (given, {"seed"})
+    assert [type(value) for value in inputs.given.values()] == [bool, list, float, str]
+    assert [parameter.name for parameter in inputs.known][:2] == ["flag", "layers"]
+    assert inputs.source == notebook
+    assert world.runs.get(job.run_id).params["flag"] == "True"
+    # Nothing was fetched.
+    assert not notebook.with_name("train.runs").exists()
