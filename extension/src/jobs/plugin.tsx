@@ -18,6 +18,7 @@ import { LogFollower } from '../components/log-follower';
 import { LogView, makeLogPane } from '../components/log-view';
 import { makeSection } from '../components/section';
 import { tell } from '../components/tell';
+import { runLink } from '../links';
 import { IPanel, IServer } from '../tokens';
 import { formatSeconds } from '../units';
 import { IJobState, IOperation } from '../wire';
@@ -120,7 +121,11 @@ function jobActions(
     stop: ({ job }) => begin(api.changeJob('stop', job.name, live.path)),
     retry: ({ job }) => begin(api.changeJob('retry', job.name, live.path)),
     clone: ({ job }) => void clone(app, model, job, trans),
-    run: ({ job }) => void openRun(app, model, job, trans)
+    run: ({ job }) =>
+      void app.commands.execute(CommandIDs.mlflow, {
+        link: runLink(job, live.path),
+        title: notebookName(job)
+      })
   };
 }
 
@@ -143,21 +148,6 @@ async function clone(
       path: inputs.source,
       parameters: inputs.parameters as ReadonlyJSONObject
     });
-  } catch (error) {
-    await tell(error, trans);
-  }
-}
-
-async function openRun(
-  app: JupyterFrontEnd,
-  model: JobsModel,
-  job: IJobState,
-  trans: TranslationBundle
-): Promise<void> {
-  try {
-    const { runs } = await model.api.runs(job.target, model.live.path);
-    const link = runs.find(run => run.run_id === job.run_id)?.link;
-    await app.commands.execute(CommandIDs.mlflow, { link, title: notebookName(job) });
   } catch (error) {
     await tell(error, trans);
   }

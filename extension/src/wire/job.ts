@@ -26,6 +26,7 @@ export interface IJobState {
   readonly profile: string;
   readonly run_id: string;
   readonly experiment: string;
+  readonly experiment_id: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly progress: IProgress | null;
   readonly submitted_ms: number;

@@ -148,6 +148,7 @@ async def test_a_submission_is_on_record_before_it_runs(world, notebook) -> None
     job = await world.jobs.submit(notebook, {"lr": Text("0.25")})
     assert (job.name, job.phase, job.cluster) == ("train-bbbbb", JobPhase.PENDING, "laptop")
     record = world.runs.get(job.run_id)
+    assert (job.experiment_id, job.experiment) == (record.experiment_id, "exp")
     assert record.status is RunStatus.SCHEDULED
     assert record.params == {"lr": "0.25", "name": "a"}
     assert record.tags[Tag.SOURCE_DIR] == str(notebook.parent)
