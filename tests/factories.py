@@ -59,6 +59,7 @@ _JOB = JobState(
     failed_cell=-1,
     parent_run_id="",
     results_dir="",
+    experiment_id="1",
 )
 
 

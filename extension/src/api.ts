@@ -163,6 +163,11 @@ export class Api {
     return this._post(`jobs/${encodeURIComponent(name)}/${verb}`, { path });
   }
 
+  /** Ask what a job was made of, to begin another one with. */
+  jobInputs(name: string, path: string): Promise<wire.IJobInputs> {
+    return this._get(`jobs/${encodeURIComponent(name)}/inputs`, { path });
+  }
+
   /** Bring the results of a job beside its source. */
   fetchJob(name: string, path: string): Promise<wire.IResults> {
     return this._post(`jobs/${encodeURIComponent(name)}/fetch`, { path });

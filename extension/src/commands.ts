@@ -36,7 +36,7 @@ export interface IStartArgs {
 /** Which notebook runs, and with what. */
 export interface IRunArgs {
   readonly path?: string;
-  readonly parameters?: Readonly<Record<string, string>>;
+  readonly parameters?: Readonly<Record<string, unknown>>;
 }
 
 /** Which notebook to begin from is copied, and where to. */
@@ -97,8 +97,8 @@ export const RUN_SCHEMA = {
       path: { ...TEXT, description: 'The notebook; by default the one in front' },
       parameters: {
         type: 'object',
-        description: 'Values to begin with, as text',
-        additionalProperties: TEXT
+        description: 'Values to begin with, by name',
+        additionalProperties: true
       }
     }
   }

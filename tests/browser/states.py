@@ -145,6 +145,7 @@ def job(name: str, phase: JobPhase, minutes_ago: float, **changes: Any) -> JobSt
         *(name, phase, Cause.NONE, "", "train.ipynb", "train-gpu", "team-a", "gpu-small"),
         *(name, "churn", "", {"lr": "0.1", "layers": "[64, 32]"}, None),
         *(began - 9000, began, 0, began, -1, "", ""),
+        experiment_id="1",
     )
     return replace(state, **changes)
 

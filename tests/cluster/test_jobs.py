@@ -137,6 +137,26 @@ def test_a_stop_saves_and_takes_the_cluster_away(person):
     person.namespace.until("it is gone", lambda: job not in _rayjobs(person.namespace))
 
 
+def test_a_stop_that_is_broken_off_leaves_no_cluster(person):
+    """KubeRay ends it though nobody looks, and a look takes away the rest."""
+    job = person.submit(person.notebook("long.ipynb", COUNTING)).name
+    person.in_cell(job, 1)
+
+    def broken_off(stage) -> None:
+        if stage.text.startswith("Stopping"):
+            raise ConnectionAbortedError
+
+    with pytest.raises(ConnectionAbortedError):
+        run(person.app.jobs.stop(job, report=broken_off))
+    person.namespace.until(
+        "no cluster", lambda: person.namespace.object("rayclusters")["items"] == []
+    )
+    assert job in _rayjobs(person.namespace)
+    stopped = run(person.app.jobs.status(job))
+    assert (stopped.phase, stopped.cause) == (JobPhase.STOPPED, Cause.STOPPED)
+    person.namespace.until("it is gone", lambda: job not in _rayjobs(person.namespace))
+
+
 def test_a_notebook_sits_on_the_worker_that_has_the_gpu(person):
     """Its own cells use one, where the head has none."""
     overlay = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rayspace.errors import ClusterNotFoundError, ConflictError, JobNotFoundError
+from rayspace.errors import ClusterNotFoundError, ConflictError, JobNotFoundError, NotFoundError
 from rayspace.model.cluster import ClusterSpec
 from rayspace.model.profile import NodeResources
 from rayspace.model.ray_job import Launch, RayJobStage
@@ -53,6 +53,8 @@ class JobPromises:
         """To delete it is no error: it is gone."""
         with pytest.raises(JobNotFoundError, match="nothing"):
             await gateway.get("nothing")
+        with pytest.raises(NotFoundError):
+            await gateway.end_when_stopped("nothing")
         await gateway.delete("nothing")
         assert await gateway.pod_logs("nothing") == {}
 
@@ -77,6 +79,9 @@ class JobPromises:
         assert (silent.waits_for, silent.is_hopeless) == ("", False)
         with pytest.raises(ClusterNotFoundError):
             await gateway.cluster(dataclasses.replace(found, cluster="nowhere"))
+        # Before anything runs nothing ends by it.
+        await gateway.end_when_stopped("one")
+        assert (await gateway.get("one")).uid == made.uid
         other = dataclasses.replace(launch("one"), run_id="another")
         with pytest.raises(ConflictError, match="one"):
             await gateway.create(other, archive)

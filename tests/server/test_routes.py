@@ -7,8 +7,10 @@ import json
 import pytest
 
 from rayspace.model.cluster import ClusterPhase, Origin
+from rayspace.model.job import JobOrder
 from rayspace.model.profile_entry import ProfileFile
 from rayspace.model.run import Artifact, RunStatus, Tag
+from rayspace.model.wire import to_wire
 from tests.laboratory import notebook_json
 from tests.server.twin import DEAD, FAR
 
@@ -250,6 +252,39 @@ async def test_texts_stay_texts(twin):
         if not snapshot["data"]["clusters"]:
             snapshot = await tab.until("cluster", name="a")
             assert snapshot["data"]["reason"] == HOSTILE
+
+
+VALUES = {"flag": True, "none": None, "layers": ["a", "c"], "lr": 1e-7, "name": "007"}
+
+
+async def test_another_job_begins_with_the_values_of_a_job(twin, tmp_path):
+    """In their types, with the notebook's own values of then; no results are fetched."""
+    own = "flag = False\nnone: int | None = 3\nlayers = []\nlr = 0.1\nname = 'a'\nseed = 7"
+    cells = notebook_json("print(lr)", parameters=own)
+    write(twin, "train.ipynb", "print(1)")
+    tags = {
+        Tag.JOB: "a-job",
+        Tag.NOTEBOOK: "train.ipynb",
+        Tag.SOURCE_DIR: str(twin.root),
+        Tag.SUBMITTED_MS: "1",
+        Tag.PHASE: "succeeded",
+    }
+    params = {name: str(value) for name, value in VALUES.items()}
+    run = twin.runs.create(experiment="e", name="a-job", tags=tags, params=params)
+    parameters = {**VALUES, "hot": float("inf")}
+    order = JobOrder("a-job", "train.ipynb", Artifact.BUNDLE, parameters, trials=({"seed": 1},))
+    for name, content, folder in (
+        ("job.json", to_wire(order), "rayspace"),
+        ("train.ipynb", cells, Artifact.SOURCE_DIR),
+    ):
+        (tmp_path / name).write_text(json.dumps(content))
+        twin.runs.upload(run.run_id, tmp_path / name, folder)
+
+    inputs = await twin.get("/rayspace/jobs/a-job/inputs")
+
+    assert inputs["parameters"] == {**VALUES, "hot": "inf"}
+    assert inputs["source"] == "train.ipynb"
+    assert [path.name for path in twin.root.glob("*.runs")] == []
 
 
 @pytest.mark.parametrize("notebook", ["../../evil.ipynb", "/etc/evil.ipynb", "..", "a\\..\\evil"])

@@ -3,7 +3,7 @@ import { StartModel } from '../clusters/start-model';
 import { PAUSE_MS } from '../planner';
 import { ResponseError } from '../request';
 import { ShipModel } from '../ship/model';
-import { changedValues, initialText, valueError } from '../ship/values';
+import { changedValues, givenTexts, initialText, valueError } from '../ship/values';
 import { ILive } from '../tokens';
 import { IField, IProfile } from '../wire';
 import { cluster, FakeServer, trans } from './server';
@@ -64,6 +64,47 @@ describe('values of parameters', () => {
     });
   });
 
+  it('of a job are typed so that they are read as the same again', () => {
+    const text = field({ name: 'name', type: 'str', kind: 'str', default: 'a' });
+    const any = field({ name: 'any', type: 'any', kind: 'any', default: null });
+    const all = [field(), layers, flag, text, any];
+    const values = { lr: 1e-7, layers: ['a', 'c'], flag: false, name: '007', gone: 1 };
+    const typed = givenTexts(all, values);
+    expect(typed).toEqual({
+      lr: '1e-7',
+      layers: '["a","c"]',
+      flag: 'false',
+      name: '007'
+    });
+    expect(all.map(f => valueError(f, typed[f.name] ?? '', trans))).toEqual(
+      all.map(() => '')
+    );
+    expect(changedValues(all, typed)).toEqual({ ...typed, flag: false });
+    // What equals its default is not sent.
+    expect(
+      changedValues(all, givenTexts(all, { flag: true, layers: [64, 32] }))
+    ).toEqual({});
+    expect(givenTexts([any], { any: '1' })).toEqual({ any: '"1"' });
+    expect(givenTexts([any], { any: 'fast' })).toEqual({ any: 'fast' });
+    expect(givenTexts([any], { any: true })).toEqual({ any: 'true' });
+    expect(givenTexts([field()], { lr: 'inf' })).toEqual({ lr: 'inf' });
+  });
+
+  it('of a job may be None', () => {
+    const optional = field({ is_optional: true });
+    expect(changedValues([optional], givenTexts([optional], { lr: null }))).toEqual({
+      lr: null
+    });
+    const text = field({ kind: 'str', is_optional: true, default: 'a' });
+    expect(givenTexts([text], { lr: null })).toEqual({ lr: 'None' });
+    const none = field({ kind: 'any', default: null, default_repr: 'None' });
+    expect(changedValues([none], givenTexts([none], { lr: null }))).toEqual({});
+    const choice = field({ kind: 'choice', default: 'a', choices: ['a', null] });
+    expect(changedValues([choice], givenTexts([choice], { lr: null }))).toEqual({
+      lr: null
+    });
+  });
+
   it('are None where they are left empty and may be', () => {
     const optional = field({ is_optional: true });
     expect(changedValues([optional], { lr: '' })).toEqual({ lr: null });
@@ -110,7 +151,7 @@ describe('ShipModel', () => {
       .on('GET notebooks/parameters', { parameters: [field()] })
       .on('GET profiles', { profiles: [LAPTOP] })
       .on('POST jobs/plan', { magic: '%ray_job submit train.ipynb' });
-    const model = loaded(server, { lr: '0.5', gone: '1' });
+    const model = loaded(server, { lr: 0.5, gone: 1 });
     await model.load();
     expect(model.places.map(place => place.key)).toEqual([
       'cluster local laptop',

@@ -137,6 +137,7 @@ export function job(changes: Partial<wire.IJobState> = {}): wire.IJobState {
     profile: 'laptop',
     run_id: 'r1',
     experiment: 'work',
+    experiment_id: '3',
     parameters: {},
     progress: {
       n_done: 2,

@@ -9,6 +9,7 @@ import { clusterTone } from '../components/cluster-phase';
 import { commandOf } from '../hints';
 import { sparkPath } from '../components/spark-path';
 import { doneFraction, jobFacts, jobSide, jobTone, parameterText } from '../jobs/words';
+import { runLink } from '../links';
 import { grouped, merged } from '../runs/model';
 import { busyFraction } from '../status/model';
 import {
@@ -192,6 +193,20 @@ describe('hints and lines', () => {
     expect(sparkPath([1])).toBe('');
     expect(sparkPath([0, NaN, 1]).match(/M/g)?.length).toBe(2);
     expect(sparkPath([1, 1, 1])).toBe('M1.0 12.5L28.0 12.5L55.0 12.5');
+  });
+});
+
+describe('runLink', () => {
+  it('names the page of any job, however old, at its tracking server', () => {
+    expect(runLink(job(), '')).toBe(
+      'rayspace/proxy/mlflow/local/#/experiments/3/runs/r1'
+    );
+    expect(runLink(job(), 'a b/train.ipynb')).toBe(
+      'rayspace/proxy/mlflow/local/?path=a%20b%2Ftrain.ipynb#/experiments/3/runs/r1'
+    );
+    expect(runLink(job({ target: 'team/a' }), 'x.ipynb')).toBe(
+      'rayspace/proxy/mlflow/team%2Fa/#/experiments/3/runs/r1'
+    );
   });
 });
 

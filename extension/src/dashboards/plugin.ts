@@ -19,6 +19,7 @@ import {
   PANE_SCHEMA
 } from '../commands';
 import { dashboardIcon } from '../components/icons';
+import { mlflowLink } from '../links';
 import { ROOT } from '../request';
 import { IServer } from '../tokens';
 import { makePane } from './pane';
@@ -83,7 +84,7 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
       describedBy: MLFLOW_SCHEMA,
       execute: async args => {
         const { link, title } = args as IMlflowArgs;
-        const below = link ?? mlflowLink(server.live.path);
+        const below = link ?? mlflowLink('local', server.live.path);
         const id = `${MLFLOW_ID}${below}`;
         await show(id, () =>
           makePane({
@@ -121,11 +122,6 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
     }
   }
 };
-
-/** MLflow's pages of the project: each of this machine may have a database of its own. */
-function mlflowLink(path: string): string {
-  return `${ROOT}proxy/mlflow/local/${path ? `?path=${encodeURIComponent(path)}` : ''}`;
-}
 
 /** Read from the id of a pane which cluster it shows. */
 function paneArgs(id: string): { target: string; name: string } {

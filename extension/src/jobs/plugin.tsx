@@ -9,6 +9,7 @@ import {
   TranslationBundle
 } from '@jupyterlab/translation';
 import { notebookIcon } from '@jupyterlab/ui-components';
+import { ReadonlyJSONObject } from '@lumino/coreutils';
 import * as React from 'react';
 
 import { CommandIDs, IJobArgs, JOB_SCHEMA } from '../commands';
@@ -17,6 +18,7 @@ import { LogFollower } from '../components/log-follower';
 import { LogView, makeLogPane } from '../components/log-view';
 import { makeSection } from '../components/section';
 import { tell } from '../components/tell';
+import { runLink } from '../links';
 import { IPanel, IServer } from '../tokens';
 import { formatSeconds } from '../units';
 import { IJobState, IOperation } from '../wire';
@@ -119,7 +121,11 @@ function jobActions(
     stop: ({ job }) => begin(api.changeJob('stop', job.name, live.path)),
     retry: ({ job }) => begin(api.changeJob('retry', job.name, live.path)),
     clone: ({ job }) => void clone(app, model, job, trans),
-    run: ({ job }) => void openRun(app, model, job, trans)
+    run: ({ job }) =>
+      void app.commands.execute(CommandIDs.mlflow, {
+        link: runLink(job, live.path),
+        title: notebookName(job)
+      })
   };
 }
 
@@ -131,32 +137,17 @@ async function clone(
   trans: TranslationBundle
 ): Promise<void> {
   try {
-    const { contents } = await model.api.fetchJob(job.name, model.live.path);
-    if (!contents.source) {
+    const inputs = await model.api.jobInputs(job.name, model.live.path);
+    if (!inputs.source) {
       Notification.info(
         trans.__('%1 is not in a folder of this Jupyter.', notebookName(job))
       );
       return;
     }
     await app.commands.execute(CommandIDs.runOnRay, {
-      path: contents.source,
-      parameters: { ...job.parameters }
+      path: inputs.source,
+      parameters: inputs.parameters as ReadonlyJSONObject
     });
-  } catch (error) {
-    await tell(error, trans);
-  }
-}
-
-async function openRun(
-  app: JupyterFrontEnd,
-  model: JobsModel,
-  job: IJobState,
-  trans: TranslationBundle
-): Promise<void> {
-  try {
-    const { runs } = await model.api.runs(job.target, model.live.path);
-    const link = runs.find(run => run.run_id === job.run_id)?.link;
-    await app.commands.execute(CommandIDs.mlflow, { link, title: notebookName(job) });
   } catch (error) {
     await tell(error, trans);
   }

@@ -9,7 +9,7 @@ import { Planner } from '../planner';
 import { toError } from '../request';
 import { ILive } from '../tokens';
 import { IError, IField, IJobPlan, IJobWish, IKernel, IProfile } from '../wire';
-import { changedValues, initialText, Typed, valueError } from './values';
+import { changedValues, givenTexts, initialText, Typed, valueError } from './values';
 
 /** Where a job can run: on a cluster that runs, or on one that is started for it. */
 export interface IPlace {
@@ -26,14 +26,14 @@ export class ShipModel implements IDisposable {
    * @param live What it tells: clusters that run, and targets.
    * @param path The notebook.
    * @param _kernel What the notebook's kernel says of itself; null where it says nothing.
-   * @param _given Values to begin with, as text.
+   * @param _given Values to begin with.
    */
   constructor(
     private readonly _api: Api,
     readonly live: ILive,
     readonly path: string,
     private readonly _kernel: IKernel | null,
-    private readonly _given: Typed,
+    private readonly _given: Readonly<Record<string, unknown>>,
     private readonly _trans: TranslationBundle
   ) {}
 
@@ -107,10 +107,7 @@ export class ShipModel implements IDisposable {
       ]);
       this._fields = fields;
       this._places = this._findPlaces(profiles);
-      const known = new Set(fields.map(field => field.name));
-      this._typed = Object.fromEntries(
-        Object.entries(this._given).filter(([name]) => known.has(name))
-      );
+      this._typed = givenTexts(fields, this._given);
       this._place = this._likeliest();
       this._planner.ask();
     } catch (error) {

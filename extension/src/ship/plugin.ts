@@ -112,7 +112,7 @@ async function ship(
   panel: IPanel,
   documents: IDocumentManager,
   path: string,
-  parameters: Readonly<Record<string, string>>,
+  parameters: Readonly<Record<string, unknown>>,
   trans: TranslationBundle
 ): Promise<void> {
   let model: ShipModel | null = null;

@@ -24,6 +24,51 @@ export function asText(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
+/** Write values as they are typed, so that each is read as the same value again. */
+export function givenTexts(
+  fields: readonly IField[],
+  values: Readonly<Record<string, unknown>>
+): Typed {
+  return Object.fromEntries(
+    fields
+      .filter(field => field.name in values)
+      .map(field => [field.name, givenText(field, values[field.name])])
+  );
+}
+
+function givenText(field: IField, value: unknown): string {
+  if (value === null) {
+    return noneText(field);
+  }
+  const isUntyped = field.type === 'any';
+  return isUntyped && typeof value === 'string' && readsOtherwise(value)
+    ? JSON.stringify(value)
+    : asText(value);
+}
+
+/** How None is typed: where an empty field is a text, or stands for the default, by its name. */
+function noneText(field: IField): string {
+  if (field.kind === 'choice' && field.choices.includes(null)) {
+    return asText(null);
+  }
+  const isEmpty = field.is_optional && field.kind !== 'str';
+  return isEmpty || field.default_repr === 'None' ? '' : 'None';
+}
+
+/** Whether a text without a type is read as something else: as a number, a list, nothing. */
+function readsOtherwise(text: string): boolean {
+  const word = text.trim();
+  if (/^$|^[[({'"]|^(None|True|False|NaN|-?Infinity)$/.test(word)) {
+    return true;
+  }
+  try {
+    JSON.parse(word);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Turn what is typed into what is sent: only what differs from the defaults.
  *

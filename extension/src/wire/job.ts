@@ -26,6 +26,7 @@ export interface IJobState {
   readonly profile: string;
   readonly run_id: string;
   readonly experiment: string;
+  readonly experiment_id: string;
   readonly parameters: Readonly<Record<string, string>>;
   readonly progress: IProgress | null;
   readonly submitted_ms: number;
@@ -99,6 +100,13 @@ export interface ILogPiece {
   readonly text: string;
   readonly offset: number;
   readonly is_complete: boolean;
+}
+
+export interface IJobInputs {
+  /** The notebook below the root; empty where it is not there. */
+  readonly source: string;
+  /** Values with which it runs, as JSON holds them. */
+  readonly parameters: Readonly<Record<string, unknown>>;
 }
 
 export interface IResults {

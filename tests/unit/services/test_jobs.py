@@ -148,6 +148,7 @@ async def test_a_submission_is_on_record_before_it_runs(world, notebook) -> None
     job = await world.jobs.submit(notebook, {"lr": Text("0.25")})
     assert (job.name, job.phase, job.cluster) == ("train-bbbbb", JobPhase.PENDING, "laptop")
     record = world.runs.get(job.run_id)
+    assert (job.experiment_id, job.experiment) == (record.experiment_id, "exp")
     assert record.status is RunStatus.SCHEDULED
     assert record.params == {"lr": "0.25", "name": "a"}
     assert record.tags[Tag.SOURCE_DIR] == str(notebook.parent)
@@ -386,3 +387,22 @@ class TestInsideAChild:
         state = await world.jobs.submit(notebook)
         assert state.name == "inner"
         assert not world.world.clusters["laptop"].submissions
+
+
+async def test_what_a_job_was_made_of_is_in_its_types(world, notebook) -> None:
+    """As its order has them, where the tracking server shows texts; and its notebook's own."""
+    document = json.loads(json.dumps(NOTEBOOK))
+    document["cells"][0]["source"] = "flag = False\nlayers = []\nnone = 1\nlr = 0.5\nname = 'a'"
+    document["cells"][0]["source"] += "\nseed = 3"
+    notebook.write_text(json.dumps(document))
+    given = {"flag": True, "layers": ["a", "c"], "lr": 1e-7, "name": "007"}
+    job = await world.jobs.submit(notebook, given, sweep={"seed": [1, 2]})
+    notebook.write_text(json.dumps(NOTEBOOK))
+    inputs = await world.jobs.inputs(job.name)
+    assert (inputs.given, inputs.swept) == (given, {"seed"})
+    assert [type(value) for value in inputs.given.values()] == [bool, list, float, str]
+    assert [parameter.name for parameter in inputs.known][:2] == ["flag", "layers"]
+    assert inputs.source == notebook
+    assert world.runs.get(job.run_id).params["flag"] == "True"
+    # Nothing was fetched.
+    assert not notebook.with_name("train.runs").exists()

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from rayspace.core.lifecycle import verdict_tags
+from rayspace.core.lifecycle import SILENT_AFTER_MS, verdict_tags
 from rayspace.core.ray_job_verdict import LOST_NODE_MS
 from rayspace.core.sweep import trial_key
 from rayspace.errors import (
     ClusterStartError,
+    GatewayTimeoutError,
     GatewayUnavailableError,
     PhaseError,
     PreflightError,
@@ -27,7 +28,7 @@ from rayspace.gateways.memory_packages import MemoryPackages
 from rayspace.gateways.memory_runs import MemoryRunGateway
 from rayspace.gateways.selection_file import SelectionFile
 from rayspace.gateways.workfiles import Workfiles
-from rayspace.model.job import Cause, JobPhase, LiveJob, LivePhase, Verdict
+from rayspace.model.job import Cause, JobPhase, JobState, LiveJob, LivePhase, Verdict
 from rayspace.model.parameter import Text
 from rayspace.model.place import Place
 from rayspace.model.ray_job import RayJobStage
@@ -225,6 +226,133 @@ async def test_a_stop_of_a_running_one_is_its_runners_to_end(world, notebook) ->
     assert stopped.reason == "The job was stopped in cell 2."
     assert world.gateway.jobs == {}
     assert Artifact.EVENTS in world.runs.artifacts(job.run_id)
+
+
+async def _running(world, notebook) -> JobState:
+    """Let a job run on a cluster of its own."""
+    job = await world.jobs.submit(notebook, target="team-a")
+    world.gateway.run(job.name, await world.clusters.up("laptop", name="own", target="team-a"))
+    world.there.clusters["own"].jobs[job.name] = LiveJob(job.name, LivePhase.RUNNING)
+    _give_sign(world, job)
+    return job
+
+
+def _give_sign(world, job) -> None:
+    tags = {Tag.ATTEMPT: "1", Tag.HEARTBEAT_MS: str(world.clock.now_ms())}
+    world.runs.update(job.run_id, tags=tags)
+
+
+def _end_as_stopped(world, job) -> None:
+    """Let a job end as its runner ends it, and KubeRay keep its cluster."""
+    verdict = Verdict(JobPhase.STOPPED, Cause.STOPPED, "The job was stopped in cell 2.")
+    world.runs.update(job.run_id, tags=verdict_tags(verdict))
+    world.gateway.set(job.name, RayJobStage.COMPLETE, LivePhase.STOPPED)
+
+
+async def test_a_stop_that_is_broken_off_leaves_no_cluster(world, notebook) -> None:
+    """Kubernetes ends it then, and the next look takes away what is left."""
+    job = await _running(world, notebook)
+
+    def broken_off() -> None:
+        raise KeyboardInterrupt
+
+    world.clock.on_sleep = broken_off
+    with pytest.raises(KeyboardInterrupt):
+        await world.jobs.stop(job.name)
+    assert job.name in world.gateway.jobs
+    _end_as_stopped(world, job)
+    assert world.gateway.clusters == {}
+    (listed,) = await world.jobs.list()
+    assert listed.phase is JobPhase.STOPPED
+    assert world.gateway.jobs == {}
+    assert Artifact.EVENTS in world.runs.artifacts(job.run_id)
+
+
+async def test_what_was_stopped_elsewhere_is_given_back_by_a_look(world, notebook) -> None:
+    """Such as by Ray's own pages; when it is gone it is not asked for again."""
+    job = await _running(world, notebook)
+    verdict = Verdict(JobPhase.STOPPED, Cause.STOPPED, "The job was stopped in cell 2.")
+    world.runs.update(job.run_id, tags=verdict_tags(verdict))
+    # Its processes end: KubeRay has not seen it yet.
+    await world.jobs.status(job.name)
+    assert job.name in world.gateway.jobs
+    _end_as_stopped(world, job)
+    world.gateway.trouble = GatewayUnavailableError("Away.", system="k", operation="x")
+    assert (await world.jobs.status(job.name)).phase is JobPhase.STOPPED
+    world.gateway.trouble = None
+    await world.jobs.status(job.name)
+    assert (world.gateway.jobs, world.gateway.clusters) == ({}, {})
+    assert Tag.RELEASED not in world.runs.get(job.run_id).tags
+    await world.jobs.status(job.name)
+    assert Tag.RELEASED in world.runs.get(job.run_id).tags
+
+
+async def test_a_stop_of_a_stopped_one_gives_back_what_it_holds(world, notebook) -> None:
+    """And says so; a job that failed keeps its cluster, to look inside."""
+    job = await _running(world, notebook)
+    _end_as_stopped(world, job)
+    stopped = await world.jobs.stop(job.name, report=world.report)
+    assert stopped.phase is JobPhase.STOPPED
+    assert (world.gateway.jobs, world.gateway.clusters) == ({}, {})
+    assert world.told[-1] == f"{job.name} had ended already: stopped. Its cluster is deleted"
+    with pytest.raises(PhaseError, match="has ended already"):
+        await world.jobs.stop(job.name)
+    other = await world.jobs.submit(notebook, target="team-a")
+    world.runs.update(other.run_id, tags=verdict_tags(Verdict(JobPhase.FAILED)))
+    world.gateway.set(other.name, RayJobStage.COMPLETE, LivePhase.FAILED)
+    with pytest.raises(PhaseError, match="has ended already"):
+        await world.jobs.stop(other.name)
+    assert other.name in world.gateway.jobs
+
+
+async def test_a_job_that_runs_is_not_deleted_for_a_head_that_does_not_answer(
+    world, notebook
+) -> None:
+    """The head is asked again; while the runner gives signs the stop fails, and says what helps."""
+    job = await _running(world, notebook)
+    asks = iter([False, True])
+    real = world.head.stop
+
+    async def slow(head, submission_id):
+        if not next(asks, False):
+            raise GatewayTimeoutError("No answer.", system="Ray", operation="stop")
+        await real(head, submission_id)
+        _end_as_stopped(world, job)
+
+    world.head.stop = slow
+    assert (await world.jobs.stop(job.name)).reason == "The job was stopped in cell 2."
+    job = await _running(world, notebook)
+    world.clock.on_sleep = lambda: _give_sign(world, job)
+    with pytest.raises(GatewayUnavailableError, match=r"runs on.* No answer\.") as caught:
+        await world.jobs.stop(job.name, report=world.report)
+    assert len([text for text in world.told if text.endswith("asking again")]) == 1
+    assert caught.value.hint.endswith(f"kubectl -n team delete rayjob {job.name}")
+    assert (await world.jobs.status(job.name)).phase is JobPhase.RUNNING
+    assert job.name in world.gateway.jobs
+
+
+async def test_a_job_whose_head_and_runner_are_silent_is_deleted(world, notebook) -> None:
+    """Nobody else could end it."""
+    job = await _running(world, notebook)
+    world.clock.time_ms += SILENT_AFTER_MS
+
+    async def lost(head, submission_id):
+        raise GatewayTimeoutError("No answer.", system="Ray", operation="stop")
+
+    world.head.stop = lost
+    stopped = await world.jobs.stop(job.name)
+    assert stopped.reason == "The job was stopped while its head did not answer."
+    assert world.gateway.jobs == {}
+
+
+async def test_a_stop_that_takes_too_long_says_what_to_delete(world, notebook) -> None:
+    """The object that holds all of it, and not a cluster of the job's name."""
+    job = await _running(world, notebook)
+    world.clock.on_sleep = lambda: _give_sign(world, job)
+    with pytest.raises(PhaseError, match="still runs") as caught:
+        await world.jobs.stop(job.name)
+    assert f"kubectl -n team delete rayjob {job.name}" in caught.value.hint
+    assert job.name in world.gateway.ends_when_stopped
 
 
 async def test_a_log_goes_on_where_its_connection_broke(world, notebook) -> None:

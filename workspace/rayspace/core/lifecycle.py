@@ -263,6 +263,7 @@ def job_state(
         results_dir=results_dir,
         is_stuck=verdict is None and seen.ray_job is not None and seen.ray_job.is_hopeless,
         attempt=int(tags.get(Tag.ATTEMPT, "0")),
+        experiment_id=run.experiment_id,
     )
 
 

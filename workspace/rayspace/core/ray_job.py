@@ -183,6 +183,31 @@ def _deletion_rules(keep_failed_s: int) -> list[dict[str, Any]]:
     ]
 
 
+def changes_for_a_stop(job: KubeObject) -> dict[str, Any]:
+    """Return what makes KubeRay end the cluster of a job that is being stopped.
+
+    No rule matches what Ray stopped, and what has rules may have no time after which it ends.
+
+    Parameters
+    ----------
+    job
+        The RayJob.
+
+    Returns
+    -------
+    dict
+        The changes of its fields; none where KubeRay ends its cluster after any end.
+    """
+    if not job["spec"].get("deletionStrategy"):
+        return {}
+    changes = {
+        "deletionStrategy": None,
+        "shutdownAfterJobFinishes": True,
+        "ttlSecondsAfterFinished": _SHORT_TTL_S,
+    }
+    return {"spec": changes}
+
+
 def _templates(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
     groups = [spec["headGroupSpec"], *(spec.get("workerGroupSpecs") or [])]
     return [group["template"] for group in groups]

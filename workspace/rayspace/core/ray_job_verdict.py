@@ -71,6 +71,12 @@ def ray_job_verdict(
     return None
 
 
+def is_kept(job: RayJobState) -> bool:
+    """Tell whether KubeRay keeps the cluster of a job for good: it has no rule for a stop."""
+    has_stopped = job.stage is RayJobStage.COMPLETE and job.status is LivePhase.STOPPED
+    return has_stopped and not job.is_ending
+
+
 def ray_job_reason(job: RayJobState | None, *, began: bool, silent_ms: int = 0) -> str:
     """Say what a job without a verdict waits for; empty for nothing.
 

@@ -233,6 +233,10 @@ class JobGateway(Protocol):
         """Observe the cluster of a job; `ClusterNotFoundError` while it has none."""
         ...
 
+    async def end_when_stopped(self, name: str) -> None:
+        """Let the cluster of a job end soon after Ray has stopped the job, whoever looks."""
+        ...
+
     async def delete(self, name: str) -> None:
         """Delete a job and its cluster; one that is gone is no error."""
         ...

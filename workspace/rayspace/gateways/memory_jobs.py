@@ -16,6 +16,7 @@ from rayspace.errors import (
     JobNotFoundError,
     PreflightError,
 )
+from rayspace.model.job import LivePhase
 from rayspace.model.progress import Stage
 from rayspace.model.ray_job import RayJobStage, RayJobState
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rayspace.model.cluster import ClusterState
-    from rayspace.model.job import LivePhase
     from rayspace.model.progress import Report
     from rayspace.model.ray_job import Launch
 
@@ -36,6 +36,8 @@ class MemoryJobs:
         self.jobs: dict[str, RayJobState] = {}
         self.launches: dict[str, Launch] = {}
         self.clusters: dict[str, ClusterState] = {}
+        #: Jobs whose cluster ends as soon as Ray has stopped them.
+        self.ends_when_stopped: set[str] = set()
         #: Raised by every call; None while the API server answers.
         self.trouble: GatewayUnavailableError | None = None
         #: Why no cluster of a job could ever come up; None where each may.
@@ -93,6 +95,11 @@ class MemoryJobs:
         except KeyError as exc:
             raise ClusterNotFoundError("It has no cluster.", hint="Wait for it.") from exc
 
+    async def end_when_stopped(self, name: str) -> None:
+        """Let its cluster end when Ray has stopped it."""
+        await self.get(name)
+        self.ends_when_stopped.add(name)
+
     async def delete(self, name: str) -> None:
         """Delete a job and its cluster."""
         self._answer()
@@ -133,6 +140,8 @@ class MemoryJobs:
             is_hopeless=is_hopeless,
             lost_head=lost_head,
         )
+        if status is LivePhase.STOPPED and name in self.ends_when_stopped:
+            self.clusters.pop(self.jobs[name].cluster, None)
 
     def run(self, name: str, cluster: ClusterState) -> None:
         """Let a job run on a cluster."""

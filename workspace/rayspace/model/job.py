@@ -242,6 +242,8 @@ class JobState:
         Where it runs.
     run_id, experiment, tracking_uri
         Its MLflow run.
+    experiment_id
+        MLflow's id of that experiment, of which the address of the run's page is made.
     parameters
         As submitted.
     progress
@@ -285,3 +287,4 @@ class JobState:
     results_dir: str
     is_stuck: bool = False
     attempt: int = 0
+    experiment_id: str = ""

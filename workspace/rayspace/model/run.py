@@ -43,6 +43,8 @@ class Tag:
     #: Kubernetes' id of the RayJob, for a job with a cluster of its own.
     RAY_JOB_UID = "rayspace.ray_job_uid"
     NAMESPACE = "rayspace.namespace"
+    #: Of a job that was stopped: its RayJob, and with it its cluster, was deleted.
+    RELEASED = "rayspace.released"
     #: Of a child run: which trial of a sweep it is.
     TRIAL = "rayspace.trial"
     #: Of a sweep whose trials are jobs of their own: how many there are to be.

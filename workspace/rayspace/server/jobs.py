@@ -17,7 +17,7 @@ from rayspace.model.parameter import Text
 from rayspace.server.ask import Accepted
 from rayspace.server.clusters import cost_of
 from rayspace.server.lines import submit_line
-from rayspace.server.literals import json_default
+from rayspace.server.literals import json_default, json_value
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -131,6 +131,27 @@ async def job_log(ask: Ask) -> Any:
         return await ask.workspace.logs.piece(
             ask.app, ask.where["job"], query["offset"], query["wait_s"]
         )
+
+
+async def job_inputs(ask: Ask) -> Any:
+    """Return what a job was made of, to begin another one with."""
+    with missing_extras():
+        inputs = await ask.app.jobs.inputs(ask.where["job"])
+    own = {p.name: json_default(p.default_repr)[0] for p in inputs.known if _is_json(p)}
+    values = {**own, **inputs.given}
+    is_there = await in_thread(inputs.source.is_file)
+    return {
+        "source": ask.workspace.apps.contents_path(str(inputs.source)) if is_there else "",
+        "parameters": {
+            name: json_value(value) for name, value in values.items() if name not in inputs.swept
+        },
+    }
+
+
+def _is_json(parameter: Parameter) -> bool:
+    """Whether the default of a parameter is a value that JSON can hold."""
+    value, has_default = json_default(parameter.default_repr)
+    return has_default and (value is not None or parameter.default_repr == "None")
 
 
 async def fetch_job(ask: Ask) -> Any:

@@ -1,9 +1,10 @@
-"""Defaults of parameters, as far as JSON can hold them."""
+"""Defaults and values of parameters, as far as JSON can hold them."""
 
 from __future__ import annotations
 
 import ast
 import json
+import math
 from typing import Any
 
 
@@ -28,3 +29,14 @@ def json_default(code: str) -> tuple[Any, bool]:
         return json.loads(json.dumps(value, allow_nan=False)), True
     except (ValueError, SyntaxError, TypeError, RecursionError):
         return None, True
+
+
+def json_value(value: Any) -> Any:
+    """Return a value as every reader of JSON takes it: infinities and NaN as texts."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, list):
+        return [json_value(item) for item in value]
+    if isinstance(value, dict):
+        return {key: json_value(item) for key, item in value.items()}
+    return value

@@ -36,6 +36,7 @@ ROUTES: dict[str, dict[str, Answer]] = {
     "/rayspace/jobs": {"GET": jobs.list_jobs, "POST": jobs.submit_job},
     "/rayspace/jobs/plan": {"POST": jobs.plan_job},
     _JOB: {"GET": jobs.get_job},
+    f"{_JOB}/inputs": {"GET": jobs.job_inputs},
     f"{_JOB}/stop": {"POST": jobs.stop_job},
     f"{_JOB}/retry": {"POST": jobs.retry_job},
     f"{_JOB}/logs": {"GET": jobs.job_log},

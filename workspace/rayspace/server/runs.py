@@ -9,7 +9,6 @@ from rayspace.extras import missing_extras
 from rayspace.loop import in_thread
 from rayspace.model.run import Tag
 from rayspace.model.target import LOCAL
-from rayspace.services.recent_runs import recent_runs
 
 if TYPE_CHECKING:
     from rayspace.server.ask import Ask
@@ -21,12 +20,13 @@ async def list_runs(ask: Ask) -> Any:
     target, query = ask.query["target"], ask.query
     with missing_extras():
         ledger = await ask.app.ledgers.of(target)
-        found = await recent_runs(
+        uri = await in_thread(lambda: ledger.shown_uri)
+        found = await ask.workspace.runs.find(
             ledger.runs,  # type: ignore[arg-type]  # of MLflow, which has a history
+            uri,
             experiment=query.get("experiment"),
             limit=query["limit"],
         )
-        uri = await in_thread(lambda: ledger.shown_uri)
     place = await ask.workspace.panes.place(ask.path) if target == LOCAL else target
     link = f"rayspace/proxy/mlflow/{quote(place, safe='')}/"
     return {

@@ -15,6 +15,7 @@ from rayspace.server.operations import Operations
 from rayspace.server.panes import Panes
 from rayspace.server.target_watch import TargetWatch
 from rayspace.server.watching import Watching
+from rayspace.services.recent_runs import RecentRuns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,6 +49,7 @@ class Workspace:
         self.operations = Operations(clock, self.hub.operation)
         self.logs = JobLogReader(clock)
         self.panes = Panes(self.apps)
+        self.runs = RecentRuns(clock)
 
     async def close(self) -> None:
         """End what goes on here; clusters and jobs go on."""

@@ -13,6 +13,7 @@ from rayspace.errors import PhaseError, StorageError
 from rayspace.loop import in_thread
 from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.target import LOCAL
+from rayspace.services.inputs import JobInputs, job_inputs
 from rayspace.services.job_logs import JobLogs
 from rayspace.services.observation import JobObserver, opening
 from rayspace.services.orders import Orders, order_of
@@ -233,6 +234,11 @@ class JobService:
         """
         record, ledger = await self._ledgers.find(name)
         return await fetch_results(ledger.runs, record, self._place)
+
+    async def inputs(self, name: str | None = None) -> JobInputs:
+        """Say what a job was made of, by default the newest; fetches no results."""
+        record, ledger = await self._ledgers.find(name)
+        return await in_thread(job_inputs, ledger.runs, record, self._place)
 
     async def stop(self, name: str | None = None, *, report: Report = silent) -> JobState:
         """Stop a job: it saves what it has, which may take some seconds.

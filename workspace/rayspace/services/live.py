@@ -6,7 +6,8 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rayspace.core.lifecycle import UNSEEN, Observation
+from rayspace.core.lifecycle import UNSEEN, Observation, recorded_verdict
+from rayspace.core.ray_job_verdict import is_kept
 from rayspace.errors import (
     ClusterNotFoundError,
     GatewayError,
@@ -15,6 +16,7 @@ from rayspace.errors import (
     PhaseError,
     RayspaceError,
 )
+from rayspace.model.job import JobPhase
 from rayspace.model.ray_job import RayJobStage
 from rayspace.model.run import RunRecord, Tag
 from rayspace.model.target import LOCAL
@@ -143,6 +145,27 @@ class LiveSide:
         with contextlib.suppress(RayspaceError):
             if gateway is not None:
                 await gateway.delete(record.tags[Tag.JOB])
+
+    async def end_when_stopped(self, record: RunRecord) -> None:
+        """Let Kubernetes end the cluster of a job that is being stopped, should nobody wait."""
+        gateway = self.gateway(record)
+        # The job is being stopped, with or without this; who waits deletes it.
+        with contextlib.suppress(RayspaceError):
+            if gateway is not None:
+                await gateway.end_when_stopped(record.tags[Tag.JOB])
+
+    async def is_kept(self, record: RunRecord) -> bool:
+        """Tell whether a job that was stopped still holds its own cluster, which nothing ends."""
+        gateway = self.gateway(record)
+        if gateway is None:
+            return False
+        try:
+            found = await gateway.get(record.tags[Tag.JOB], explain=False)
+        except JobNotFoundError:
+            return False
+        verdict = recorded_verdict(record.tags)
+        was_stopped = verdict is not None and verdict.phase is JobPhase.STOPPED
+        return is_kept(found) or (was_stopped and not found.is_ending)
 
     async def _ray_job(self, record: RunRecord, *, is_quiet: bool) -> Observation:
         gateway = self.gateway(record)

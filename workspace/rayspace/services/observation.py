@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.core.lifecycle import (
     UNSEEN,
+    has_own_cluster,
     is_quiet,
     is_runner_starting,
     is_submission_over,
@@ -16,13 +20,15 @@ from rayspace.core.lifecycle import (
     recorded_verdict,
     silence_ms,
 )
+from rayspace.core.ray_job_verdict import is_kept
 from rayspace.core.sweep_apart import apart_progress, is_apart
+from rayspace.errors import RayspaceError
 from rayspace.loop import in_thread
 from rayspace.model.job import Cause, JobPhase
 from rayspace.model.progress import Stage
 from rayspace.model.run import Tag
 from rayspace.services.results import results_dir
-from rayspace.services.settlement import settle
+from rayspace.services.settlement import settle, store_logs
 from rayspace.services.sweep_apart import close_apart, trials_of
 
 if TYPE_CHECKING:
@@ -100,6 +106,8 @@ class JobObserver:
         seen = UNSEEN
         if verdict is None and is_apart(record):
             return await self._sweep(record, ledger)
+        if verdict is not None and verdict.phase is JobPhase.STOPPED:
+            await self._release(record, ledger)
         if verdict is None:
             now_ms = self._clock.now_ms()
             seen = await self._live.observe(record, is_quiet=is_quiet(record, now_ms))
@@ -117,6 +125,32 @@ class JobObserver:
             results_dir=results_dir(record, self._place),
             silent_ms=silence_ms(record, self._clock.now_ms()),
         )
+
+    async def give_back(self, record: RunRecord, ledger: Ledger) -> None:
+        """Delete a job with a cluster of its own, and keep what Kubernetes knows of it."""
+        gateway = self._live.gateway(record)
+        if gateway is None:
+            return
+        files = await self._live.aftermath(record)
+        await gateway.delete(record.tags[Tag.JOB])
+        with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
+            await in_thread(store_logs, ledger.runs, record, files, Path(directory))
+
+    async def _release(self, record: RunRecord, ledger: Ledger) -> None:
+        """Give back the cluster of a job that was stopped while nobody waited for its end."""
+        if not has_own_cluster(record) or Tag.RELEASED in record.tags:
+            return
+        seen = await self._live.observe(record)
+        if not seen.cluster_answers:
+            return
+        # Who only looks may be allowed neither; another look tries again.
+        with contextlib.suppress(RayspaceError):
+            if seen.ray_job is None:
+                # It is not asked for any more.
+                tags = {Tag.RELEASED: "true"}
+                await in_thread(lambda: ledger.runs.update(record.run_id, tags=tags))
+            elif is_kept(seen.ray_job):
+                await self.give_back(record, ledger)
 
     async def _sweep(self, record: RunRecord, ledger: Ledger) -> JobState:
         """Describe a sweep by its trials, which are jobs of their own."""

@@ -72,6 +72,11 @@ def _home(run: RunRecord, place: Place) -> Path:
     )
 
 
+def source_path(run: RunRecord, place: Place) -> Path:
+    """Return where the notebook of a job is, or was, on this machine."""
+    return _home(run, place).parents[1] / notebook_name(run)
+
+
 def results_dir(run: RunRecord, place: Place) -> str:
     """Return the folder of results that were fetched; empty while they were not.
 

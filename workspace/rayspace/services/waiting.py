@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.lifecycle import recorded_verdict
+from rayspace.core.lifecycle import SILENT_AFTER_MS, recorded_verdict, silence_ms
 from rayspace.core.sweep_apart import is_apart
 from rayspace.errors import (
     ClusterStartError,
     GatewayError,
+    GatewayUnavailableError,
     JobNotFoundError,
     NotFoundError,
     PhaseError,
@@ -23,11 +22,11 @@ from rayspace.model.progress import Report, Stage, silent
 from rayspace.model.run import Tag
 from rayspace.model.target import LOCAL
 from rayspace.services.observation import JobObserver, stage_of
-from rayspace.services.settlement import settle, store_logs
+from rayspace.services.settlement import settle
 from rayspace.services.sweep_apart import trials_of
 
 if TYPE_CHECKING:
-    from rayspace.gateways.contracts import Clock, HeadGateway
+    from rayspace.gateways.contracts import Clock, HeadGateway, JobGateway
     from rayspace.model.run import RunRecord
     from rayspace.services.ledgers import Ledger
     from rayspace.services.live import LiveSide
@@ -41,6 +40,8 @@ _LOOKS_PER_S = 10.0
 _PATIENCE_S, _WAITERS_PATIENCE_S = 120.0, 900.0
 #: How long Ray may take to see that a runner has ended. [s]
 _LAST_STEPS_S = 10.0
+#: How long a head that does not answer is asked again, before its runner's silence counts. [s]
+_HEAD_PATIENCE_S = 30.0
 #: A stopped runner gets 60 s from Ray to save its results; the rest is for saying so. [s]
 _STOP_LIMIT_S = 75.0
 
@@ -136,8 +137,21 @@ class JobWaiter:
         -------
         JobState
             The job as it ended.
+
+        Raises
+        ------
+        PhaseError
+            If it has ended and holds nothing any more, or does not end.
+        GatewayUnavailableError
+            If its head does not answer while its runner gives signs; it runs on then.
         """
+        is_kept = await self._live.is_kept(record)
         state = await self._look(record, ledger)
+        if state.phase.is_terminal and is_kept:
+            await self._observer.give_back(record, ledger)
+            text = f"{state.name} had ended already: {state.phase.value}. Its cluster is deleted"
+            report(Stage("stop", text, "done"))
+            return state
         if state.phase.is_terminal:
             raise PhaseError(
                 f"The job {state.name!r} has ended already: {state.phase.value}.",
@@ -146,25 +160,28 @@ class JobWaiter:
         if is_apart(record):
             return await self._stop_trials(record, ledger, report)
         gateway = self._live.gateway(record)
-        if gateway is not None and not await self._is_stopping(record):
+        if gateway is not None and not await self._is_stopping(record, ledger, gateway, report):
             await self._withdraw(record, ledger, report)
             return await self._look(record, ledger)
         if gateway is None:
             cluster = await self._live.cluster(record)
             await self._head.stop(cluster.address, state.name)
+        else:
+            # From here on nobody need wait.
+            await self._live.end_when_stopped(record)
         report(Stage("stop", f"Stopping {state.name}; it saves its notebook"))
         began_s = self._clock.monotonic_s()
         while not (state := await self._look(record, ledger)).phase.is_terminal:
             if self._clock.monotonic_s() - began_s > _STOP_LIMIT_S:
                 raise PhaseError(
                     f"The job {state.name!r} was asked to stop but still runs.",
-                    hint=f"End its cluster with: rayspace cluster down {state.cluster}",
+                    hint=f"End its cluster with: rayspace cluster down {state.cluster}"
+                    if gateway is None
+                    else f"Wait, or delete it with: {_delete_command(gateway, state.name)}",
                 )
             await self._pause(record)
         if gateway is not None:
-            # KubeRay keeps the cluster of a job that was stopped.
-            await self._store_aftermath(record, ledger)
-            await gateway.delete(state.name)
+            await self._observer.give_back(record, ledger)
         report(Stage("stop", f"{state.name} has ended: {state.phase.value}", "done"))
         return state
 
@@ -174,7 +191,7 @@ class JobWaiter:
         async def stop(trial: RunRecord) -> None:
             try:
                 await self.stop(trial, ledger, report)
-            except PhaseError as exc:
+            except (PhaseError, GatewayError) as exc:
                 # It ended meanwhile, or goes on: the sweep's state says which.
                 report(Stage(f"stop-{trial.tags[Tag.JOB]}", exc.message, "note"))
 
@@ -182,14 +199,37 @@ class JobWaiter:
         await asyncio.gather(*(stop(t) for t in trials if recorded_verdict(t.tags) is None))
         return await self._look(record, ledger)
 
-    async def _is_stopping(self, record: RunRecord) -> bool:
+    async def _is_stopping(
+        self, record: RunRecord, ledger: Ledger, gateway: JobGateway, report: Report
+    ) -> bool:
         """Ask the head of a job's own cluster to stop it; False where no head has it."""
-        try:
-            cluster = await self._live.cluster(record)
-            await self._head.stop(cluster.address, record.tags[Tag.JOB])
-        except (PhaseError, GatewayError, NotFoundError):
-            return False
-        return True
+        name = record.tags[Tag.JOB]
+        began_s = self._clock.monotonic_s()
+        has_told = False
+        while True:
+            try:
+                cluster = await self._live.cluster(record)
+            except PhaseError:
+                return False
+            try:
+                await self._head.stop(cluster.address, name)
+            except NotFoundError:
+                return False
+            except GatewayError as exc:
+                fresh = await in_thread(ledger.runs.get, record.run_id)
+                if Tag.ATTEMPT not in fresh.tags:
+                    # Nothing ran yet that could be lost.
+                    return False
+                if self._clock.monotonic_s() - began_s > _HEAD_PATIENCE_S:
+                    if silence_ms(fresh, self._clock.now_ms()) >= SILENT_AFTER_MS:
+                        return False
+                    raise _not_stopped(gateway, name, exc) from exc
+                if not has_told:
+                    report(Stage("stop", f"The head of {name} does not answer; asking again"))
+                    has_told = True
+            else:
+                return True
+            await self._pause(record)
 
     async def _withdraw(self, record: RunRecord, ledger: Ledger, report: Report) -> None:
         """Delete a job that no head has: it waits, or its head is lost."""
@@ -211,11 +251,6 @@ class JobWaiter:
             verdict = Verdict(JobPhase.STOPPED, Cause.STOPPED, f"The job was stopped {when}.")
             await in_thread(settle, ledger.runs, fresh, verdict, "", files)
         report(Stage("stop", f"{name} was stopped", "done"))
-
-    async def _store_aftermath(self, record: RunRecord, ledger: Ledger) -> None:
-        files = await self._live.aftermath(record)
-        with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
-            await in_thread(store_logs, ledger.runs, record, files, Path(directory))
 
     async def _until_gone(self, record: RunRecord) -> None:
         """Wait for the moment in which a runner that gave its verdict ends its processes."""
@@ -258,3 +293,19 @@ class JobWaiter:
         n_looks = int(record.tags.get(Tag.N_APART, "1"))
         pause_s = _POLL_S if is_here else _FAR_POLL_S * max(1.0, n_looks / _LOOKS_PER_S)
         await self._clock.sleep(pause_s)
+
+
+def _delete_command(gateway: JobGateway, name: str) -> str:
+    return f"kubectl -n {gateway.namespace} delete rayjob {name}"
+
+
+def _not_stopped(gateway: JobGateway, name: str, exc: GatewayError) -> GatewayUnavailableError:
+    """Make the error for a job that runs on a head which does not answer."""
+    return GatewayUnavailableError(
+        f"The job {name!r} runs on, since its head could not be asked to stop it: {exc.message}",
+        system="Ray",
+        operation=f"stop the job {name}",
+        hint="Try again, or end it at once, with what it has not saved: "
+        + _delete_command(gateway, name),
+        details={"name": name},
+    )

@@ -15,6 +15,7 @@ from rayspace.core.ray_job import (
     ACCOUNT,
     ORIGIN_LABEL,
     RUNNER_FILE,
+    changes_for_a_stop,
     ray_job_manifest,
     ray_job_state,
     runner_secret,
@@ -189,6 +190,13 @@ class KubeJobs:
     async def cluster(self, state: RayJobState) -> ClusterState:
         """Observe the cluster of a job; `ClusterNotFoundError` while, or when, it has none."""
         return await self._observer.get(state.cluster)
+
+    async def end_when_stopped(self, name: str) -> None:
+        """Let KubeRay end the cluster of a job when Ray has stopped the job."""
+        item = await self._client.get(self._path(name), operation=f"read the job {name}")
+        if changes := changes_for_a_stop(item):
+            operation = f"let the cluster of {name} end with it"
+            await self._client.merge(self._path(name), changes, operation=operation)
 
     async def delete(self, name: str) -> None:
         """Delete a job and its cluster; one that is gone is no error."""
