@@ -52,7 +52,10 @@ def cluster_parser(prog: str) -> Parser:
         " workers of each group, or all workers",
     )
     up.add_argument(
-        "--force", action="store_true", help="try although it could never come up as things are"
+        "--force",
+        action="store_true",
+        help="try although it could never come up as things are; on Kubernetes also in place of"
+        " your cluster of that name, if it is not ready",
     )
     up.add_argument(
         "--dashboard-port", type=int, metavar="PORT", help="a fixed port; by default a free one"
@@ -69,7 +72,7 @@ def cluster_parser(prog: str) -> Parser:
     ):
         parser_of_verb = add_verb(verbs, name, text)
         add_cluster_name(parser_of_verb)
-        if name in {"status", "why"}:
+        if name != "nodes":
             add_where(parser_of_verb)
     gpus = add_verb(
         verbs,
@@ -107,20 +110,24 @@ def cluster_parser(prog: str) -> Parser:
     )
     resume = add_verb(verbs, "resume", "bring a suspended cluster back")
     add_cluster_name(resume)
+    add_where(resume)
     add_waiting(resume, default=True, what="it can be used")
     extend = add_verb(verbs, "extend", "keep a cluster from suspending itself")
     extend.add_argument("duration", type=duration, metavar="2h", help="for so long from now")
     add_cluster_name(extend)
+    add_where(extend)
     use = add_verb(verbs, "use", "choose the cluster that is meant from now on")
     add_cluster_name(use, required=True)
     add_where(use)
 
     logs = add_verb(verbs, "logs", "show the head's log")
     add_cluster_name(logs)
+    add_where(logs)
     logs.add_argument("-f", "--follow", action="store_true", help="go on as it is written")
 
     scale = add_verb(verbs, "scale", "change the number of workers")
     add_cluster_name(scale)
+    add_where(scale)
     scale.add_argument(
         "--workers", type=workers, metavar="N or MIN:MAX", required=True, help="workers"
     )
@@ -134,6 +141,7 @@ def cluster_parser(prog: str) -> Parser:
 
     down = add_verb(verbs, "down", "end a cluster, its jobs first")
     add_cluster_name(down)
+    add_where(down)
     down.add_argument("--dry-run", action="store_true", help="only say what would be ended")
     down.add_argument("--force", action="store_true", help="also one that somebody else made")
 

@@ -201,9 +201,14 @@ def _disconnect(args: argparse.Namespace, report: Report) -> Any:
 
 
 def _down(args: argparse.Namespace, report: Report) -> Any:
+    from rayspace.app import current_app
     from rayspace.faces import clusters
+    from rayspace.verbs import where_of
 
-    return clusters.down(args.name, dry_run=args.dry_run, force=args.force, report=report)
+    target = where_of(current_app(), args)
+    return clusters.down(
+        args.name, dry_run=args.dry_run, force=args.force, target=target, report=report
+    )
 
 
 def _track(args: argparse.Namespace, report: Report) -> Any:

@@ -77,11 +77,11 @@ class Explanation:
 
 
 async def _list_clusters(app: App, args: argparse.Namespace, report: Report) -> Listing:
-    found = await app.clusters.list(target=_where(app, args) or "all", report=report)
+    found = await app.clusters.list(target=where_of(app, args) or "all", report=report)
     return Listing("clusters", tuple(found), app.clusters.chosen_name())
 
 
-def _where(app: App, args: argparse.Namespace) -> str | None:
+def where_of(app: App, args: argparse.Namespace) -> str | None:
     """Return the target that a line names by itself, or by its context; None for none."""
     # A noun without a verb is a list, with none of its options.
     target = getattr(args, "target", None)
@@ -93,7 +93,7 @@ def _where(app: App, args: argparse.Namespace) -> str | None:
 
 async def _up(app: App, args: argparse.Namespace, report: Report) -> Any:
     workers, max_workers = args.workers or (None, None)
-    target = _where(app, args)
+    target = where_of(app, args)
     if args.dry_run:
         wishes = Wishes(
             args.name,
@@ -138,25 +138,30 @@ async def _up(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _cluster_status(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.status(args.name, target=_where(app, args))
+    return await app.clusters.status(args.name, target=where_of(app, args))
 
 
 async def _why(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return Explanation(await app.clusters.why(args.name, target=_where(app, args)))
+    return Explanation(await app.clusters.why(args.name, target=where_of(app, args)))
 
 
 async def _suspend(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.suspend(args.name, report=report)
+    return await app.clusters.suspend(args.name, target=where_of(app, args), report=report)
 
 
 async def _resume(app: App, args: argparse.Namespace, report: Report) -> Any:
     return await app.clusters.resume(
-        args.name, wait=args.wait, wait_timeout_s=args.wait_timeout or 600.0, report=report
+        args.name,
+        target=where_of(app, args),
+        wait=args.wait,
+        wait_timeout_s=args.wait_timeout or 600.0,
+        report=report,
     )
 
 
 async def _extend(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.extend(args.duration, args.name, report=report)
+    target = where_of(app, args)
+    return await app.clusters.extend(args.duration, args.name, target=target, report=report)
 
 
 async def _targets(app: App, args: argparse.Namespace, report: Report) -> Listing:
@@ -169,8 +174,9 @@ async def _nodes(app: App, args: argparse.Namespace, report: Report) -> Listing:
 
 
 async def _cluster_logs(app: App, args: argparse.Namespace, report: Report) -> Lines:
-    name = (await app.clusters.status(args.name)).name
-    return Lines(app.clusters.logs(name, follow=args.follow), by_line=True)
+    state = await app.clusters.status(args.name, target=where_of(app, args))
+    lines = app.clusters.logs(state.name, target=state.target, follow=args.follow)
+    return Lines(lines, by_line=True)
 
 
 async def _scale(app: App, args: argparse.Namespace, report: Report) -> Any:
@@ -179,6 +185,7 @@ async def _scale(app: App, args: argparse.Namespace, report: Report) -> Any:
         workers=args.workers[0],
         max_workers=args.workers[1],
         group=args.group,
+        target=where_of(app, args),
         wait=args.wait,
         wait_timeout_s=args.wait_timeout or 120.0,
         report=report,
@@ -186,30 +193,36 @@ async def _scale(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _down(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.down(args.name, dry_run=args.dry_run, force=args.force, report=report)
+    return await app.clusters.down(
+        args.name,
+        dry_run=args.dry_run,
+        force=args.force,
+        target=where_of(app, args),
+        report=report,
+    )
 
 
 async def _adopt(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.adopt(args.name, address=args.address, target=_where(app, args))
+    return await app.clusters.adopt(args.name, address=args.address, target=where_of(app, args))
 
 
 async def _use(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.use(args.name, target=_where(app, args))
+    return await app.clusters.use(args.name, target=where_of(app, args))
 
 
 async def _profiles(app: App, args: argparse.Namespace, report: Report) -> Listing:
-    return Listing("profiles", tuple(await app.clusters.profiles(target=_where(app, args))))
+    return Listing("profiles", tuple(await app.clusters.profiles(target=where_of(app, args))))
 
 
 async def _limits(app: App, args: argparse.Namespace, report: Report) -> Any:
-    target = _where(app, args)
+    target = where_of(app, args)
     if args.policy:
         return await app.clusters.limits_policy(target=target)
     return await app.clusters.limits(target=target)
 
 
 async def _doctor(app: App, args: argparse.Namespace, report: Report) -> Any:
-    target = _where(app, args)
+    target = where_of(app, args)
     if target and target != LOCAL:
         from rayspace.doctor_target import examine_target
 
@@ -229,13 +242,13 @@ async def _connect(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _list_jobs(app: App, args: argparse.Namespace, report: Report) -> Listing:
-    return Listing("jobs", tuple(await app.jobs.list(target=_where(app, args), report=report)))
+    return Listing("jobs", tuple(await app.jobs.list(target=where_of(app, args), report=report)))
 
 
 async def _submit(app: App, args: argparse.Namespace, report: Report) -> Any:
     if args.notebook is None:
         raise UsageError("No notebook was named.", hint="Write: rayspace job submit NOTEBOOK.ipynb")
-    params, options = line_parameters(args), submit_options(args, _where(app, args))
+    params, options = line_parameters(args), submit_options(args, where_of(app, args))
     if args.dry_run:
         return await app.jobs.plan(args.notebook, params, **options)
     return await app.jobs.submit(args.notebook, params, wait=args.wait, report=report, **options)
@@ -275,7 +288,7 @@ async def _retry(app: App, args: argparse.Namespace, report: Report) -> Any:
         args.name,
         cluster=args.cluster,
         profile=args.profile,
-        target=_where(app, args),
+        target=where_of(app, args),
         wait=args.wait,
         report=report,
     )

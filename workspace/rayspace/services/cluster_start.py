@@ -16,6 +16,7 @@ from rayspace.core.cluster_spec import (
     differences,
 )
 from rayspace.core.manifest_diff import manifest_difference
+from rayspace.core.replacement import is_replaceable
 from rayspace.errors import ClusterNotFoundError, ManifestError, ProfileNotFoundError, StorageError
 from rayspace.loop import in_thread
 from rayspace.model.cluster import ClusterPhase, ClusterState, Origin
@@ -130,7 +131,8 @@ class ClusterStarter:
             as it is promised, of an autoscaled one its fewest; or ``all``, with every worker that
             is wanted by now.
         force
-            Whether to go on although it could never come up as things are.
+            Whether to go on although it could never come up as things are; on Kubernetes also in
+            place of one's own cluster of that name that is not ready, which is deleted.
         wait
             Whether to return only when the cluster can be used.
         wait_timeout_s
@@ -176,7 +178,7 @@ class ClusterStarter:
             text = f"{plan.name_was!r} is not a safe name; it is named {plan.spec.name!r}"
             report(Stage("name", text, "note"))
         gateway = self._finder.gateway(plan.target)
-        running = await self._running(gateway, plan.spec.name)
+        running = await self._running(gateway, plan.spec.name, force=force)
         spec = as_it_runs(running, wishes, profile) if running else plan.spec
         try:
             state = await gateway.create(spec, report, force=force)
@@ -266,13 +268,17 @@ class ClusterStarter:
         return default_name(profile, self._project, owners, mine)
 
     @staticmethod
-    async def _running(gateway: ClusterGateway, name: str) -> ClusterSpec | None:
-        """Return what a cluster was started as; None if there is none that we started."""
+    async def _running(gateway: ClusterGateway, name: str, *, force: bool) -> ClusterSpec | None:
+        """Return what a cluster was started as; None if there is none that we started.
+
+        By force one that is not ready counts for nothing: it gives its place to what is asked for.
+        """
         try:
             state = await gateway.get(name)
         except ClusterNotFoundError:
             return None
-        if state.phase.is_terminal or state.origin is Origin.ADOPTED:
+        is_away = state.phase.is_terminal or (force and is_replaceable(state))
+        if is_away or state.origin is Origin.ADOPTED:
             return None
         return state.spec
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from typing import TYPE_CHECKING, get_args
 
 from rayspace.errors import (
@@ -194,7 +195,7 @@ def _require_hope(state: ClusterState) -> None:
     if state.phase in _STANDING:
         raise PhaseError(
             f"The cluster {state.name!r} is {state.phase.value}. {state.reason}".rstrip(),
-            hint=f"Bring it back with: rayspace cluster resume {state.name}"
+            hint=f"Bring it back with: {_command('resume', state)}"
             if state.phase is ClusterPhase.SUSPENDED
             else "Start it again when it is gone.",
             details={"name": state.name, "phase": state.phase.value},
@@ -238,8 +239,8 @@ def _require_workers(state: ClusterState, missing: set[str]) -> None:
         operation="scale",
         hint=final[0].hint
         if final
-        else f"{_where_to_look(state)}; start them again with: rayspace cluster"
-        f" scale {state.name} --workers {state.n_workers_desired}",
+        else f"{_where_to_look(state)}; start them again with:"
+        f" {_command('scale', state)} --workers {state.n_workers_desired}",
         details={"name": state.name, "log_dir": state.log_dir, "problems": to_wire(final)},
     )
 
@@ -249,12 +250,17 @@ def _too_late(state: ClusterState, timeout_s: float) -> GatewayTimeoutError:
         f"The cluster {state.name!r} is not ready after {timeout_s:g} s: {state.reason}",
         system="Ray",
         operation="start",
-        hint=f"It goes on; look again with: rayspace cluster status {state.name}",
+        hint=f"It goes on; look again with: {_command('status', state)}",
         details={"name": state.name, "problems": to_wire(state.problems)},
     )
 
 
 def _where_to_look(state: ClusterState) -> str:
     if state.namespace:
-        return f"See why with: rayspace cluster why {state.name}"
+        return f"See why with: {_command('why', state)}"
     return f"Its log is {state.log_dir}/head.log"
+
+
+def _command(verb: str, state: ClusterState) -> str:
+    """Write a command on a cluster, which need not be the chosen one."""
+    return f"rayspace cluster {verb} {state.name} --on {shlex.quote(state.target)}"
