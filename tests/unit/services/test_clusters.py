@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from rayspace.core.cluster_spec import MAX_WORKERS, Wishes
@@ -11,6 +13,7 @@ from rayspace.errors import (
     ClusterNotFoundError,
     ClusterStartError,
     GatewayTimeoutError,
+    ProfileNotFoundError,
     StorageError,
     UsageError,
 )
@@ -52,6 +55,30 @@ class Profiles:
 
     def list(self, also=()) -> list[Profile]:
         return [self.get("laptop"), self.get("pair")]
+
+
+class NamespaceProfiles:
+    """One profile, which only the administrator of a namespace set."""
+
+    def get(self, name: str, also=()) -> Profile:
+        if not also:
+            raise ProfileNotFoundError(f"There is no profile {name!r}.", hint="See profiles.")
+        return Profile(name, n_workers=20, max_workers=30)
+
+
+class Remote(MemoryClusterGateway):
+    """A namespace, whose clusters grow by need."""
+
+    def __init__(self, world: MemoryWorld) -> None:
+        super().__init__(world, target="prod")
+        self.scaled: list[tuple[int, int | None]] = []
+
+    async def scale(self, name, n_workers, report, *, max_workers=None, group=""):
+        self.scaled.append((n_workers, max_workers))
+        cluster = self.world.clusters[name]
+        cluster.spec = replace(cluster.spec, n_workers=n_workers, max_workers=max_workers)
+        cluster.n_requested = n_workers
+        return await self.get(name)
 
 
 class Choices:
@@ -153,6 +180,25 @@ async def test_what_is_left_out_stays_as_it_runs(space):
     with pytest.raises(ClusterExistsError):
         await space.service.up("pair", name="laptop")
     assert (await space.service.up(name="laptop")).profile == "laptop"
+
+
+async def test_up_again_of_a_large_cluster_of_a_namespace_s_profile_finds_it(space):
+    """Its workers are more than one machine bears, and no file of this machine has the profile."""
+    space.world.profile_files = ("many.yaml",)
+    gateway = Remote(space.world)
+    space.service = ClusterService(
+        {"prod": gateway}, MemoryHeadGateway(space.world), NamespaceProfiles(), space.choices,
+        space.clock, "/p", None,
+    )  # fmt: skip
+    first = await space.service.up("many", target="prod")
+    assert (await space.service.up("many", target="prod")).uid == first.uid
+    assert gateway.scaled == []
+    state = await space.service.up("many", workers=18, max_workers=25, target="prod")
+    assert (state.spec.n_workers, state.spec.max_workers) == (18, 25)
+    await space.service.up("many", workers=18, max_workers=25, target="prod")
+    await space.service.up("many", cpus=None, target="prod", report=space.report)
+    assert gateway.scaled == [(18, 25)]
+    assert not [text for text in space.told if "stays" in text]
 
 
 async def test_projects_of_one_machine_get_clusters_of_their_own(space):
