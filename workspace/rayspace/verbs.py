@@ -138,7 +138,12 @@ async def _up(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _cluster_status(app: App, args: argparse.Namespace, report: Report) -> Any:
-    return await app.clusters.status(args.name, target=where_of(app, args))
+    from rayspace.core.diagnosis.diagnose import is_half_known
+
+    state = await app.clusters.status(args.name, target=where_of(app, args))
+    if any(map(is_half_known, state.problems)):
+        return await app.clusters.why(state.name, target=state.target)
+    return state
 
 
 async def _why(app: App, args: argparse.Namespace, report: Report) -> Any:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from rayspace.core.cluster_spec import MAX_WORKERS, Wishes
@@ -18,6 +16,7 @@ from rayspace.errors import (
     UsageError,
 )
 from rayspace.gateways.memory import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
+from rayspace.gateways.memory_namespace import MemoryNamespaceGateway
 from rayspace.gateways.memory_runs import MemoryRunGateway
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.job import LivePhase
@@ -66,19 +65,16 @@ class NamespaceProfiles:
         return Profile(name, n_workers=20, max_workers=30)
 
 
-class Remote(MemoryClusterGateway):
-    """A namespace, whose clusters grow by need."""
+class Remote(MemoryNamespaceGateway):
+    """A namespace that notes how its clusters are scaled."""
 
     def __init__(self, world: MemoryWorld) -> None:
-        super().__init__(world, target="prod")
+        super().__init__(world)
         self.scaled: list[tuple[int, int | None]] = []
 
-    async def scale(self, name, n_workers, report, *, max_workers=None, group=""):
-        self.scaled.append((n_workers, max_workers))
-        cluster = self.world.clusters[name]
-        cluster.spec = replace(cluster.spec, n_workers=n_workers, max_workers=max_workers)
-        cluster.n_requested = n_workers
-        return await self.get(name)
+    async def scale(self, name, n_workers, report, **more):
+        self.scaled.append((n_workers, more["max_workers"]))
+        return await super().scale(name, n_workers, report, **more)
 
 
 class Choices:

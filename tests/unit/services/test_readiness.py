@@ -53,8 +53,12 @@ class Changes:
     async def scale(self, name: str, n_workers: int, report) -> None:
         self.scaled.append(n_workers)
 
+    async def explain(self, name: str):
+        return self.seen
+
     async def changes(self, name: str):
         for state in self.states:
+            self.seen = state
             yield state
             await self.clock.sleep(1.0)
         while True:

@@ -16,6 +16,7 @@ from rayspace.errors import (
 from rayspace.model.cluster import ClusterPhase, ClusterState, ReadyAt
 from rayspace.model.progress import Report, Stage
 from rayspace.model.wire import to_wire
+from rayspace.services.explaining import Explainer
 
 if TYPE_CHECKING:
     from rayspace.gateways.contracts import Clock, ClusterGateway
@@ -63,16 +64,21 @@ async def wait_ready(
     """
     began_s, last = clock.monotonic_s(), ""
     told: set[str] = set()
+    explainer = Explainer(gateway, clock)
     if state.phase is not ClusterPhase.READY:
         async with contextlib.aclosing(gateway.changes(state.name)) as changes:
             async for state in changes:  # noqa: PLR1704  the latest is the one that counts
                 _tell_stages(state, told, report)
                 if state.phase is ClusterPhase.READY:
                     break
+                is_late = clock.monotonic_s() - began_s > timeout_s
+                state = await explainer.look(state, is_last=is_late)  # noqa: PLW2901  as it is known
+                if state.phase is ClusterPhase.READY:
+                    break
                 _require_hope(state)
-                if clock.monotonic_s() - began_s > timeout_s:
+                if is_late:
                     raise _too_late(state, timeout_s)
-                if state.reason != last:
+                if state.reason != last and explainer.is_sure(state):
                     report(Stage("ready", state.reason))
                     last = state.reason
     _tell_stages(state, told, report)
@@ -111,19 +117,14 @@ async def wait_workers(
         If they have not joined in time.
     """
     began_s, n_restarts = clock.monotonic_s(), 0
+    explainer = Explainer(gateway, clock)
     if _missing(state, fewest=fewest):
         async with contextlib.aclosing(gateway.changes(state.name)) as changes:
             async for state in changes:  # noqa: PLR1704  the latest is the one that counts
                 if not (missing := _missing(state, fewest=fewest)):
                     break
-                if clock.monotonic_s() - began_s > timeout_s:
-                    raise GatewayTimeoutError(
-                        f"{_joined_text(state, fewest=fewest)} workers have joined {state.name!r} "
-                        f"after {timeout_s:g} s. {state.reason}".rstrip(),
-                        system="Ray",
-                        operation="scale",
-                        hint=_where_to_look(state),
-                    )
+                is_late = clock.monotonic_s() - began_s > timeout_s
+                state = await explainer.look(state, is_last=is_late)  # noqa: PLW2901  as it is known
                 if _has_lost_workers(state) and n_restarts < _N_RESTARTS:
                     # Somebody else may do so at the same moment, or the head be too busy to answer.
                     with contextlib.suppress(ClusterBusyError, PhaseError):
@@ -133,8 +134,16 @@ async def wait_workers(
                         report(Stage("workers", text, "note"))
                     continue
                 _require_workers(state, missing)
+                if is_late:
+                    raise GatewayTimeoutError(
+                        f"{_joined_text(state, fewest=fewest)} workers have joined {state.name!r} "
+                        f"after {timeout_s:g} s. {state.reason}".rstrip(),
+                        system="Ray",
+                        operation="scale",
+                        hint=_where_to_look(state),
+                    )
                 text = f"Workers {_joined_text(state, fewest=fewest)}"
-                if state.reason:
+                if state.reason and explainer.is_sure(state):
                     text = f"{text}: {state.reason}"
                 n_wanted = sum(_wanted(state, fewest=fewest).values())
                 report(Stage("workers", text, done=state.n_workers_observed, total=n_wanted))
