@@ -10,6 +10,7 @@ from rayspace.errors import PhaseError
 from rayspace.gateways.system_clock import SystemClock
 from rayspace.grammar import cluster_parser, job_parser, parse, verbs_of
 from rayspace.model.cluster import ClusterPhase
+from rayspace.model.problem import Owner, Problem
 from rayspace.model.progress import Stage, silent
 from rayspace.verbs import CLUSTER_VERBS, JOB_VERBS, Lines, perform
 from tests.factories import a_cluster
@@ -29,6 +30,38 @@ async def test_nodes_of_a_cluster_that_starts_are_not_asked_for() -> None:
         await perform(CLUSTER_VERBS, app, parse(cluster_parser(""), ["nodes"]), silent)
     assert "still starting" in caught.value.message
     assert "rayspace cluster status laptop" in caught.value.hint
+
+
+class Explained:
+    """A cluster of which a look at its pods tells only half."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+
+    def _state(self, summary: str) -> object:
+        problem = Problem(self.code, summary, "Wait.", Owner.YOU)
+        return a_cluster(target="prod", reason=summary, problems=(problem,))
+
+    async def status(self, name: str | None, *, target: str | None) -> object:
+        return self._state("It can't be placed yet.")
+
+    async def why(self, name: str, *, target: str) -> object:
+        assert target == "prod"
+        return self._state("It can't be placed: the largest node has 4 GPUs.")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("unschedulable_gpu", "It can't be placed: the largest node has 4 GPUs."),
+        ("image_not_found", "It can't be placed yet."),
+    ],
+)
+async def test_the_status_of_a_cluster_says_no_less_than_why(code, reason) -> None:
+    """All is read where that tells more, and only there."""
+    app = SimpleNamespace(clusters=Explained(code))
+    state = await perform(CLUSTER_VERBS, app, parse(cluster_parser(""), ["status"]), silent)
+    assert state.reason == reason
 
 
 class AskedError(Exception):

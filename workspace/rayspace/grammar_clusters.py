@@ -53,7 +53,10 @@ def cluster_parser(prog: str) -> Parser:
         " workers of each group, or all workers",
     )
     up.add_argument(
-        "--force", action="store_true", help="try although it could never come up as things are"
+        "--force",
+        action="store_true",
+        help="try although it could never come up as things are; on Kubernetes also in place of"
+        " your cluster of that name, if it is not ready",
     )
     up.add_argument(
         "--dashboard-port", type=int, metavar="PORT", help="a fixed port; by default a free one"

@@ -130,8 +130,13 @@ async def _up(app: App, args: argparse.Namespace, report: Report) -> Any:
 
 
 async def _cluster_status(app: App, args: argparse.Namespace, report: Report) -> Any:
+    from rayspace.core.diagnosis.diagnose import is_half_known
+
     target = where(app, args)
-    return await app.clusters.status(args.name, target=target)
+    state = await app.clusters.status(args.name, target=target)
+    if any(map(is_half_known, state.problems)):
+        return await app.clusters.why(state.name, target=state.target)
+    return state
 
 
 async def _why(app: App, args: argparse.Namespace, report: Report) -> Any:

@@ -13,11 +13,13 @@ from rayspace.core.cluster_spec import (
     cluster_spec,
     default_name,
     differences,
+    workers_to_scale,
 )
 from rayspace.errors import QuantityError, UsageError
-from rayspace.model.cluster import ClusterSpec
+from rayspace.model.cluster import ClusterSpec, WorkerGroup
 from rayspace.model.profile import NodeResources, Profile
 from rayspace.names import is_safe_name
+from tests.factories import a_cluster
 
 LAPTOP = Profile("laptop")
 RUNNING = ClusterSpec("c", "laptop", head=NodeResources(cpus=2), n_workers=0, env={"A": "1"})
@@ -116,3 +118,26 @@ class TestDefaultName:
         name = default_name("laptop", project, owners, [])
         assert is_safe_name(name)
         assert name != "laptop"
+
+
+@pytest.mark.parametrize(
+    ("has", "n_desired", "asked", "scaled"),
+    [
+        # By need: the bounds count, not how many Ray wants at the moment.
+        ((0, 8), 3, (None, None), None),
+        ((0, 8), 3, (0, 8), None),
+        ((0, 8), 3, (0, 2), (0, 2)),
+        ((0, 8), 3, (3, None), (3, None)),
+        ((2, None), 2, (0, 2), (0, 2)),
+        # A fixed number.
+        ((2, None), 2, (2, None), None),
+        ((2, None), 2, (3, None), (3, None)),
+        ((2, None), 2, (None, None), None),
+    ],
+)
+def test_workers_change_only_when_somebody_says_so(has, n_desired, asked, scaled):
+    """A number, or bounds."""
+    spec = replace(RUNNING, n_workers=has[0], max_workers=has[1])
+    groups = (WorkerGroup("workers", n_desired, n_desired, n_desired),)
+    state = a_cluster(spec=spec, groups=groups, namespace="team")
+    assert workers_to_scale(state, *asked) == scaled

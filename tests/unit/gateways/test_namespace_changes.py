@@ -12,6 +12,7 @@ from rayspace.errors import GatewayUnavailableError
 from rayspace.gateways.kube import namespace_changes
 from rayspace.gateways.kube.namespace_changes import NamespaceChanges
 from rayspace.gateways.system_clock import SystemClock
+from rayspace.model.target import Target
 
 
 def an_object(kind: str, name: str, **metadata) -> dict:
@@ -45,7 +46,7 @@ class Watch:
 @pytest.fixture
 async def following():
     watch = Watch(50)
-    changes = NamespaceChanges(watch, "n", SystemClock())
+    changes = NamespaceChanges(watch, Target("t", "", "n"), SystemClock())
     async with contextlib.aclosing(changes.follow()) as followed:
 
         async def following_next():

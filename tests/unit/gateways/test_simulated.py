@@ -103,6 +103,22 @@ def test_an_image_that_is_not_there_ends_the_waiting_with_a_hint(app) -> None:
     assert [(p.code, p.is_final) for p in state.problems] == [("image_not_found", True)]
 
 
+def test_by_force_a_cluster_that_failed_gives_its_place(app) -> None:
+    """As the hint says; one that can be used is ended by hand, and what is the same stays."""
+    with pytest.raises(ClusterStartError):
+        up(app, "cpu-small", image="example.org/ray:latset")
+    told: list[str] = []
+    with pytest.raises(ClusterExistsError):
+        up(app, "cpu-small")
+    up(app, "cpu-small", told, workers=1, force=True, ready="all")
+    assert "cpu-small is failed and is made anew; it had another image; workers: 2, not 1" in told
+    state = run(app.clusters.status("cpu-small"))
+    assert (state.phase, state.n_workers_observed) == (ClusterPhase.READY, 1)
+    with pytest.raises(ClusterExistsError):
+        up(app, "cpu-small", memory="3GiB", force=True)
+    assert up(app, "cpu-small", force=True).uid == state.uid
+
+
 def test_what_no_machine_could_hold_is_refused_before_it_is_asked_for(app) -> None:
     """By the same look at the nodes as on Kubernetes; by force it waits, and says for what."""
     with pytest.raises(PreflightError, match=r"the largest node has 16"):

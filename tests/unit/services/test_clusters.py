@@ -14,11 +14,13 @@ from rayspace.errors import (
     ClusterStartError,
     GatewayTimeoutError,
     PhaseError,
+    ProfileNotFoundError,
     RefusedError,
     StorageError,
     UsageError,
 )
 from rayspace.gateways.memory import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
+from rayspace.gateways.memory_namespace import MemoryNamespaceGateway
 from rayspace.gateways.memory_runs import MemoryRunGateway
 from rayspace.model.cluster import ClusterPhase, Origin
 from rayspace.model.job import LivePhase
@@ -56,6 +58,27 @@ class Profiles:
 
     def list(self, also=()) -> list[Profile]:
         return [self.get("laptop"), self.get("pair")]
+
+
+class NamespaceProfiles:
+    """One profile, which only the administrator of a namespace set."""
+
+    def get(self, name: str, also=()) -> Profile:
+        if not also:
+            raise ProfileNotFoundError(f"There is no profile {name!r}.", hint="See profiles.")
+        return Profile(name, n_workers=20, max_workers=30)
+
+
+class Remote(MemoryNamespaceGateway):
+    """A namespace that notes how its clusters are scaled."""
+
+    def __init__(self, world: MemoryWorld) -> None:
+        super().__init__(world)
+        self.scaled: list[tuple[int, int | None]] = []
+
+    async def scale(self, name, n_workers, report, **more):
+        self.scaled.append((n_workers, more["max_workers"]))
+        return await super().scale(name, n_workers, report, **more)
 
 
 class Choices:
@@ -157,6 +180,25 @@ async def test_what_is_left_out_stays_as_it_runs(space):
     with pytest.raises(ClusterExistsError):
         await space.service.up("pair", name="laptop")
     assert (await space.service.up(name="laptop")).profile == "laptop"
+
+
+async def test_up_again_of_a_large_cluster_of_a_namespace_s_profile_finds_it(space):
+    """Its workers are more than one machine bears, and no file of this machine has the profile."""
+    space.world.profile_files = ("many.yaml",)
+    gateway = Remote(space.world)
+    space.service = ClusterService(
+        {"prod": gateway}, MemoryHeadGateway(space.world), NamespaceProfiles(), space.choices,
+        space.clock, "/p", None,
+    )  # fmt: skip
+    first = await space.service.up("many", target="prod")
+    assert (await space.service.up("many", target="prod")).uid == first.uid
+    assert gateway.scaled == []
+    state = await space.service.up("many", workers=18, max_workers=25, target="prod")
+    assert (state.spec.n_workers, state.spec.max_workers) == (18, 25)
+    await space.service.up("many", workers=18, max_workers=25, target="prod")
+    await space.service.up("many", cpus=None, target="prod", report=space.report)
+    assert gateway.scaled == [(18, 25)]
+    assert not [text for text in space.told if "stays" in text]
 
 
 async def test_projects_of_one_machine_get_clusters_of_their_own(space):

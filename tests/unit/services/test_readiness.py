@@ -53,8 +53,12 @@ class Changes:
     async def scale(self, name: str, n_workers: int, report) -> None:
         self.scaled.append(n_workers)
 
+    async def explain(self, name: str):
+        return self.seen
+
     async def changes(self, name: str):
         for state in self.states:
+            self.seen = state
             yield state
             await self.clock.sleep(1.0)
         while True:
@@ -106,7 +110,7 @@ async def test_too_late_says_how_many_of_the_promised_are_there() -> None:
     """And where to look."""
     with pytest.raises(GatewayTimeoutError, match="2 of the 3 promised workers") as caught:
         await Changes(a_state(1, 1)).wait(fewest=True)
-    assert caught.value.hint == "See why with: rayspace cluster why c"
+    assert caught.value.hint == "See why with: rayspace cluster why c --on local"
 
 
 async def test_a_worker_of_this_machine_that_ends_as_it_joins_is_started_again() -> None:

@@ -17,6 +17,7 @@ from rayspace.units import format_bytes, format_count, parse_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from rayspace.model.cluster import ClusterState
     from rayspace.model.problem import Problem
     from rayspace.model.profile import NodeResources, Profile
 
@@ -310,6 +311,35 @@ def differences(asked: ClusterSpec, running: ClusterSpec) -> list[str]:
     if asked.dashboard_port not in {None, running.dashboard_port}:
         found.append(f"its dashboard at another port than {asked.dashboard_port}")
     return found
+
+
+def workers_to_scale(
+    state: ClusterState, workers: int | None, max_workers: int | None
+) -> tuple[int, int | None] | None:
+    """Say to how many workers `up` scales a cluster that is there.
+
+    Parameters
+    ----------
+    state
+        The cluster.
+    workers, max_workers
+        How many were asked for, and the most by need. None: as it is, and a fixed number. [1]
+
+    Returns
+    -------
+    tuple of int and (int or None), or None
+        The number, and the most by need; None where it has them, since workers of a cluster that
+        runs already change only when somebody says so.
+    """
+    if workers is not None and (max_workers, state.spec.max_workers) != (None, None):
+        # How many Ray wants by need at the moment says nothing of the bounds.
+        asked = workers, max_workers
+        return None if asked == (state.spec.n_workers, state.spec.max_workers) else asked
+    first = state.groups[0]
+    n_wanted = first.n_desired if workers is None else workers
+    # On Kubernetes pods that are asked for come by themselves.
+    n_asked = first.n_desired if state.namespace else first.n_requested
+    return None if n_wanted == n_asked else (n_wanted, None)
 
 
 def _resources(part: NodeResources) -> list[str]:

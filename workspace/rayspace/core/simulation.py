@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core.diagnosis.pods import ray_pod
 from rayspace.core.manifest import GPU, GPU_PRODUCT, QUEUE
 from rayspace.model.snapshot import ClusterSnapshot
+from rayspace.model.target import SIMULATED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,6 +100,7 @@ def snapshot_of(cluster: SimulatedCluster, now_ms: int) -> ClusterSnapshot:
     return ClusterSnapshot(
         name=cluster.name,
         namespace=NAMESPACE,
+        target=SIMULATED,
         taken_ms=now_ms,
         ray_cluster=_ray_cluster(cluster, now_ms, is_suspended=not has_pods),
         pods=pods,

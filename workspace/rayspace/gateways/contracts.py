@@ -64,7 +64,10 @@ class ClusterGateway(Protocol):
     async def create(
         self, spec: ClusterSpec, report: Report, *, force: bool = False
     ) -> ClusterState:
-        """Request a cluster; by force also one that could never come up as things are."""
+        """Request a cluster; by force also one that could never come up as things are.
+
+        On Kubernetes by force also in place of one's own of that name that is not ready.
+        """
         ...
 
     async def get(self, name: str) -> ClusterState:

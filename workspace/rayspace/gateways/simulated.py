@@ -19,6 +19,7 @@ from rayspace.core.cluster_spec import Preview, differences
 from rayspace.core.image import DEFAULT_RAY, choose_image, mismatch
 from rayspace.core.kube_state import cluster_state, spec_of
 from rayspace.core.preflight import PreflightFacts, preflight
+from rayspace.core.replacement import replacement
 from rayspace.core.simulation import NAMESPACE, SimulatedCluster, kube_nodes, snapshot_of
 from rayspace.errors import (
     ClusterExistsError,
@@ -87,7 +88,8 @@ class SimulatedGateway(Unsuspendable):
     ) -> ClusterState:
         """Put a wish on record, as the API server would."""
         existing = self._read().get(spec.name)
-        if existing is not None:
+        why = replacement(spec, self._state(existing)) if existing and force else ""
+        if existing is not None and not why:
             if differing := differences(spec, spec_of(existing.manifest)):
                 raise ClusterExistsError(
                     f"A cluster {spec.name!r} runs already and has {', '.join(differing)}.",
@@ -103,13 +105,15 @@ class SimulatedGateway(Unsuspendable):
                 hint=f"{final[0].hint} To try all the same: --force",
                 details={"problems": to_wire(final)},
             )
+        if why:
+            report(Stage("anew", why, "note"))
         report(
             Stage("simulated", "This is simulated: a Kubernetes is played, nothing runs", "note")
         )
         now_ms = self._clock.now_ms()
         made = SimulatedCluster(manifest, secrets.token_hex(8), now_ms, now_ms)
         with self._changed() as clusters:
-            clusters.setdefault(spec.name, made)
+            clusters[spec.name] = made if why else clusters.get(spec.name, made)
         return await self.get(spec.name)
 
     async def preview(self, spec: ClusterSpec) -> Preview:

@@ -42,6 +42,8 @@ class ClusterSnapshot:
         The last lines of containers that ended, by the name of the pod.
     has_operator
         Whether an operator has taken notice of the cluster.
+    target
+        Name of the target that it is in; empty where it does not matter.
     """
 
     name: str
@@ -59,3 +61,4 @@ class ClusterSnapshot:
     queue_position: int | None = None
     logs: Mapping[str, str] = field(default_factory=dict)
     has_operator: bool = True
+    target: str = ""

@@ -14,8 +14,10 @@ from rayspace.core.cluster_spec import (
     cluster_spec,
     default_name,
     differences,
+    workers_to_scale,
 )
 from rayspace.core.manifest_diff import manifest_difference
+from rayspace.core.replacement import is_replaceable
 from rayspace.errors import ClusterNotFoundError, ManifestError, ProfileNotFoundError, StorageError
 from rayspace.loop import in_thread
 from rayspace.model.cluster import ClusterPhase, ClusterState, Origin
@@ -130,7 +132,8 @@ class ClusterStarter:
             as it is promised, of an autoscaled one its fewest; or ``all``, with every worker that
             is wanted by now.
         force
-            Whether to go on although it could never come up as things are.
+            Whether to go on although it could never come up as things are; on Kubernetes also in
+            place of one's own cluster of that name that is not ready, which is deleted.
         wait
             Whether to return only when the cluster can be used.
         wait_timeout_s
@@ -176,23 +179,20 @@ class ClusterStarter:
             text = f"{plan.name_was!r} is not a safe name; it is named {plan.spec.name!r}"
             report(Stage("name", text, "note"))
         gateway = self._finder.gateway(plan.target)
-        running = await self._running(gateway, plan.spec.name)
+        running = await self._running(gateway, plan.spec.name, force=force)
         spec = as_it_runs(running, wishes, profile) if running else plan.spec
         try:
             state = await gateway.create(spec, report, force=force)
         except ManifestError as exc:
             raise plan.located(exc) from exc
-        if running and plan.spec.profile == running.profile:
-            await self._tell_what_stays(spec, wishes, report)
+        if running and plan.profile and plan.profile.name == running.profile:
+            self._tell_what_stays(spec, wishes, plan.profile, plan.target, report)
         if wait:
             state = await wait_ready(gateway, state, self._clock, wait_timeout_s, report)
-        # The workers of a cluster that runs already change only when somebody says so.
-        n_wanted = state.groups[0].n_desired if workers is None else workers
         is_up = state.phase in {ClusterPhase.STARTING, ClusterPhase.READY}
-        # On Kubernetes pods that are asked for come by themselves.
-        n_asked = state.groups[0].n_desired if state.namespace else state.groups[0].n_requested
-        if is_up and n_wanted != n_asked and max_workers is None:
-            state = await gateway.scale(state.name, n_wanted, report)
+        if is_up and (bounds := workers_to_scale(state, workers, max_workers)):
+            n_wanted, most = bounds
+            state = await gateway.scale(state.name, n_wanted, report, max_workers=most)
         if wait:
             async with reaching(self._head, state, self._clock, report):
                 if ready != "head" or not state.namespace:
@@ -223,8 +223,7 @@ class ClusterStarter:
         """
         chosen, where = await self._profile(profile or "laptop", target)
         gateway = self._finder.gateway(where)
-        limit = MAX_WORKERS if where == LOCAL else MAX_KUBE_WORKERS
-        spec, name_was = cluster_spec(chosen, wishes, self._project, limit=limit)
+        spec, name_was = cluster_spec(chosen, wishes, self._project, limit=_limit(where))
         if wishes.name is None:
             spec = replace(spec, name=await self._own_name(chosen.name, gateway))
         return UpPlan(spec, where, name_was, profile=chosen)
@@ -266,22 +265,27 @@ class ClusterStarter:
         return default_name(profile, self._project, owners, mine)
 
     @staticmethod
-    async def _running(gateway: ClusterGateway, name: str) -> ClusterSpec | None:
-        """Return what a cluster was started as; None if there is none that we started."""
+    async def _running(gateway: ClusterGateway, name: str, *, force: bool) -> ClusterSpec | None:
+        """Return what a cluster was started as; None if there is none that we started.
+
+        By force one that is not ready counts for nothing: it gives its place to what is asked for.
+        """
         try:
             state = await gateway.get(name)
         except ClusterNotFoundError:
             return None
-        if state.phase.is_terminal or state.origin is Origin.ADOPTED:
+        is_away = state.phase.is_terminal or (force and is_replaceable(state))
+        if is_away or state.origin is Origin.ADOPTED:
             return None
         return state.spec
 
-    async def _tell_what_stays(self, running: ClusterSpec, wishes: Wishes, report: Report) -> None:
+    def _tell_what_stays(
+        self, running: ClusterSpec, wishes: Wishes, profile: Profile, target: str, report: Report
+    ) -> None:
         """Name what the profile says now and nobody asked for, so that it is not as it runs."""
-        profile = await in_thread(self._profiles.get, running.profile)
         n_workers = running.n_workers if wishes.workers is None else wishes.workers
         wishes = replace(wishes, name=running.name, workers=n_workers)
-        asked, _ = cluster_spec(profile, wishes, self._project)
+        asked, _ = cluster_spec(profile, wishes, self._project, limit=_limit(target))
         if told := differences(asked, running):
             text = f"{running.name} runs already and stays as it is: {'; '.join(told)}"
             report(Stage("kept", text, "note"))
@@ -292,3 +296,8 @@ class ClusterStarter:
             self._finder.choose(name, target)
         except StorageError as exc:
             report(Stage("selection", f"The choice is not remembered: {exc.message}", "note"))
+
+
+def _limit(target: str) -> int:
+    """Return the most workers and GPUs that make sense in a target. [1]"""
+    return MAX_WORKERS if target == LOCAL else MAX_KUBE_WORKERS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from typing import TYPE_CHECKING, get_args
 
 from rayspace.errors import (
@@ -15,6 +16,7 @@ from rayspace.errors import (
 from rayspace.model.cluster import ClusterPhase, ClusterState, ReadyAt
 from rayspace.model.progress import Report, Stage
 from rayspace.model.wire import to_wire
+from rayspace.services.explaining import Explainer
 
 if TYPE_CHECKING:
     from rayspace.gateways.contracts import Clock, ClusterGateway
@@ -62,16 +64,21 @@ async def wait_ready(
     """
     began_s, last = clock.monotonic_s(), ""
     told: set[str] = set()
+    explainer = Explainer(gateway, clock)
     if state.phase is not ClusterPhase.READY:
         async with contextlib.aclosing(gateway.changes(state.name)) as changes:
             async for state in changes:  # noqa: PLR1704  the latest is the one that counts
                 _tell_stages(state, told, report)
                 if state.phase is ClusterPhase.READY:
                     break
+                is_late = clock.monotonic_s() - began_s > timeout_s
+                state = await explainer.look(state, is_last=is_late)  # noqa: PLW2901  as it is known
+                if state.phase is ClusterPhase.READY:
+                    break
                 _require_hope(state)
-                if clock.monotonic_s() - began_s > timeout_s:
+                if is_late:
                     raise _too_late(state, timeout_s)
-                if state.reason != last:
+                if state.reason != last and explainer.is_sure(state):
                     report(Stage("ready", state.reason))
                     last = state.reason
     _tell_stages(state, told, report)
@@ -110,19 +117,14 @@ async def wait_workers(
         If they have not joined in time.
     """
     began_s, n_restarts = clock.monotonic_s(), 0
+    explainer = Explainer(gateway, clock)
     if _missing(state, fewest=fewest):
         async with contextlib.aclosing(gateway.changes(state.name)) as changes:
             async for state in changes:  # noqa: PLR1704  the latest is the one that counts
                 if not (missing := _missing(state, fewest=fewest)):
                     break
-                if clock.monotonic_s() - began_s > timeout_s:
-                    raise GatewayTimeoutError(
-                        f"{_joined_text(state, fewest=fewest)} workers have joined {state.name!r} "
-                        f"after {timeout_s:g} s. {state.reason}".rstrip(),
-                        system="Ray",
-                        operation="scale",
-                        hint=_where_to_look(state),
-                    )
+                is_late = clock.monotonic_s() - began_s > timeout_s
+                state = await explainer.look(state, is_last=is_late)  # noqa: PLW2901  as it is known
                 if _has_lost_workers(state) and n_restarts < _N_RESTARTS:
                     # Somebody else may do so at the same moment, or the head be too busy to answer.
                     with contextlib.suppress(ClusterBusyError, PhaseError):
@@ -132,8 +134,16 @@ async def wait_workers(
                         report(Stage("workers", text, "note"))
                     continue
                 _require_workers(state, missing)
+                if is_late:
+                    raise GatewayTimeoutError(
+                        f"{_joined_text(state, fewest=fewest)} workers have joined {state.name!r} "
+                        f"after {timeout_s:g} s. {state.reason}".rstrip(),
+                        system="Ray",
+                        operation="scale",
+                        hint=_where_to_look(state),
+                    )
                 text = f"Workers {_joined_text(state, fewest=fewest)}"
-                if state.reason:
+                if state.reason and explainer.is_sure(state):
                     text = f"{text}: {state.reason}"
                 n_wanted = sum(_wanted(state, fewest=fewest).values())
                 report(Stage("workers", text, done=state.n_workers_observed, total=n_wanted))
@@ -194,7 +204,7 @@ def _require_hope(state: ClusterState) -> None:
     if state.phase in _STANDING:
         raise PhaseError(
             f"The cluster {state.name!r} is {state.phase.value}. {state.reason}".rstrip(),
-            hint=f"Bring it back with: rayspace cluster resume {state.name}"
+            hint=f"Bring it back with: {_command('resume', state)}"
             if state.phase is ClusterPhase.SUSPENDED
             else "Start it again when it is gone.",
             details={"name": state.name, "phase": state.phase.value},
@@ -238,8 +248,8 @@ def _require_workers(state: ClusterState, missing: set[str]) -> None:
         operation="scale",
         hint=final[0].hint
         if final
-        else f"{_where_to_look(state)}; start them again with: rayspace cluster"
-        f" scale {state.name} --workers {state.n_workers_desired}",
+        else f"{_where_to_look(state)}; start them again with:"
+        f" {_command('scale', state)} --workers {state.n_workers_desired}",
         details={"name": state.name, "log_dir": state.log_dir, "problems": to_wire(final)},
     )
 
@@ -249,12 +259,17 @@ def _too_late(state: ClusterState, timeout_s: float) -> GatewayTimeoutError:
         f"The cluster {state.name!r} is not ready after {timeout_s:g} s: {state.reason}",
         system="Ray",
         operation="start",
-        hint=f"It goes on; look again with: rayspace cluster status {state.name}",
+        hint=f"It goes on; look again with: {_command('status', state)}",
         details={"name": state.name, "problems": to_wire(state.problems)},
     )
 
 
 def _where_to_look(state: ClusterState) -> str:
     if state.namespace:
-        return f"See why with: rayspace cluster why {state.name}"
+        return f"See why with: {_command('why', state)}"
     return f"Its log is {state.log_dir}/head.log"
+
+
+def _command(verb: str, state: ClusterState) -> str:
+    """Write a command on a cluster, which need not be the chosen one."""
+    return f"rayspace cluster {verb} {state.name} --on {shlex.quote(state.target)}"

@@ -148,6 +148,8 @@ def a_group(name: str = "w", *, replicas: int = 1, least: int = 0, requests=None
 
 def a_ray_cluster(*, groups=None, conditions=(), spec=None, metadata=None, status=None) -> dict:
     head = {"template": {"spec": {"containers": [container_spec("ray-head")]}}}
+    metadata = metadata or {}
+    labels = {"rayspace.dev/profile": "p"} | metadata.get("labels", {})
     return {
         "apiVersion": "ray.io/v1",
         "kind": "RayCluster",
@@ -157,7 +159,8 @@ def a_ray_cluster(*, groups=None, conditions=(), spec=None, metadata=None, statu
             "generation": 1,
             "creationTimestamp": ago(134),
         }
-        | (metadata or {}),
+        | metadata
+        | {"labels": labels},
         "spec": {
             "headGroupSpec": head,
             "workerGroupSpecs": [a_group()] if groups is None else groups,
@@ -186,6 +189,7 @@ def a_snapshot(**changes) -> ClusterSnapshot:
         ray_cluster=a_ray_cluster(),
         pods=(a_pod("head"), a_pod("worker")),
         nodes=(a_node(),),
+        target="prod",
     )
     return dataclasses.replace(well, **changes)
 

@@ -87,13 +87,14 @@ def test_the_largest_node_is_named(requests, words: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("resource", "hint"),
     [
-        ({"cpu": "64"}, "less than 2 CPUs a worker: rayspace cluster up --name c --cpus N --force"),
+        ({"cpu": "64"}, "then `rayspace cluster up p --name c --cpus N --on prod`"),
+        ({"cpu": "64"}, "less than 2 CPUs a worker: `rayspace cluster down c --on prod`"),
         ({"memory": "1Ti"}, "--memory SIZE"),
-        ({"nvidia.com/gpu": "9"}, "at most 1 GPU a worker: rayspace cluster up --name c --gpus N"),
+        ({"nvidia.com/gpu": "9"}, "at most 1 GPU a worker: `rayspace cluster down c"),
         ({"google.com/tpu": "4"}, "at most 2 google.com/tpu a worker, in the profile"),
         ({"amd.com/gpu": "1"}, "Ask an admin for such nodes"),
     ],
-)
+)  # fmt: skip
 def test_the_hint_says_what_would_fit(resource, hint: str) -> None:
     """With the flag that asks for it."""
     node = a_node(gpus="1")

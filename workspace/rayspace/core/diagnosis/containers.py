@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from rayspace.core.diagnosis.commands import anew, command
 from rayspace.core.diagnosis.fields import items, mapping, text
 from rayspace.core.diagnosis.finding import Finding, pod_evidence, role_of
 from rayspace.core.diagnosis.quantities import quantities
@@ -79,7 +80,7 @@ def missing_finding(view: ClusterView, pod: RayPod, words: str) -> Finding | Non
         what = f"a {thing} has no key {match['item']}"
     if name == view.snapshot.name and thing == "Secret":
         what += "; it would hold the cluster's token, which KubeRay makes"
-        hint = f"Start the cluster anew, so that KubeRay makes it: rayspace cluster down {name}"
+        hint = f"Start the cluster anew, so that KubeRay makes it: {command(view, 'down')}"
     else:
         hint = (
             f"Make it, or take it out of the profile: kubectl get {thing.lower()}s -n {namespace}"
@@ -145,8 +146,7 @@ def version_finding(view: ClusterView, pod: RayPod) -> Finding | None:
         "version_mismatch",
         f"can't join: Ray {match['own_ray']}{own} is in the image, the head has Ray"
         f" {match['ray']}{heads}.",
-        "Give head and workers the same image: rayspace cluster up --name"
-        f" {view.snapshot.name} --image IMAGE --force",
+        f"Give head and workers the same image: {anew(view, '--image IMAGE')}",
         Owner.YOU,
         pod_evidence(pod, match[0]),
         is_final=True,
@@ -175,13 +175,11 @@ def _out_of_memory(view: ClusterView, pod: RayPod, container: PodContainer) -> F
         return None
     limit_bytes = _memory_limit(pod, container.name)
     limit = f"its {format_bytes(limit_bytes)} of memory" if limit_bytes else "the memory it has"
-    cluster = view.snapshot.name
     if pod.is_head:
         hint = "Give the head more memory in the profile (head: memory: ...), then start it anew:"
-        hint += f" rayspace cluster down {cluster}"
+        hint += f" {anew(view)}"
     else:
-        hint = "Give each worker more memory: rayspace cluster up --name"
-        hint += f" {cluster} --memory SIZE --force"
+        hint = f"Give each worker more memory: {anew(view, '--memory SIZE')}"
     # A program may need more than it has only once; one that ends so again and again needs it.
     is_final = not container.is_ready and container.n_restarts >= _MANY_RESTARTS
     code = container.exit_code
@@ -217,7 +215,7 @@ def _crash(view: ClusterView, pod: RayPod, container: PodContainer) -> Finding:
     words = "\n".join(lines) or container.message or container.ended or container.waiting
     logs = f"kubectl logs {pod.name} -c {container.name} --previous -n {view.snapshot.namespace}"
     if pod.is_head:
-        logs = f"rayspace cluster logs {view.snapshot.name}"
+        logs = command(view, "logs")
     again = ", again and again" if container.n_restarts > 1 else ""
     return Finding(
         "crash_loop",

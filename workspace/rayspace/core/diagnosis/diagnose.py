@@ -76,6 +76,19 @@ CODES = (
     "evicted",
     "node_pressure",
 )
+#: Of these a snapshot without nodes, volume claims and logs tells only half.
+_HALF_KNOWN = ("unschedulable_", "claim_pending", "crash_loop")
+
+
+def is_half_known(problem: Problem) -> bool:
+    """Tell whether nodes, volume claims and logs may say more of a problem, or of another cause.
+
+    Parameters
+    ----------
+    problem
+        Found in a snapshot without them.
+    """
+    return problem.code.startswith(_HALF_KNOWN)
 
 
 def diagnose(snapshot: ClusterSnapshot) -> tuple[Problem, ...]:

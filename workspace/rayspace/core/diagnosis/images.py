@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from rayspace.core.diagnosis.commands import anew
 from rayspace.core.diagnosis.finding import Finding, pod_evidence, role_of
 from rayspace.model.problem import Owner
 
@@ -68,7 +69,7 @@ def image_finding(view: ClusterView, pod: RayPod, container: PodContainer) -> Fi
         return None
     image = container.image or "without a name"
     words = _words(view, pod, container)
-    again = f"rayspace cluster up --name {view.snapshot.name} --image IMAGE --force"
+    again = anew(view, "--image IMAGE")
     if reason == "InvalidImageName":
         code, owner, is_final = "image_name_invalid", Owner.YOU, True
         fact = f"can't start: {image!r} is not a valid name of an image."
@@ -77,8 +78,8 @@ def image_finding(view: ClusterView, pod: RayPod, container: PodContainer) -> Fi
         code, owner, is_final = "image_not_found", Owner.YOU, True
         fact = f"can't start: the image {image} is not on the node, and may not be pulled there."
         hint = (
-            f"Name an image that every node has ({again}), or let it be pulled: imagePullPolicy"
-            " IfNotPresent."
+            "Let it be pulled (imagePullPolicy: IfNotPresent), or name an image that every node"
+            f" has: {again}"
         )
     else:
         code = _cause(reason, words.replace(image, ""))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from rayspace.core.diagnosis.commands import anew, command
 from rayspace.core.diagnosis.fields import Condition, condition, field, items, text
 from rayspace.core.diagnosis.finding import Finding
 from rayspace.core.diagnosis.queue_words import never_fits, still_needed
@@ -90,7 +91,7 @@ def _inactive(view: ClusterView, evicted: Condition) -> Finding:
     return Finding(
         "suspended",
         f"The cluster is suspended; the queue {_queue(view)} leaves it out{why}.",
-        f"rayspace cluster resume {view.snapshot.name}",
+        command(view, "resume"),
         Owner.YOU,
         _evidence(view, evicted if evicted.is_true else Condition(message="spec.active: false")),
         is_final=True,
@@ -110,8 +111,8 @@ def _waiting(view: ClusterView, reserved: Condition, evicted: Condition) -> Find
             if mine
             else f"The queue {queue} leads to the ClusterQueue {missing['name']}, which does not"
             " exist.",
-            f"Name a queue that exists, as rayspace cluster up --queue Q --force: kubectl get"
-            f" localqueues -n {namespace}"
+            f"Look which queues there are (`kubectl get localqueues -n {namespace}`), and name one:"
+            f" {anew(view, '--queue Q')}"
             if mine
             else f"Ask an admin: kubectl describe localqueue {queue} -n {namespace}",
             Owner.YOU if mine else Owner.ADMIN,
@@ -132,8 +133,7 @@ def _waiting(view: ClusterView, reserved: Condition, evicted: Condition) -> Find
         return Finding(
             "queue_never_fits",
             f"The cluster never fits into {into}: for {what}, {never.text}.",
-            f"{way_out}, or name another queue: rayspace cluster up --name"
-            f" {view.snapshot.name} --workers N --queue Q --force",
+            f"{way_out}, or name another queue: {anew(view, '--workers N --queue Q')}",
             Owner.YOU,
             evidence,
             is_final=never.is_certain,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rayspace.core.diagnosis.commands import anew, command, on_target, start
 from rayspace.core.diagnosis.fields import count, field, mapping, moment_ms, text
 from rayspace.core.diagnosis.finding import Finding, Role
 from rayspace.core.diagnosis.pods import role_in_name
@@ -56,7 +57,7 @@ def end_finding(view: ClusterView) -> Finding | None:
         return Finding(
             "cluster_missing",
             f"There is no RayCluster {name} in the namespace {namespace}.",
-            "rayspace cluster list",
+            f"rayspace cluster list {on_target(view)}".rstrip(),
             Owner.YOU,
             is_final=True,
         )
@@ -67,7 +68,7 @@ def end_finding(view: ClusterView) -> Finding | None:
         return Finding(
             "deleting",
             f"The cluster is being deleted{waits}.",
-            f"Wait until it is gone, then start it anew: rayspace cluster up --name {name}",
+            f"Wait until it is gone, then start it anew: {start(view)}",
             Owner.YOU,
             (Evidence("RayCluster", name, f"metadata.deletionTimestamp: {deleted}"),),
             is_final=True,
@@ -76,7 +77,7 @@ def end_finding(view: ClusterView) -> Finding | None:
         return Finding(
             "suspended",
             "The cluster is suspended: it has no pods, and keeps what was asked for.",
-            f"rayspace cluster resume {name}",
+            command(view, "resume"),
             Owner.YOU,
             (Evidence("RayCluster", name, "spec.suspend: true"),),
             is_final=True,
@@ -163,7 +164,7 @@ def _invalid(view: ClusterView) -> Finding | None:
     return Finding(
         "spec_invalid",
         f"KubeRay does not accept the cluster: {said.rstrip('.')}.",
-        f"Mend the profile or its overlay, then: rayspace cluster up --name {name} --force",
+        f"Mend the profile or its overlay, then: {anew(view)}",
         Owner.YOU,
         (Evidence("RayCluster", name, event.message),),
         is_final=event.reason != "InvalidRayClusterStatus",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from rayspace.core.diagnosis.commands import command
 from rayspace.core.diagnosis.containers import missing_finding
 from rayspace.core.diagnosis.finding import Finding, Role, pod_evidence, role_of
 from rayspace.core.diagnosis.pods import WAIT_FOR_HEAD, role_in_name
@@ -102,7 +103,7 @@ def readiness_finding(view: ClusterView, pod: RayPod) -> Finding | None:
     words = probe.message if probe else pod.ready.words
     logs = f"kubectl logs {pod.name} -n {view.snapshot.namespace}"
     if pod.is_head:
-        logs = f"rayspace cluster logs {view.snapshot.name}"
+        logs = command(view, "logs")
     return Finding(
         "readiness_failing",
         "did not become ready within a minute, though the container runs.",

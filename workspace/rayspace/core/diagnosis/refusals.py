@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rayspace.core.diagnosis.commands import command, start
 from rayspace.core.diagnosis.fields import mapping
 from rayspace.core.diagnosis.finding import Finding, Role
 from rayspace.core.diagnosis.pods import pod_resources
@@ -106,7 +107,7 @@ def _quota(view: ClusterView, refusal: Refusal) -> Finding | None:
     match = _EXCEEDED.search(refusal.message)
     if match is None:
         return None
-    name, cluster = match["quota"], view.snapshot.name
+    name = match["quota"]
     requested, used = _figures(match["requested"]), _figures(match["used"])
     limited = _figures(match["limited"])
     over = [r for r in limited if r in requested and used.get(r, 0) + requested[r] > limited[r]]
@@ -124,11 +125,11 @@ def _quota(view: ClusterView, refusal: Refusal) -> Finding | None:
         f" kubectl describe quota {name} -n {view.snapshot.namespace}"
     )
     if never and not alone and refusal.role is not None and not refusal.role.is_head:
-        hint = f"Be content with fewer workers: rayspace cluster scale {cluster} --workers N"
-        hint += f", or ask an admin to raise the quota {name}."
+        hint = f"Ask an admin to raise the quota {name}, or be content with fewer workers:"
+        hint += f" {command(view, 'scale', '--workers N')}"
     elif not never:
         hint = (
-            f"End what you do not need (rayspace cluster list), or ask an admin to raise the"
+            f"End what you do not need (`rayspace cluster list`), or ask an admin to raise the"
             f" quota {name}: kubectl describe quota {name} -n {view.snapshot.namespace}"
         )
     if _is_init_container(view, refusal.role, requested):
@@ -260,7 +261,7 @@ def _rights(view: ClusterView, refusal: Refusal) -> Finding | None:
         return Finding(
             "forbidden",
             f"can't be made: {why}.",
-            "Choose another namespace: rayspace cluster up -n NAMESPACE",
+            f"Choose another namespace: {start(view, '-n NAMESPACE')}",
             Owner.YOU,
             is_final=True,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rayspace.core.diagnosis.commands import anew
 from rayspace.core.diagnosis.fields import items, text
 from rayspace.core.diagnosis.finding import ASKS, Finding, pod_evidence, role_of
 from rayspace.core.diagnosis.node_fit import (
@@ -149,8 +150,8 @@ class _Placement:
             return self.made(
                 reason.code,
                 f"can't be placed: no node that is free is of the kind asked for{asked}. {told}.",
-                "Ask for another kind (rayspace cluster up --gpu-type T, or the profile), or look"
-                " which there are: kubectl get nodes --show-labels",
+                "Look which kinds there are (`kubectl get nodes --show-labels`), and ask for one of"
+                f" them in the profile, or so: {anew(self.view, '--gpu-type T')}",
             )
         if not reason.resource:
             return self.made(reason.code, f"can't be placed yet: {told}.", self.wait())
@@ -208,11 +209,10 @@ class _Placement:
         return not grows and self.view.age_ms(since_ms) >= _PATIENCE_MS
 
     def smaller(self, resource: str, most: float) -> str:
-        cluster = self.view.snapshot.name
         if self.pod.is_head or not resource:
             whose = "the head" if self.pod.is_head else "each worker"
             hint = f"Ask for less for {whose} in the profile"
-            return hint + f", then start it anew: rayspace cluster down {cluster}"
+            return hint + f", then start it anew: {anew(self.view)}"
         if not most:
             return "Ask an admin for such nodes, or choose a profile that does without."
         if is_gpu(resource):
@@ -223,7 +223,7 @@ class _Placement:
             flag = "--cpus N" if resource == "cpu" else "--memory SIZE"
         else:
             return f"Ask for at most {amount_text(resource, most)} a worker, in the profile."
-        return f"Ask for {asked} a worker: rayspace cluster up --name {cluster} {flag} --force"
+        return f"Ask for {asked} a worker: {anew(self.view, flag)}"
 
     def wait(self) -> str:
         return (

@@ -114,9 +114,11 @@ class KubeClient:
             "PATCH", path, operation=operation, body=changes, query=query, content_type=_JSON_PATCH
         )
 
-    async def delete(self, path: str, *, operation: str, uid: str = "") -> Any:
+    async def delete(
+        self, path: str, *, operation: str, uid: str = "", propagation: str = "Background"
+    ) -> Any:
         """Delete an object; one of another uid, made since, is left alone."""
-        body: dict[str, Any] = {"propagationPolicy": "Background"}
+        body: dict[str, Any] = {"propagationPolicy": propagation}
         if uid:
             body["preconditions"] = {"uid": uid}
         return await self.request("DELETE", path, operation=operation, body=body)

@@ -10,23 +10,25 @@ import asyncio
 import contextlib
 import functools
 import json
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core import manifest as manifests
 from rayspace.core.activity import Annotation
-from rayspace.core.cluster_spec import Preview, differences
+from rayspace.core.cluster_spec import Preview
 from rayspace.core.defaults import with_defaults
 from rayspace.core.kube_state import spec_of
 from rayspace.core.ownership import require_own
+from rayspace.core.replacement import replacement
 from rayspace.errors import (
-    ClusterExistsError,
     ClusterNotFoundError,
     ObjectNotFoundError,
     PhaseError,
 )
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import read_configuration, readable_configuration
+from rayspace.gateways.kube.existing import require_own_name, require_same, until_gone
 from rayspace.gateways.kube.jobs import KubeJobs
 from rayspace.gateways.kube.observer import KubeObserver
 from rayspace.gateways.kube.planning import ClusterPlanner
@@ -48,7 +50,8 @@ if TYPE_CHECKING:
     from rayspace.model.profile_entry import ProfileFile
     from rayspace.model.snapshot import KubeObject
 
-_GONE_POLL_S = 0.25
+#: How long the pods of a cluster may take to end before another of its name is made. [s]
+_GONE_S = 300.0
 
 
 class KubeRayGateway:
@@ -106,11 +109,20 @@ class KubeRayGateway:
     ) -> ClusterState:
         """Apply a RayCluster; returns when the API server has it."""
         existing = await self._existing(spec.name)
+        old: ClusterState | None = None
         if existing is not None:
-            await self._require_same(existing, spec)
-            return await self.get(spec.name)
+            require_own_name(existing, await self._observer.user())
+            old = await self.get(spec.name)
+            if not force or not (why := replacement(spec, old)):
+                require_same(old, spec)
+                return old
+            report(Stage("anew", why, "note"))
         manifest, choice, configuration = await self._planner.manifest(spec)
         await self._planner.check(manifest, choice, configuration, report, force=force)
+        if old is not None:
+            # To apply would not do: KubeRay leaves pods alone whose template changed, unless the
+            # cluster has an upgradeStrategy, which is new in 1.6. Source: its issue 3840.
+            await self._end(old, report, with_all=True)
         is_watched = manifests.has_watcher(with_defaults(spec, configuration.defaults))
         if is_watched:
             archive = self._state_dir / "watcher.zip"
@@ -222,12 +234,7 @@ class KubeRayGateway:
         state = await self.get(name)
         require_own(state, force=force)
         lines = await self.planned_deletion(name)
-        report(Stage("down", f"Deleting {name}", "doing"))
-        path, operation = self._observer.path(name), f"delete the cluster {name}"
-        with contextlib.suppress(ObjectNotFoundError):
-            await self._client.delete(path, operation=operation, uid=state.uid)
-        await self._until_gone(name, state.uid)
-        report(Stage("down", f"{name} is down", "done"))
+        await self._end(state, report)
         return lines
 
     async def suspend(self, name: str, report: Report) -> ClusterState:
@@ -335,26 +342,21 @@ class KubeRayGateway:
         except ClusterNotFoundError:
             return None
 
-    async def _require_same(self, existing: KubeObject, spec: ClusterSpec) -> None:
-        name = spec.name
-        labels = existing["metadata"].get("labels") or {}
-        user = await self._observer.user()
-        if labels.get(manifests.MANAGED_BY) != "rayspace" or (
-            user and labels.get(manifests.OWNER_HASH) != manifests.owner_hash(user)
-        ):
-            owner = (existing["metadata"].get("annotations") or {}).get(manifests.OWNER)
-            raise ClusterExistsError(
-                f"A cluster {name!r} of {owner or 'somebody else'} is there already.",
-                hint=f"Give another --name, or use that one: rayspace cluster use {name}",
-                details={"name": name, "owner": owner or ""},
+    async def _end(self, state: ClusterState, report: Report, *, with_all: bool = False) -> None:
+        """Delete a cluster and wait until it is gone, with all that it owns if that is asked."""
+        name = state.name
+        report(Stage("down", f"Deleting {name}", "doing"))
+        with contextlib.suppress(ObjectNotFoundError):
+            await self._client.delete(
+                self._observer.path(name),
+                operation=f"delete the cluster {name}",
+                uid=state.uid,
+                # A Secret that still goes would take the token of the next one of that name along.
+                propagation="Foreground" if with_all else "Background",
             )
-        if differing := differences(spec, spec_of(existing)):
-            raise ClusterExistsError(
-                f"A cluster {name!r} runs already and has {', '.join(differing)}.",
-                hint=f"Give another --name, change it with scale, or end it: "
-                f"rayspace cluster down {name}",
-                details={"name": name},
-            )
+        limit_s = _GONE_S if with_all else math.inf
+        await until_gone(lambda: self._existing(name), state, self._clock, limit_s)
+        report(Stage("down", f"{name} is down", "done"))
 
     async def _set_queued(self, cluster: KubeObject, *, is_active: bool) -> bool:
         """Give back a cluster's place in its queue, or ask for one again; False without a queue.
@@ -367,13 +369,6 @@ class KubeRayGateway:
         return await self._observer.queues.set_active(
             cluster["metadata"]["uid"], is_active=is_active
         )
-
-    async def _until_gone(self, name: str, uid: str) -> None:
-        while True:
-            existing = await self._existing(name)
-            if existing is None or existing["metadata"]["uid"] != uid:
-                return
-            await self._clock.sleep(_GONE_POLL_S)
 
 
 def _note(spec: ClusterSpec) -> dict[str, Any]:

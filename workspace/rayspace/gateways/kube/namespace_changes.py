@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rayspace.gateways.contracts import Clock
     from rayspace.model.cluster import ClusterState
     from rayspace.model.snapshot import ClusterSnapshot, KubeObject
+    from rayspace.model.target import Target
 
 #: Several objects change together; who looks wants to see them so. [s]
 _TOGETHER_S = 0.05
@@ -36,15 +37,15 @@ class NamespaceChanges:
     ----------
     watch
         The watch; it goes on as long as this is followed.
-    namespace
-        The namespace.
+    target
+        Where it is.
     clock
         Tells the time.
     """
 
-    def __init__(self, watch: NamespaceWatch, namespace: str, clock: Clock) -> None:
+    def __init__(self, watch: NamespaceWatch, target: Target, clock: Clock) -> None:
         self._watch = watch
-        self._namespace = namespace
+        self._target = target
         self._clock = clock
         self._unsettled: set[str] = set()
 
@@ -145,7 +146,7 @@ class NamespaceChanges:
         return {
             name: assembled(
                 name,
-                self._namespace,
+                self._target,
                 now_ms,
                 present[name],
                 pods[name],

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rayspace.gateways.contracts import Clock
     from rayspace.gateways.kube.client import KubeClient
+    from rayspace.model.target import Target
 
 RAY = "ray.io/v1"
 #: Label of KubeRay on every pod of a cluster: the cluster's name.
@@ -94,7 +95,7 @@ class NamespaceWatch:
         cluster = found[0] if found else None
         return assembled(
             name,
-            self._client.target.namespace,
+            self._client.target,
             self._clock.now_ms(),
             cluster,
             self.pods.objects.values(),
@@ -144,7 +145,7 @@ class NamespaceWatch:
 
 def assembled(
     name: str,
-    namespace: str,
+    target: Target,
     now_ms: int,
     cluster: Mapping[str, Any] | None,
     pods: Any,
@@ -156,8 +157,8 @@ def assembled(
 
     Parameters
     ----------
-    name, namespace
-        The cluster.
+    name, target
+        The cluster, and where it is.
     now_ms
         The time. [ms since 1970-01-01 UTC]
     cluster
@@ -173,7 +174,8 @@ def assembled(
     told = tuple(e for e in events if (e.get("involvedObject") or {}).get("uid") in uids)
     return ClusterSnapshot(
         name=name,
-        namespace=namespace,
+        namespace=target.namespace,
+        target=target.name,
         taken_ms=now_ms,
         ray_cluster=cluster,
         pods=tuple(sorted(mine, key=lambda pod: str(pod["metadata"].get("name", "")))),

@@ -124,7 +124,7 @@ class KubeObserver:
     async def watch(self) -> AsyncGenerator[Mapping[str, ClusterState | None], None]:
         """Yield all clusters by name, then those that changed; None for one that is gone."""
         async with self._watch.watching() as watch:
-            changes = NamespaceChanges(watch, self._client.target.namespace, self._clock)
+            changes = NamespaceChanges(watch, self._client.target, self._clock)
             async with contextlib.aclosing(changes.follow()) as followed:
                 async for snapshots in followed:
                     states: dict[str, ClusterState | None] = {}
@@ -153,10 +153,8 @@ class KubeObserver:
             self.readable("v1", "persistentvolumeclaims"),
             self.queues.listed("workloads"),
         )
-        snapshot = assembled(
+        snapshot = self._assembled(
             name,
-            self._client.target.namespace,
-            self._clock.now_ms(),
             cluster,
             pods,
             events,
@@ -198,17 +196,16 @@ class KubeObserver:
         return cluster_state(snapshot, self._client.target, user, await self._client.server())
 
     def _assembled(
-        self, name: str, cluster: KubeObject, pods: Any, events: Any, workloads: Any = ()
+        self,
+        name: str,
+        cluster: KubeObject,
+        pods: Any,
+        events: Any,
+        workloads: Any = (),
+        **more: Any,
     ) -> ClusterSnapshot:
-        return assembled(
-            name,
-            self._client.target.namespace,
-            self._clock.now_ms(),
-            cluster,
-            pods,
-            events,
-            workloads,
-        )
+        target, now_ms = self._client.target, self._clock.now_ms()
+        return assembled(name, target, now_ms, cluster, pods, events, workloads, **more)
 
     async def _with_queue(
         self, snapshot: ClusterSnapshot, *, is_fresh: bool = False
