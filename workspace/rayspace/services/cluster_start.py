@@ -183,7 +183,7 @@ class ClusterStarter:
         except ManifestError as exc:
             raise plan.located(exc) from exc
         if running and plan.spec.profile == running.profile:
-            await self._tell_what_stays(spec, wishes, report)
+            self._tell_what_stays(plan, spec, wishes, report)
         if wait:
             state = await wait_ready(gateway, state, self._clock, wait_timeout_s, report)
         # The workers of a cluster that runs already change only when somebody says so.
@@ -276,12 +276,17 @@ class ClusterStarter:
             return None
         return state.spec
 
-    async def _tell_what_stays(self, running: ClusterSpec, wishes: Wishes, report: Report) -> None:
+    def _tell_what_stays(
+        self, plan: UpPlan, running: ClusterSpec, wishes: Wishes, report: Report
+    ) -> None:
         """Name what the profile says now and nobody asked for, so that it is not as it runs."""
-        profile = await in_thread(self._profiles.get, running.profile)
-        n_workers = running.n_workers if wishes.workers is None else wishes.workers
-        wishes = replace(wishes, name=running.name, workers=n_workers)
-        asked, _ = cluster_spec(profile, wishes, self._project)
+        if plan.profile is None:
+            return
+        if wishes.workers is None and not running.more_groups:
+            # Whether a wish is the workers' or the head's goes by what runs.
+            wishes = replace(wishes, workers=running.n_workers, max_workers=running.max_workers)
+        wishes = replace(wishes, name=running.name)
+        asked, _ = cluster_spec(plan.profile, wishes, self._project, limit=MAX_KUBE_WORKERS)
         if told := differences(asked, running):
             text = f"{running.name} runs already and stays as it is: {'; '.join(told)}"
             report(Stage("kept", text, "note"))
