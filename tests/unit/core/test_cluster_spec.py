@@ -15,13 +15,16 @@ from rayspace.core.cluster_spec import (
     differences,
     workers_to_scale,
 )
+from rayspace.core.worker_groups import scaled
 from rayspace.errors import QuantityError, UsageError
 from rayspace.model.cluster import ClusterSpec, WorkerGroup
-from rayspace.model.profile import NodeResources, Profile
+from rayspace.model.profile import GroupSpec, NodeResources, Profile
 from rayspace.names import is_safe_name
 from tests.factories import a_cluster
 
 LAPTOP = Profile("laptop")
+TRAIN = GroupSpec("train", 2, NodeResources(cpus=8, gpus=1))
+INFER = GroupSpec("infer", 0, NodeResources(cpus=4, gpus=1), 4)
 RUNNING = ClusterSpec("c", "laptop", head=NodeResources(cpus=2), n_workers=0, env={"A": "1"})
 
 
@@ -32,6 +35,61 @@ class TestSpec:
         assert spec.worker == LAPTOP.worker
         spec, _ = cluster_spec(LAPTOP, Wishes(workers=1, cpus=2), "/p")
         assert (spec.head, spec.worker.cpus) == (LAPTOP.head, 2)
+
+    @pytest.mark.parametrize(
+        ("profile", "wishes"),
+        [
+            (Profile("auto", max_workers=8), Wishes(cpus=4, memory="1GiB", gpus=1, gpu_type="T")),
+            (LAPTOP, Wishes(workers=0, max_workers=8, cpus=4, memory="1GiB", gpus=1, gpu_type="T")),
+        ],
+    )
+    def test_wishes_go_to_workers_that_come_by_need(self, profile, wishes):
+        spec, _ = cluster_spec(profile, wishes, "/p")
+        assert (spec.n_workers, spec.max_workers) == (0, 8)
+        assert spec.worker == NodeResources(4, 2**30, 1, gpu_type="T")
+        assert spec.head == profile.head
+
+    def test_wishes_go_to_the_one_group_of_a_profile(self):
+        profile = Profile("one", head=NodeResources(cpus=0), more_groups=(INFER,))
+        spec, _ = cluster_spec(profile, Wishes(gpus=2), "/p")
+        assert spec.groups == (GroupSpec("infer", 0, NodeResources(cpus=4, gpus=2), 4),)
+        assert spec.head == profile.head
+        spec, _ = cluster_spec(profile, Wishes(workers=3), "/p")
+        assert spec.groups == (GroupSpec("infer", 3, INFER.worker),)
+        spec, _ = cluster_spec(profile, Wishes(workers=1, max_workers=2), "/p")
+        assert spec.groups == (GroupSpec("infer", 1, INFER.worker, 2),)
+
+    @pytest.mark.parametrize(
+        ("wishes", "flag"),
+        [
+            (Wishes(workers=3), "--workers"),
+            (Wishes(workers=0), "--workers"),
+            (Wishes(cpus=1), "--cpus"),
+            (Wishes(memory="1GiB"), "--memory"),
+            (Wishes(gpus=2, cpus=1), "--cpus"),
+            (Wishes(gpus=2), "--gpus"),
+            (Wishes(gpu_type="T"), "--gpu-type"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("profile", "names"),
+        [
+            (Profile("multi", more_groups=(TRAIN, INFER)), ["train", "infer"]),
+            (Profile("mixed", n_workers=1, more_groups=(TRAIN,)), ["workers", "train"]),
+        ],
+    )
+    def test_of_several_groups_none_is_guessed(self, profile, names, wishes, flag):
+        with pytest.raises(UsageError, match=f"{flag} does not say which") as caught:
+            cluster_spec(profile, wishes, "/p")
+        assert caught.value.details["groups"] == names
+        assert ", ".join(names) in caught.value.message
+        assert ".rayspace/profiles" in caught.value.hint
+        assert ("--set" in caught.value.hint) == (flag == "--workers")
+
+    def test_several_groups_are_as_their_profile_says(self):
+        profile = Profile("multi", n_workers=1, more_groups=(TRAIN, INFER))
+        spec, _ = cluster_spec(profile, Wishes(image="i", queue="q"), "/p")
+        assert spec.groups == (GroupSpec("workers", 1, profile.worker), TRAIN, INFER)
 
     def test_a_name_is_made_safe_and_told(self):
         spec, was = cluster_spec(LAPTOP, Wishes(name="My Cluster"), "/p")
@@ -45,6 +103,7 @@ class TestSpec:
             Wishes(gpus=-1),
             Wishes(cpus=0),
             Wishes(cpus=float("nan")),
+            Wishes(cpus=float("inf")),
             Wishes(name=" "),
         ],
     )
@@ -80,6 +139,22 @@ class TestAsItRuns:
             "unlimited memory on each worker, not 1.0 GiB of memory",
         ]
 
+    def test_resources_of_workers_that_come_by_need_are_the_workers(self):
+        running = replace(RUNNING, max_workers=4)
+        asked = as_it_runs(running, Wishes(cpus=4), "laptop")
+        assert differences(asked, running) == ["1 CPU on each worker, not 4 CPUs"]
+        asked = as_it_runs(RUNNING, Wishes(workers=0, max_workers=2, cpus=1), "laptop")
+        assert asked == RUNNING
+
+    def test_the_one_group_of_a_cluster_is_its_workers(self):
+        running = replace(RUNNING, more_groups=(INFER,))
+        assert as_it_runs(running, Wishes(workers=3), "laptop") == running
+        assert as_it_runs(running, Wishes(gpus=1, cpus=4), "laptop") == running
+        asked = as_it_runs(running, Wishes(gpus=2), "laptop")
+        assert differences(asked, running) == ["other groups of workers"]
+        fewer = replace(running, more_groups=(replace(INFER, n_workers=1, max_workers=2),))
+        assert differences(fewer, running) == []
+
     def test_another_profile_is_another_cluster(self):
         asked = as_it_runs(RUNNING, Wishes(), "small")
         assert differences(asked, RUNNING) == ["the profile laptop, not small"]
@@ -88,6 +163,18 @@ class TestAsItRuns:
     def test_the_number_of_workers_and_the_project_do_not_count(self):
         asked = replace(RUNNING, n_workers=3, project="/elsewhere")
         assert differences(asked, RUNNING) == []
+
+
+def test_a_group_is_scaled_by_its_name():
+    """One that no profile named is the cluster's own."""
+    spec = replace(RUNNING, more_groups=(TRAIN, INFER))
+    assert scaled(spec, "infer", 1, 3).more_groups == (
+        TRAIN,
+        replace(INFER, n_workers=1, max_workers=3),
+    )
+    assert scaled(spec, "infer", 1, 3).n_workers == 0
+    own = scaled(spec, "workers", 5, None)
+    assert (own.n_workers, own.more_groups) == (5, spec.more_groups)
 
 
 class TestDefaultName:

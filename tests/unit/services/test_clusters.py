@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
 from rayspace.core.cluster_spec import MAX_WORKERS, Wishes
+from rayspace.core.profiles import profile_not_found, profile_of
 from rayspace.errors import (
     ClusterBusyError,
     ClusterExistsError,
@@ -26,6 +28,7 @@ from rayspace.model.cluster import ClusterPhase, Origin
 from rayspace.model.job import LivePhase
 from rayspace.model.place import Place
 from rayspace.model.profile import Profile
+from rayspace.model.profile_entry import ProfileFile
 from rayspace.model.run import Artifact, RunStatus, Tag
 from rayspace.services.clusters import ClusterService
 from rayspace.services.ending import JobEnder
@@ -51,10 +54,14 @@ class Clock:
 
 
 class Profiles:
-    """Two profiles."""
+    """Two profiles, beside those of a namespace."""
 
     def get(self, name: str, also=()) -> Profile:
-        return {"laptop": Profile("laptop"), "pair": Profile("pair", n_workers=2)}[name]
+        known = {"laptop": Profile("laptop"), "pair": Profile("pair", n_workers=2)}
+        known |= {file.name: profile_of(file) for file in also}
+        if name not in known:
+            raise profile_not_found(name, sorted(known))
+        return known[name]
 
     def list(self, also=()) -> list[Profile]:
         return [self.get("laptop"), self.get("pair")]
@@ -101,7 +108,7 @@ class Space:
     """A cluster service on twins, and what it reported."""
 
     def __init__(self) -> None:
-        self.world = MemoryWorld()
+        self.world, self.there = MemoryWorld(), MemoryWorld()
         self.clock = Clock()
         self.choices = Choices()
         self.runs = MemoryRunGateway()
@@ -110,7 +117,10 @@ class Space:
 
     def of(self, project: str) -> ClusterService:
         return ClusterService(
-            {"local": MemoryClusterGateway(self.world, clock=self.clock)},
+            {
+                "local": MemoryClusterGateway(self.world, clock=self.clock),
+                "there": MemoryClusterGateway(self.there, target="there", clock=self.clock),
+            },
             MemoryHeadGateway(self.world),
             Profiles(),
             self.choices,
@@ -199,6 +209,27 @@ async def test_up_again_of_a_large_cluster_of_a_namespace_s_profile_finds_it(spa
     await space.service.up("many", cpus=None, target="prod", report=space.report)
     assert gateway.scaled == [(18, 25)]
     assert not [text for text in space.told if "stays" in text]
+
+
+async def test_what_is_left_out_of_a_namespaces_profile_stays_as_it_runs(space):
+    """However many workers it was given since, and however its workers come."""
+
+    def write(text: str) -> None:
+        space.there.profile_files = (ProfileFile("theirs", "namespace", "theirs.yaml", text),)
+
+    write("workers: '0:4'")
+    await space.service.up("theirs", cpus=2, target="there", wait=False)
+    await space.service.up("theirs", cpus=2, target="there", wait=False, report=space.report)
+    assert not [text for text in space.told if "stays" in text]
+    space.there.clusters["theirs"].spec = replace(
+        space.there.clusters["theirs"].spec, n_workers=MAX_WORKERS + 1, max_workers=None
+    )
+    write("description: Changed.\ncpus: 1\nenv: {A: '1'}")
+    await space.service.up("theirs", target="there", wait=False, report=space.report)
+    assert (
+        "theirs runs already and stays as it is: 2 CPUs on each worker, not 1 CPU; other values"
+        " of the environment variables A" in space.told
+    )
 
 
 async def test_projects_of_one_machine_get_clusters_of_their_own(space):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.manifest_lines import located
 from rayspace.core.overlay import merged, overlay_of
+from rayspace.core.worker_groups import counted, resized, with_count
 from rayspace.errors import ManifestError, UsageError
 from rayspace.model.cluster import ClusterSpec
 from rayspace.model.profile import PodOptions
 from rayspace.names import is_safe_name, safe_name
-from rayspace.units import format_bytes, format_count, parse_bytes
+from rayspace.units import format_bytes, format_count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -59,7 +61,8 @@ class Wishes:
     workers
         Workers beside the head. [1]
     cpus
-        CPUs of each worker, or of the head when there are no workers. [1]
+        CPUs of each worker, or of the head when there are no workers. Refused where there are
+        several groups of workers, as is all else that is asked of them. [1]
     memory
         Memory of the same, with its unit. [bytes]
     gpus
@@ -187,27 +190,26 @@ def cluster_spec(
     wished = profile.name if wishes.name is None else wishes.name
     if not wished.strip():
         raise UsageError("A cluster's name can't be empty.", hint="Leave out --name.")
-    n_workers = profile.n_workers if wishes.workers is None else wishes.workers
-    max_workers = profile.max_workers if wishes.workers is None else wishes.max_workers
+    n_workers, max_workers = counted(wishes, profile.n_workers, profile.max_workers)
     check_count("--workers", n_workers, limit)
     check_count("--workers", max_workers or 0, limit)
     check_count("--gpus", wishes.gpus or 0, limit)
-    if wishes.cpus is not None and not wishes.cpus > 0:
+    if wishes.cpus is not None and not 0 < wishes.cpus < math.inf:
         raise UsageError(f"--cpus can't be {wishes.cpus:g}.", hint="Give a number above 0.")
-    head, worker = _shared_out(wishes, n_workers, profile.head, profile.worker)
     spec = ClusterSpec(
         name=safe_name(wished),
         profile=profile.name,
-        head=head,
-        worker=worker,
-        n_workers=n_workers,
+        head=profile.head,
+        worker=profile.worker,
+        n_workers=profile.n_workers,
         env={**profile.env, **wishes.env},
         project=project,
         dashboard_port=wishes.dashboard_port,
-        max_workers=max_workers,
+        max_workers=profile.max_workers,
         more_groups=profile.more_groups,
         pods=_pods(profile.pods, wishes),
     )
+    spec = resized(with_count(spec, wishes), wishes)
     return spec, "" if is_safe_name(wished) else wished
 
 
@@ -242,32 +244,17 @@ def as_it_runs(running: ClusterSpec, wishes: Wishes, profile: str | None) -> Clu
     ClusterSpec
         What is asked of the running cluster.
     """
-    n_workers = running.n_workers if wishes.workers is None else wishes.workers
-    head, worker = _shared_out(wishes, n_workers, running.head, running.worker)
+    n_workers, max_workers = counted(wishes, running.n_workers, running.max_workers)
+    asked = resized(replace(running, n_workers=n_workers, max_workers=max_workers), wishes)
     return replace(
-        running,
+        asked,
+        n_workers=running.n_workers,
+        max_workers=running.max_workers,
         profile=profile or running.profile,
-        head=head,
-        worker=worker,
         env={**running.env, **wishes.env},
         dashboard_port=wishes.dashboard_port or running.dashboard_port,
         pods=_pods(running.pods, wishes),
     )
-
-
-def _shared_out(
-    wishes: Wishes, n_workers: int, head: NodeResources, worker: NodeResources
-) -> tuple[NodeResources, NodeResources]:
-    """Give wished resources to the workers, or to the head when there are none."""
-    part = worker if n_workers else head
-    part = replace(
-        part,
-        cpus=part.cpus if wishes.cpus is None else wishes.cpus,
-        memory_bytes=part.memory_bytes if wishes.memory is None else parse_bytes(wishes.memory),
-        gpus=part.gpus if wishes.gpus is None else wishes.gpus,
-        gpu_type=part.gpu_type if wishes.gpu_type is None else wishes.gpu_type,
-    )
-    return (head, part) if n_workers else (part, worker)
 
 
 def differences(asked: ClusterSpec, running: ClusterSpec) -> list[str]:
@@ -301,7 +288,9 @@ def differences(asked: ClusterSpec, running: ClusterSpec) -> list[str]:
     names = sorted({*asked.env, *running.env})
     if changed := [name for name in names if asked.env.get(name) != running.env.get(name)]:
         found.append(f"other values of the environment variables {', '.join(changed)}")
-    if asked.more_groups != running.more_groups:
+    # As above, without their numbers.
+    kinds = [{group.name: group.worker for group in one.more_groups} for one in (asked, running)]
+    if kinds[0] != kinds[1]:
         found.append("other groups of workers")
     found += [
         f"another {option.name.removesuffix('_s').replace('_', ' ')}"

@@ -96,7 +96,9 @@ def ray_job_manifest(
         # Ray would take a driver started by uv for a wish to do so everywhere.
         "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
     }
-    ttl_s = _ttl_s(launch, limits, has_deletion_rules=has_deletion_rules)
+    # Of the object and not of the wish: an administrator's defaults and overlays name queues too.
+    is_queued = bool(metadata["labels"].get(manifests.QUEUE))
+    ttl_s = _ttl_s(launch, limits, is_queued=is_queued, has_deletion_rules=has_deletion_rules)
     deadline_s = _backstop_s(launch, limits, ttl_s or 0)
     if deadline_s and launch.deadline_s is None:
         # Its runner saves what there is before KubeRay takes the pods away.
@@ -140,12 +142,14 @@ def ray_job_manifest(
     }
 
 
-def _ttl_s(launch: Launch, limits: Limits, *, has_deletion_rules: bool) -> int | None:
+def _ttl_s(
+    launch: Launch, limits: Limits, *, is_queued: bool, has_deletion_rules: bool
+) -> int | None:
     """Return how long its cluster stays after its end; None where rules say so."""
     if limits.max_idle_s is not None or limits.max_lifetime_s is not None:
         # No rule ends the cluster of a job that Ray stopped: such an end is none.
         return min(_SHORT_TTL_S, int(limits.max_idle_s or _SHORT_TTL_S))
-    if launch.spec.pods.queue:
+    if is_queued:
         # A queue suspends, and what can be suspended may have no rules.
         return _SHORT_TTL_S
     return None if has_deletion_rules else math.ceil(launch.keep_failed_s)

@@ -185,8 +185,8 @@ class ClusterStarter:
             state = await gateway.create(spec, report, force=force)
         except ManifestError as exc:
             raise plan.located(exc) from exc
-        if running and plan.profile and plan.profile.name == running.profile:
-            self._tell_what_stays(spec, wishes, plan.profile, plan.target, report)
+        if running and plan.spec.profile == running.profile:
+            self._tell_what_stays(plan, spec, wishes, report)
         if wait:
             state = await wait_ready(gateway, state, self._clock, wait_timeout_s, report)
         is_up = state.phase in {ClusterPhase.STARTING, ClusterPhase.READY}
@@ -280,12 +280,16 @@ class ClusterStarter:
         return state.spec
 
     def _tell_what_stays(
-        self, running: ClusterSpec, wishes: Wishes, profile: Profile, target: str, report: Report
+        self, plan: UpPlan, running: ClusterSpec, wishes: Wishes, report: Report
     ) -> None:
         """Name what the profile says now and nobody asked for, so that it is not as it runs."""
-        n_workers = running.n_workers if wishes.workers is None else wishes.workers
-        wishes = replace(wishes, name=running.name, workers=n_workers)
-        asked, _ = cluster_spec(profile, wishes, self._project, limit=_limit(target))
+        if plan.profile is None:
+            return
+        if wishes.workers is None and not running.more_groups:
+            # Whether a wish is the workers' or the head's goes by what runs.
+            wishes = replace(wishes, workers=running.n_workers, max_workers=running.max_workers)
+        wishes = replace(wishes, name=running.name)
+        asked, _ = cluster_spec(plan.profile, wishes, self._project, limit=_limit(plan.target))
         if told := differences(asked, running):
             text = f"{running.name} runs already and stays as it is: {'; '.join(told)}"
             report(Stage("kept", text, "note"))

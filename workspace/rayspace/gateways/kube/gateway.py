@@ -11,7 +11,6 @@ import contextlib
 import functools
 import json
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core import manifest as manifests
@@ -21,6 +20,7 @@ from rayspace.core.defaults import with_defaults
 from rayspace.core.kube_state import spec_of
 from rayspace.core.ownership import require_own
 from rayspace.core.replacement import replacement
+from rayspace.core.worker_groups import scaled
 from rayspace.errors import (
     ClusterNotFoundError,
     ObjectNotFoundError,
@@ -34,6 +34,7 @@ from rayspace.gateways.kube.observer import KubeObserver
 from rayspace.gateways.kube.planning import ClusterPlanner
 from rayspace.gateways.kube.program_secret import made_with_program
 from rayspace.gateways.watcher_archive import watcher_archive
+from rayspace.model.cluster import DEFAULT_GROUP, ClusterSpec, ClusterState
 from rayspace.model.limits import NamespaceLimits
 from rayspace.model.progress import Report, Stage
 from rayspace.model.wire import to_wire
@@ -211,9 +212,8 @@ class KubeRayGateway:
             *({"op": "add", "path": f"{place}/{k}", "value": v} for k, v in values.items()),
         ]
         noted = spec_of(cluster)
-        if index == 0 and noted.profile:
-            note = replace(noted, n_workers=n_workers, max_workers=max_workers)
-            changes.append(_note(note))
+        if noted.profile and wanted in {DEFAULT_GROUP, *(g.name for g in noted.more_groups)}:
+            changes.append(_note(scaled(noted, wanted, n_workers, max_workers)))
         await self._client.json_patch(
             self._observer.path(name), changes, operation=f"scale the cluster {name}"
         )
