@@ -41,7 +41,11 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('rayspace');
-    const model = new JobsModel(server.api, server.live);
+    const model = new JobsModel(
+      server.api,
+      server.live,
+      () => server.settings.followProject
+    );
     const { commands } = app;
     const logs = new WidgetTracker<MainAreaWidget<LogView>>({
       namespace: 'rayspace-logs'
@@ -52,7 +56,7 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
       icon: notebookIcon,
       describedBy: JOB_SCHEMA,
       execute: async args => {
-        await openJob(server, documents, (args as unknown as IJobArgs).name, trans);
+        await openJob(model, documents, (args as unknown as IJobArgs).name, trans);
       }
     });
     commands.addCommand(CommandIDs.jobLog, {
@@ -65,7 +69,7 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
         const id = `rayspace-log-${name}`;
         const known = logs.find(pane => pane.id === id);
         if (!known) {
-          const { path } = server.live;
+          const path = model.pathOf(name);
           const follower = new LogFollower((offset, waitS, signal) =>
             server.api.jobLog(name, path, offset, waitS, signal)
           );
@@ -108,7 +112,7 @@ function jobActions(
   model: JobsModel,
   trans: TranslationBundle
 ): IJobActions {
-  const { api, live } = model;
+  const { api } = model;
   const begin = (operation: Promise<IOperation>): void =>
     void model.begin(operation).catch((error: unknown) => tell(error, trans));
   const named = (command: string, job: IJobState): void =>
@@ -116,8 +120,8 @@ function jobActions(
   return {
     open: ({ job }) => named(CommandIDs.jobOpen, job),
     log: ({ job }) => named(CommandIDs.jobLog, job),
-    stop: ({ job }) => begin(api.changeJob('stop', job.name, live.path)),
-    retry: ({ job }) => begin(api.changeJob('retry', job.name, live.path)),
+    stop: ({ job }) => begin(api.changeJob('stop', job.name, model.pathOf(job.name))),
+    retry: ({ job }) => begin(api.changeJob('retry', job.name, model.pathOf(job.name))),
     clone: ({ job }) => void clone(app, model, job, trans),
     run: ({ job }) => void openRun(app, model, job, trans)
   };
@@ -131,7 +135,7 @@ async function clone(
   trans: TranslationBundle
 ): Promise<void> {
   try {
-    const { contents } = await model.api.fetchJob(job.name, model.live.path);
+    const { contents } = await model.api.fetchJob(job.name, model.pathOf(job.name));
     if (!contents.source) {
       Notification.info(
         trans.__('%1 is not in a folder of this Jupyter.', notebookName(job))
@@ -154,7 +158,7 @@ async function openRun(
   trans: TranslationBundle
 ): Promise<void> {
   try {
-    const { runs } = await model.api.runs(job.target, model.live.path);
+    const { runs } = await model.api.runs(job.target, model.pathOf(job.name));
     const link = runs.find(run => run.run_id === job.run_id)?.link;
     await app.commands.execute(CommandIDs.mlflow, { link, title: notebookName(job) });
   } catch (error) {
@@ -163,13 +167,13 @@ async function openRun(
 }
 
 async function openJob(
-  server: IServer,
+  model: JobsModel,
   documents: IDocumentManager,
   name: string,
   trans: TranslationBundle
 ): Promise<void> {
   try {
-    const results = await server.api.fetchJob(name, server.live.path);
+    const results = await model.api.fetchJob(name, model.pathOf(name));
     if (!results.contents.notebook) {
       Notification.info(
         results.notebook
