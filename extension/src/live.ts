@@ -47,7 +47,7 @@ export class Live implements ILive, IDisposable {
     return this._operationEnded;
   }
 
-  get jobEnded(): ISignal<this, wire.IJobState> {
+  get jobEnded(): ISignal<this, wire.IProjectJob> {
     return this._jobEnded;
   }
 
@@ -63,16 +63,20 @@ export class Live implements ILive, IDisposable {
     return this._path;
   }
 
+  get projectPath(): string {
+    return this._projectPath;
+  }
+
   get clusters(): readonly wire.IClusterState[] | null {
     return this._clusters;
   }
 
-  get jobs(): readonly wire.IJobState[] | null {
+  get jobs(): readonly wire.IProjectJob[] | null {
     return this._jobs;
   }
 
   get jobsProblem(): wire.IError | null {
-    return this._jobsProblem;
+    return this._problemOf.get(this._projectPath) ?? null;
   }
 
   get targets(): readonly wire.ITargetState[] {
@@ -84,7 +88,7 @@ export class Live implements ILive, IDisposable {
   }
 
   get chosen(): wire.IChoice {
-    return this._chosen;
+    return this._chosenOf.get(this._projectPath) ?? { target: '', name: '' };
   }
 
   get isDisposed(): boolean {
@@ -101,7 +105,7 @@ export class Live implements ILive, IDisposable {
         this._fail(mismatch);
         return;
       }
-      this._project = health.project;
+      this._take(health);
       this._listen();
     } catch (error) {
       if (this._isDisposed) {
@@ -144,12 +148,12 @@ export class Live implements ILive, IDisposable {
       return;
     }
     try {
-      const known = this._projectOf.get(path) ?? (await this._api.health(path)).project;
-      this._projectOf.set(path, known);
-      if (known === this._project || path !== this._wanted) {
+      const known = this._healthOf.get(path) ?? (await this._api.health(path));
+      this._healthOf.set(path, known);
+      if (known.project === this._project || path !== this._wanted) {
         return;
       }
-      this._project = known;
+      this._take(known);
       this._path = path;
       this._listen();
     } catch {
@@ -180,6 +184,11 @@ export class Live implements ILive, IDisposable {
     Signal.clearData(this);
   }
 
+  private _take(health: wire.IHealth): void {
+    this._project = health.project;
+    this._projectPath = health.project_path;
+  }
+
   private _listen(): void {
     this._setConnection({ kind: 'connecting' });
     this._isFresh = false;
@@ -204,13 +213,13 @@ export class Live implements ILive, IDisposable {
         this._jobOf?.delete(message.data.name);
         break;
       case 'jobs_problem':
-        this._jobsProblem = message.data;
+        this._problemOf.set(message.data.project, message.data.problem);
         break;
       case 'target':
         this._targetOf.set(message.data.name, message.data);
         break;
       case 'chosen':
-        this._chosen = message.data;
+        this._chosenOf.set(message.data.project, message.data);
         break;
       case 'operation':
         this._takeOperation(message.data);
@@ -230,8 +239,8 @@ export class Live implements ILive, IDisposable {
     this._operationOf = new Map(
       all.operations.map(operation => [operation.id, operation])
     );
-    this._chosen = all.chosen;
-    this._jobsProblem = all.jobs_problem ?? null;
+    this._chosenOf = new Map(all.chosen.map(choice => [choice.project, choice]));
+    this._problemOf = new Map(all.jobs_problems.map(p => [p.project, p.problem]));
     if (!all.jobs) {
       void this._askJobs();
     }
@@ -240,12 +249,13 @@ export class Live implements ILive, IDisposable {
   /** Ask for the jobs, where the stream did not hold them: no job at all is no change either. */
   private async _askJobs(): Promise<void> {
     const path = this._path;
+    const projects = [this._projectPath];
     try {
       const jobs = await this._api.jobs(path);
       if (path === this._path) {
         // What the stream told meanwhile is newer.
         this._jobOf = new Map([
-          ...jobs.map(job => [job.name, job] as const),
+          ...jobs.map(job => [job.name, { ...job, projects }] as const),
           ...(this._jobOf ?? [])
         ]);
         this._isInOrder = false;
@@ -263,7 +273,7 @@ export class Live implements ILive, IDisposable {
     this._clusterOf.set(key, cluster);
   }
 
-  private _takeJob(job: wire.IJobState): void {
+  private _takeJob(job: wire.IProjectJob): void {
     this._jobOf ??= new Map();
     const before = this._jobOf.get(job.name);
     this._isInOrder &&= before?.submitted_ms === job.submitted_ms;
@@ -351,10 +361,11 @@ export class Live implements ILive, IDisposable {
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly _operationEnded = new Signal<this, wire.IOperation>(this);
-  private readonly _jobEnded = new Signal<this, wire.IJobState>(this);
-  private readonly _projectOf = new Map<string, string>();
+  private readonly _jobEnded = new Signal<this, wire.IProjectJob>(this);
+  private readonly _healthOf = new Map<string, wire.IHealth>();
   private _connection: Connection = { kind: 'connecting' };
   private _project = '';
+  private _projectPath = '';
   private _path = '';
   private _wanted = '';
   private _isFresh = false;
@@ -362,14 +373,14 @@ export class Live implements ILive, IDisposable {
   private _isDisposed = false;
   private _brokeMs = 0;
   private _clusterOf = new Map<string, wire.IClusterState>();
-  private _jobOf: Map<string, wire.IJobState> | null = null;
+  private _jobOf: Map<string, wire.IProjectJob> | null = null;
   private _targetOf = new Map<string, wire.ITargetState>();
   private _operationOf = new Map<string, wire.IOperation>();
-  private _chosen: wire.IChoice = { target: '', name: '' };
+  private _chosenOf = new Map<string, wire.IChoice>();
   private _clusters: readonly wire.IClusterState[] | null = null;
-  private _jobs: readonly wire.IJobState[] | null = null;
+  private _jobs: readonly wire.IProjectJob[] | null = null;
   private _operations: readonly wire.IOperation[] = [];
-  private _jobsProblem: wire.IError | null = null;
+  private _problemOf = new Map<string, wire.IError | null>();
   private _gather: ReturnType<typeof setTimeout> | undefined;
   private _breaking: ReturnType<typeof setTimeout> | undefined;
   private _restart: ReturnType<typeof setTimeout> | undefined;
@@ -383,6 +394,6 @@ function byTargetAndName(a: wire.IClusterState, b: wire.IClusterState): number {
   return a.target.localeCompare(b.target) || a.name.localeCompare(b.name);
 }
 
-function byNewest(a: wire.IJobState, b: wire.IJobState): number {
+function byNewest(a: wire.IProjectJob, b: wire.IProjectJob): number {
   return b.submitted_ms - a.submitted_ms || b.name.localeCompare(a.name);
 }

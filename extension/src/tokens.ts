@@ -22,23 +22,27 @@ export interface ILive {
   /** Emitted when an operation has ended. */
   readonly operationEnded: ISignal<this, wire.IOperation>;
   /** Emitted when a job has ended that was seen before. */
-  readonly jobEnded: ISignal<this, wire.IJobState>;
+  readonly jobEnded: ISignal<this, wire.IProjectJob>;
   readonly connection: Connection;
   /** The project whose jobs are shown; a folder of the server's machine. */
   readonly project: string;
   /** A path of that project, as the server takes it. */
   readonly path: string;
+  /** The path by which the server names that project. */
+  readonly projectPath: string;
   /** All clusters by target and name; null before they are known. */
   readonly clusters: readonly wire.IClusterState[] | null;
-  /** All jobs, the newest first; null before they are known. */
-  readonly jobs: readonly wire.IJobState[] | null;
-  /** Why jobs can't be listed; null where they can. */
+  /** Jobs of all projects, the newest first; null before they are known. */
+  readonly jobs: readonly wire.IProjectJob[] | null;
+  /** Why jobs of the project can't be listed; null where they can. */
   readonly jobsProblem: wire.IError | null;
   readonly targets: readonly wire.ITargetState[];
   /** What goes on, and what ended a while ago; the newest first. */
   readonly operations: readonly wire.IOperation[];
-  /** The cluster that is meant when nobody names one. */
+  /** The cluster that is meant when nobody names one in the project. */
   readonly chosen: wire.IChoice;
+  /** Follow the project of another folder, or of a notebook in it. */
+  follow(path: string): Promise<void>;
   /** Take an operation that was just begun. */
   note(operation: wire.IOperation): void;
   /** Try again at once. */
@@ -65,7 +69,7 @@ export interface ISettings {
   readonly keepHours: number;
   /** For how long a GPU may be idle before the panel warns; 0 for ever. [min] */
   readonly idleGpuMinutes: number;
-  /** Whether the panel shows the project of the notebook in front. */
+  /** Whether the panel shows only jobs of the project of the notebook in front. */
   readonly followProject: boolean;
 }
 

@@ -288,8 +288,9 @@ class Told:
             "snapshot",
             {
                 "clusters": self.clusters,
-                "chosen": {"target": "team-a", "name": "train-gpu"},
-                "jobs": jobs(),
+                "chosen": [{"project": "", "target": "team-a", "name": "train-gpu"}],
+                "jobs": [{**to_wire(job), "projects": [""]} for job in jobs()],
+                "jobs_problems": [],
                 "targets": [{**target, **more} for target in targets],
                 "operations": [],
             },

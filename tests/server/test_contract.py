@@ -23,6 +23,7 @@ from rayspace.model import (
 from rayspace.model.wire import to_wire
 from rayspace.server.contract import description
 from rayspace.server.errors import error_body, status_of
+from rayspace.server.hub import Hub
 from rayspace.server.routes import ROUTES
 from rayspace.services.ending import DownResult
 from tests.factories import a_cluster, a_job
@@ -76,6 +77,16 @@ def test_enumerations_are_those_of_the_model():
 def test_what_is_sent_is_as_described():
     schema("ClusterState").validate(to_wire(a_cluster()))
     schema("JobState").validate(to_wire(a_job()))
+
+
+def test_what_the_stream_begins_with_is_as_described():
+    hub = Hub()
+    schema("Snapshot").validate(hub.snapshot())
+    hub.cluster(to_wire(a_cluster()))
+    hub.jobs([{**to_wire(a_job()), "projects": ["", "a"]}])
+    hub.chosen({"project": "a", "target": "local", "name": "bench"})
+    hub.jobs_problems({"b": error_body(errors.MissingExtraError("ray"), 501)})
+    schema("Snapshot").validate(hub.snapshot())
 
 
 def test_every_route_is_described_and_served():

@@ -124,7 +124,8 @@ async def test_what_is_missing_is_said_with_the_command_that_brings_it(lean_jupy
     (lean_jupyter.root / "mlflow.db").touch()
     async with lean_jupyter.stream() as tab:
         assert (await tab.next())["kind"] == "snapshot"
-        await tab.until("jobs_problem", code="missing_extra", timeout_s=60)
+        told = await tab.until("jobs_problem", project="", timeout_s=60)
+        assert told["data"]["problem"]["code"] == "missing_extra"
     jobs = await lean_jupyter.ask("GET", "/rayspace/jobs")
     pane = await lean_jupyter.ask("GET", "/rayspace/proxy/mlflow/local/")
     up = await lean_jupyter.done(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+from rayspace.gateways.memory_runs import MemoryRunGateway
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.run import Tag
 from rayspace.server.hub import Hub
@@ -15,7 +16,7 @@ from tests.server.twin import DEAD, FAR
 def hub_with(n_changes: int) -> Hub:
     hub = Hub()
     for index in range(n_changes):
-        hub.chosen({"target": "local", "name": f"c{index}"})
+        hub.chosen({"project": "", "target": "local", "name": f"c{index}"})
     return hub
 
 
@@ -31,7 +32,7 @@ def test_who_is_new_gets_a_snapshot():
     (message,) = told(hub, 0, "")
 
     assert (message["kind"], message["seq"]) == ("snapshot", 3)
-    assert message["data"]["chosen"] == {"target": "local", "name": "c2"}
+    assert message["data"]["chosen"] == [{"project": "", "target": "local", "name": "c2"}]
 
 
 def test_who_comes_back_gets_what_was_missed():
@@ -66,12 +67,24 @@ def test_what_did_not_change_is_not_told():
     assert [json.loads(text)["kind"] for text in texts] == ["cluster", "job", "job_gone"]
 
 
-def test_jobs_of_a_server_that_does_not_answer_stay():
-    hub = Hub()
-    hub.jobs([{"name": "a", "submitted_ms": 1}, {"name": "b", "submitted_ms": 2}])
-    hub.jobs([{"name": "b", "submitted_ms": 2}], is_whole=False)
+def test_a_choice_and_a_problem_are_of_a_project():
+    hub = hub_with(1)
+    problem = {"code": "missing_extra"}
+    texts: list[str] = []
+    hub.listen(object(), texts.append, 1, hub.epoch)
 
-    assert [job["name"] for job in hub.snapshot()["jobs"]] == ["b", "a"]
+    hub.chosen({"project": "a", "target": "local", "name": "c9"})
+    for _ in range(2):
+        hub.jobs_problems({"a": problem})
+    everything = hub.snapshot()
+    hub.jobs_problems({})
+
+    assert [choice["name"] for choice in everything["chosen"]] == ["c0", "c9"]
+    assert everything["jobs_problems"] == [{"project": "a", "problem": problem}]
+    assert [json.loads(text)["data"] for text in texts[1:]] == [
+        {"project": "a", "problem": problem},
+        {"project": "a", "problem": None},
+    ]
 
 
 async def test_a_watch_that_stumbles_begins_anew(twin):
@@ -222,6 +235,61 @@ async def test_a_tab_that_comes_after_the_last_one_left_sees_new_jobs(twin):
         first = await tab.next()
         assert first["data"]["jobs"] == []
         await tab.until("job", name="new", timeout_s=3)
+
+
+def ended_job(runs: MemoryRunGateway, name: str) -> None:
+    tags = {Tag.JOB: name, Tag.SUBMITTED_MS: "1", Tag.PHASE: "succeeded"}
+    runs.create(experiment="e", name=name, tags=tags, params={})
+
+
+async def test_jobs_and_the_choice_are_told_with_their_project(twin):
+    for name in ("a", "b"):
+        (twin.root / name / "deep").mkdir(parents=True)
+        (twin.root / name / "pyproject.toml").touch()
+        twin.runs_of[name] = MemoryRunGateway()
+        ended_job(twin.runs_of[name], f"{name}-job")
+    ended_job(twin.runs, "of-root")
+    twin.make("bench")
+    async with twin.stream("?path=a") as tab, twin.stream("?path=b/deep"):
+        jobs: dict[str, dict] = {}
+        while len(jobs) < 3:
+            job = (await tab.until("job"))["data"]
+            jobs[job["name"]] = job
+        await twin.post("/rayspace/clusters/local/bench/use", {"path": "b/deep"})
+        await tab.until("chosen", project="b", target="local", name="bench")
+
+        projects = {name: job["projects"] for name, job in jobs.items()}
+        assert projects == {"of-root": [""], "a-job": ["a"], "b-job": ["b"]}
+        assert (await twin.get("/rayspace/health?path=b/deep"))["project_path"] == "b"
+        for name, (path,) in projects.items():
+            retry = f"/rayspace/jobs/{name}/retry"
+            assert (await twin.post(retry, {"path": path}, status=202))["name"] == name
+    async with twin.stream() as tab:
+        chosen = {one["project"]: one["name"] for one in (await tab.next())["data"]["chosen"]}
+        assert chosen == {"": "", "a": "", "b": "bench"}
+
+
+async def test_a_tracking_server_that_is_away_is_a_problem_of_its_project_alone(twin):
+    for name in ("a", "b"):
+        (twin.root / name).mkdir()
+        twin.runs_of[name] = MemoryRunGateway()
+        ended_job(twin.runs_of[name], f"{name}-job")
+
+    async with twin.stream("?path=a") as tab, twin.stream("?path=b"):
+        await tab.until("job", name="b-job")
+        twin.runs_of["a"].is_away = True
+        problem = (await tab.until("jobs_problem", project="a"))["data"]["problem"]
+        assert problem["code"] == "gateway_unavailable"
+        ended_job(twin.runs_of["b"], "another")
+        # That of a stays, and those of b are looked at as ever.
+        await tab.until("job", name="another", timeout_s=20)
+        told = {message["data"].get("project") for message in tab.seen if is_problem(message)}
+        assert told == {"a"}
+        assert not [message for message in tab.seen if message["kind"] == "job_gone"]
+
+
+def is_problem(message: dict) -> bool:
+    return message["kind"] == "jobs_problem"
 
 
 async def test_what_a_client_says_wrongly_is_passed_over(twin):

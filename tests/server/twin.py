@@ -69,7 +69,7 @@ class TwinApp(App):
 
     @functools.cached_property
     def runs(self) -> MemoryRunGateway:
-        return self.twin.runs
+        return self.twin.runs_of.get(self.project.name, self.twin.runs)
 
     @functools.cached_property
     def clusters(self) -> ClusterService:
@@ -122,6 +122,8 @@ class TwinServer(JupyterProcess):
             DEAD: DeadGateway(self.worlds[DEAD], DEAD),
         }
         self.runs = MemoryRunGateway()
+        #: By name of a project that has a tracking server of its own.
+        self.runs_of: dict[str, MemoryRunGateway] = {}
         self.apps: list[TwinApp] = []
         self.workspace: Workspace | None = None
         self._loop = asyncio.new_event_loop()

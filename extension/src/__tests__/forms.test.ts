@@ -195,6 +195,56 @@ describe('ShipModel', () => {
     model.dispose();
   });
 
+  it('proposes neither a cluster of somebody else nor one that is only played', async () => {
+    const server = new FakeServer()
+      .on('GET notebooks/parameters', { parameters: [] })
+      .on('GET profiles', { profiles: [TEAMS, LAPTOP] })
+      .on('POST jobs/plan', { magic: '' });
+    const bobs = {
+      name: 'bobs-gpu',
+      target: 'team-a',
+      origin: 'foreign',
+      owner: 'bob'
+    };
+    const around = {
+      clusters: [
+        cluster({ ...bobs, origin: 'foreign' }),
+        cluster({ name: 'played', target: 'simulated' })
+      ],
+      chosen: { target: '', name: '' },
+      targets: [
+        { name: 'team-a', source: 'settings' },
+        { name: 'simulated', source: 'simulated' }
+      ]
+    };
+    const proposed = async (changes = {}): Promise<ShipModel> => {
+      const told = { ...around, ...changes } as unknown as ILive;
+      const model = new ShipModel(
+        new Api(server.request),
+        told,
+        'n.ipynb',
+        null,
+        {},
+        trans
+      );
+      await model.load();
+      model.dispose();
+      return model;
+    };
+    const model = await proposed();
+    expect(model.place).toBe('profile laptop');
+    expect(model.places.map(({ key, owner }) => [key, owner])).toEqual([
+      ['cluster team-a bobs-gpu', 'bob'],
+      ['profile team-gpu', ''],
+      ['profile laptop', '']
+    ]);
+    expect(model.targets.map(({ name }) => name)).toEqual(['team-a']);
+    const mine = [...around.clusters, cluster({ name: 'mine', target: 'team-a' })];
+    expect((await proposed({ clusters: mine })).place).toBe('cluster team-a mine');
+    // Who says to use it means it.
+    expect((await proposed({ chosen: bobs })).place).toBe('cluster team-a bobs-gpu');
+  });
+
   it('does not ask with values that are wrong', async () => {
     const server = new FakeServer()
       .on('GET notebooks/parameters', { parameters: [field()] })

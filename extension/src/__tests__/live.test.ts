@@ -81,12 +81,42 @@ describe('Live', () => {
   it('holds why jobs can not be listed, until they can', async () => {
     const problem = { code: 'missing_extra', message: 'No.', hint: 'Do.', details: {} };
     await live.start();
-    socket.say('snapshot', 1, snapshot({ jobs: null, jobs_problem: problem }));
+    socket.say(
+      'snapshot',
+      1,
+      snapshot({ jobs: null, jobs_problems: [{ project: '', problem }] })
+    );
     await settle();
     expect(live.jobsProblem).toEqual(problem);
-    socket.say('jobs_problem', 2, null);
+    socket.say('jobs_problem', 2, { project: '', problem: null });
     await settle();
     expect(live.jobsProblem).toBeNull();
+  });
+
+  it('tells the choice and the problem of its own project', async () => {
+    const problem = { code: 'missing_extra', message: 'No.', hint: 'Do.', details: {} };
+    const choice = { project: 'a', target: 'local', name: 'bench' };
+    server.on('GET health', health({ project: '/work/a', project_path: 'a' }));
+    await live.start();
+    socket.say(
+      'snapshot',
+      1,
+      snapshot({ chosen: [choice], jobs_problems: [{ project: 'b', problem }] })
+    );
+    expect([live.projectPath, live.chosen, live.jobsProblem]).toEqual([
+      'a',
+      choice,
+      null
+    ]);
+    socket.say('chosen', 2, { project: 'b', target: 'team', name: 'big' });
+    socket.say('jobs_problem', 3, { project: 'a', problem });
+    expect([live.chosen, live.jobsProblem]).toEqual([choice, problem]);
+    server.on('GET health', health({ project: '/work/b', project_path: 'b' }));
+    await live.follow('b/deep');
+    expect([live.chosen.name, live.jobsProblem]).toEqual(['big', problem]);
+    server.on('GET health', health({ project: '/work/c', project_path: 'c' }));
+    await live.follow('c');
+    expect([live.chosen, live.jobsProblem]).toEqual([{ target: '', name: '' }, null]);
   });
 
   it('draws once for changes that come together', async () => {

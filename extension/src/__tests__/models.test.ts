@@ -13,11 +13,12 @@ import { cluster, FakeServer, job, operation } from './server';
 class FakeLive implements ILive {
   readonly connection = { kind: 'live' } as const;
   readonly project = '/work';
-  readonly path = '';
+  path = '';
+  projectPath = '';
   readonly targets = [];
   readonly jobsProblem = null;
   clusters: readonly wire.IClusterState[] | null = null;
-  jobs: readonly wire.IJobState[] | null = null;
+  jobs: readonly wire.IProjectJob[] | null = null;
   operations: readonly wire.IOperation[] = [];
   chosen = { target: 'local', name: 'laptop' };
 
@@ -29,7 +30,7 @@ class FakeLive implements ILive {
     return this._operation;
   }
 
-  get jobEnded(): ISignal<this, wire.IJobState> {
+  get jobEnded(): ISignal<this, wire.IProjectJob> {
     return this._job;
   }
 
@@ -42,13 +43,17 @@ class FakeLive implements ILive {
     return;
   }
 
+  async follow(): Promise<void> {
+    await Promise.resolve();
+  }
+
   retry(): void {
     return;
   }
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly _operation = new Signal<this, wire.IOperation>(this);
-  private readonly _job = new Signal<this, wire.IJobState>(this);
+  private readonly _job = new Signal<this, wire.IProjectJob>(this);
 }
 
 describe('ClustersModel', () => {
@@ -120,6 +125,28 @@ describe('JobsModel', () => {
     live.tell({ jobs: [job()] });
     expect(model.rows?.[0]).not.toBe(before);
     expect(model.isOpen(submit.id)).toBe(false);
+    model.dispose();
+  });
+
+  it('shows the jobs of the project, or all with where they are', () => {
+    const live = new FakeLive();
+    let isOneProject = true;
+    const api = new Api(new FakeServer().request);
+    const model = new JobsModel(api, live, () => isOneProject);
+    const shown = (): string[] =>
+      (model.rows ?? []).map(row => `${row.key} ${row.elsewhere}`);
+    const jobs = [
+      job({ name: 'of-root', projects: [''] }),
+      job({ name: 'of-a', projects: ['a'] }),
+      job({ name: 'of-both', projects: ['a', 'b'] })
+    ];
+    live.tell({ jobs, path: 'b/deep', projectPath: 'b' });
+    expect(shown()).toEqual(['of-both ']);
+    isOneProject = false;
+    live.tell({});
+    expect(shown()).toEqual(['of-root /', 'of-a a', 'of-both ']);
+    expect(jobs.map(({ name }) => model.pathOf(name))).toEqual(['', 'a', 'b/deep']);
+    expect(model.pathOf('unheard-of')).toBe('b/deep');
     model.dispose();
   });
 

@@ -125,7 +125,7 @@ export function cluster(changes: Partial<wire.IClusterState> = {}): wire.ICluste
 }
 
 /** A job that runs. */
-export function job(changes: Partial<wire.IJobState> = {}): wire.IJobState {
+export function job(changes: Partial<wire.IProjectJob> = {}): wire.IProjectJob {
   return {
     name: 'train-1',
     phase: 'running',
@@ -156,6 +156,7 @@ export function job(changes: Partial<wire.IJobState> = {}): wire.IJobState {
     parent_run_id: '',
     results_dir: '',
     is_stuck: false,
+    projects: [''],
     ...changes
   };
 }
@@ -181,9 +182,9 @@ export function operation(changes: Partial<wire.IOperation> = {}): wire.IOperati
 export function snapshot(changes: Partial<wire.ISnapshot> = {}): wire.ISnapshot {
   return {
     clusters: [],
-    chosen: { target: '', name: '' },
+    chosen: [],
     jobs: [],
-    jobs_problem: null,
+    jobs_problems: [],
     targets: [],
     operations: [],
     ...changes
@@ -198,6 +199,7 @@ export function health(changes: Partial<wire.IHealth> = {}): wire.IHealth {
     labextension_version: '0.1.0',
     ray_version: '2.60.0',
     project: '/work',
+    project_path: '',
     root_dir: '/work',
     problems: [],
     ...changes

@@ -43,7 +43,11 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
     translator: ITranslator | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('rayspace');
-    const model = new JobsModel(server.api, server.live);
+    const model = new JobsModel(
+      server.api,
+      server.live,
+      () => server.settings.followProject
+    );
     const { commands } = app;
     const logs = new WidgetTracker<MainAreaWidget<LogView>>({
       namespace: 'rayspace-logs'
@@ -54,7 +58,7 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
       icon: notebookIcon,
       describedBy: JOB_SCHEMA,
       execute: async args => {
-        await openJob(server, documents, (args as unknown as IJobArgs).name, trans);
+        await openJob(model, documents, (args as unknown as IJobArgs).name, trans);
       }
     });
     commands.addCommand(CommandIDs.jobLog, {
@@ -67,7 +71,7 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
         const id = `rayspace-log-${name}`;
         const known = logs.find(pane => pane.id === id);
         if (!known) {
-          const { path } = server.live;
+          const path = model.pathOf(name);
           const follower = new LogFollower((offset, waitS, signal) =>
             server.api.jobLog(name, path, offset, waitS, signal)
           );
@@ -110,7 +114,7 @@ function jobActions(
   model: JobsModel,
   trans: TranslationBundle
 ): IJobActions {
-  const { api, live } = model;
+  const { api } = model;
   const begin = (operation: Promise<IOperation>): void =>
     void model.begin(operation).catch((error: unknown) => tell(error, trans));
   const named = (command: string, job: IJobState): void =>
@@ -118,12 +122,12 @@ function jobActions(
   return {
     open: ({ job }) => named(CommandIDs.jobOpen, job),
     log: ({ job }) => named(CommandIDs.jobLog, job),
-    stop: ({ job }) => begin(api.changeJob('stop', job.name, live.path)),
-    retry: ({ job }) => begin(api.changeJob('retry', job.name, live.path)),
+    stop: ({ job }) => begin(api.changeJob('stop', job.name, model.pathOf(job.name))),
+    retry: ({ job }) => begin(api.changeJob('retry', job.name, model.pathOf(job.name))),
     clone: ({ job }) => void clone(app, model, job, trans),
     run: ({ job }) =>
       void app.commands.execute(CommandIDs.mlflow, {
-        link: runLink(job, live.path),
+        link: runLink(job, model.pathOf(job.name)),
         title: notebookName(job)
       })
   };
@@ -137,7 +141,7 @@ async function clone(
   trans: TranslationBundle
 ): Promise<void> {
   try {
-    const inputs = await model.api.jobInputs(job.name, model.live.path);
+    const inputs = await model.api.jobInputs(job.name, model.pathOf(job.name));
     if (!inputs.source) {
       Notification.info(
         trans.__('%1 is not in a folder of this Jupyter.', notebookName(job))
@@ -154,13 +158,13 @@ async function clone(
 }
 
 async function openJob(
-  server: IServer,
+  model: JobsModel,
   documents: IDocumentManager,
   name: string,
   trans: TranslationBundle
 ): Promise<void> {
   try {
-    const results = await server.api.fetchJob(name, server.live.path);
+    const results = await model.api.fetchJob(name, model.pathOf(name));
     if (!results.contents.notebook) {
       Notification.info(
         results.notebook

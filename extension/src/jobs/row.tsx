@@ -51,6 +51,9 @@ export const JobRow = React.memo(function JobRow(props: IJobRowProps) {
   const facts = operation
     ? [trans.__('is being stopped')]
     : jobFacts(job, nowMs, trans);
+  if (row.elsewhere) {
+    facts.push(trans.__('in %1', row.elsewhere));
+  }
   return (
     <Row
       rowKey={row.key}

@@ -59,7 +59,7 @@ export function ShipForm({ model }: IShipFormProps): React.ReactElement {
 
 function Where({ model }: IShipFormProps): React.ReactElement {
   const trans = useTrans();
-  const { places, live } = model;
+  const { places, targets } = model;
   const running = places.filter(place => place.kind === 'cluster');
   const made = places.filter(place => place.kind === 'profile');
   const isMade = made.some(place => place.key === model.place);
@@ -77,7 +77,14 @@ function Where({ model }: IShipFormProps): React.ReactElement {
               <optgroup label={trans.__('Clusters that run')}>
                 {running.map(place => (
                   <option key={place.key} value={place.key}>
-                    {`${place.name} (${place.target})`}
+                    {place.owner
+                      ? trans.__(
+                          '%1 (%2), of %3',
+                          place.name,
+                          place.target,
+                          place.owner
+                        )
+                      : `${place.name} (${place.target})`}
                   </option>
                 ))}
               </optgroup>
@@ -92,7 +99,7 @@ function Where({ model }: IShipFormProps): React.ReactElement {
           </select>
         )}
       </Field>
-      {isMade && live.targets.length > 1 && (
+      {isMade && targets.length > 1 && (
         <Field label={trans.__('Where')}>
           {attributes => (
             <select
@@ -102,7 +109,7 @@ function Where({ model }: IShipFormProps): React.ReactElement {
               onChange={event => model.setTarget(event.target.value)}
             >
               <option value="">{trans.__('as the profile says')}</option>
-              {live.targets.map(target => (
+              {targets.map(target => (
                 <option key={target.name}>{target.name}</option>
               ))}
             </select>

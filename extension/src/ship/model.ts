@@ -8,7 +8,15 @@ import { Api } from '../api';
 import { Planner } from '../planner';
 import { toError } from '../request';
 import { ILive } from '../tokens';
-import { IError, IField, IJobPlan, IJobWish, IKernel, IProfile } from '../wire';
+import {
+  IError,
+  IField,
+  IJobPlan,
+  IJobWish,
+  IKernel,
+  IProfile,
+  ITargetState
+} from '../wire';
 import { changedValues, givenTexts, initialText, Typed, valueError } from './values';
 
 /** Where a job can run: on a cluster that runs, or on one that is started for it. */
@@ -17,6 +25,10 @@ export interface IPlace {
   readonly kind: 'cluster' | 'profile';
   readonly name: string;
   readonly target: string;
+  /** Whose it is, where it is somebody else's and that is known; else empty. */
+  readonly owner: string;
+  /** Whether a job goes there without being told to. */
+  readonly isOwn: boolean;
 }
 
 /** The form, with the plan for what is typed. */
@@ -53,6 +65,11 @@ export class ShipModel implements IDisposable {
 
   get places(): readonly IPlace[] {
     return this._places;
+  }
+
+  /** Where clusters for jobs can be: no job runs where clusters are only played. */
+  get targets(): readonly ITargetState[] {
+    return this.live.targets.filter(({ source }) => source !== 'simulated');
   }
 
   /** Key of the place that is chosen; empty for where the server takes it. */
@@ -174,24 +191,30 @@ export class ShipModel implements IDisposable {
   }
 
   private _findPlaces(profiles: readonly IProfile[]): readonly IPlace[] {
+    const played = this.live.targets.filter(({ source }) => source === 'simulated');
     const running = (this.live.clusters ?? [])
-      .filter(cluster => cluster.phase === 'ready')
-      .map(({ name, target }) => ({
+      .filter(({ phase }) => phase === 'ready')
+      .filter(({ target }) => !played.some(({ name }) => name === target))
+      .map(({ name, target, origin, owner }) => ({
         key: `cluster ${target} ${name}`,
         kind: 'cluster' as const,
         name,
-        target
+        target,
+        owner: origin === 'foreign' ? owner : '',
+        isOwn: origin !== 'foreign'
       }));
     const made = profiles.map(({ name, target }) => ({
       key: `profile ${name}`,
       kind: 'profile' as const,
       name,
-      target
+      target,
+      owner: '',
+      isOwn: true
     }));
     return [...running, ...made];
   }
 
-  /** The chosen cluster if it runs, else one that runs here, else what is on a laptop. */
+  /** The chosen cluster if it runs, else one of one's own, else what is on a laptop. */
   private _likeliest(): string {
     const { chosen } = this.live;
     const running = this._places.filter(place => place.kind === 'cluster');
@@ -199,7 +222,7 @@ export class ShipModel implements IDisposable {
       running.find(
         ({ name, target }) => name === chosen.name && target === chosen.target
       ) ??
-      running[0] ??
+      running.find(({ isOwn }) => isOwn) ??
       this._places.find(place => place.name === 'laptop') ??
       this._places[0];
     return found?.key ?? '';

@@ -2,6 +2,7 @@
 
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ICommandPalette, Notification } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import {
   FileDialog,
@@ -129,6 +130,10 @@ async function ship(
     }
     server.live.note(await server.api.submit(model.wish()));
     panel.reveal();
+    if (server.settings.followProject) {
+      // Its notebook need not be in front.
+      await server.live.follow(PathExt.dirname(path));
+    }
   } catch (error) {
     await tell(error, trans);
   } finally {

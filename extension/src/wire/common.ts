@@ -13,6 +13,8 @@ export interface IHealth {
   readonly labextension_version: string;
   readonly ray_version: string;
   readonly project: string;
+  /** A path of the project below the root, by which the stream names it. */
+  readonly project_path: string;
   readonly root_dir: string;
   readonly problems: readonly IError[];
 }

@@ -40,6 +40,11 @@ export interface IJobState {
   readonly is_stuck: boolean;
 }
 
+/** A job, and the projects that list it: paths below the root of the server. */
+export interface IProjectJob extends IJobState {
+  readonly projects: readonly string[];
+}
+
 export interface IField {
   readonly name: string;
   readonly type: string;

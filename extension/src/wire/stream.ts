@@ -2,7 +2,7 @@
 
 import { IClusterState } from './cluster';
 import { IError, IStage, ITargetState } from './common';
-import { IJobState } from './job';
+import { IProjectJob } from './job';
 
 export interface IOperation {
   readonly id: string;
@@ -22,12 +22,22 @@ export interface IChoice {
   readonly name: string;
 }
 
+/** What is chosen in a project: a path below the root of the server. */
+export interface IProjectChoice extends IChoice {
+  readonly project: string;
+}
+
+/** Why the jobs of a project can't be listed; null once they can. */
+export interface IJobsProblem {
+  readonly project: string;
+  readonly problem: IError | null;
+}
+
 export interface ISnapshot {
   readonly clusters: readonly IClusterState[];
-  readonly chosen: IChoice;
-  readonly jobs: readonly IJobState[] | null;
-  /** Why jobs can't be listed; null where they can. */
-  readonly jobs_problem: IError | null;
+  readonly chosen: readonly IProjectChoice[];
+  readonly jobs: readonly IProjectJob[] | null;
+  readonly jobs_problems: readonly IJobsProblem[];
   readonly targets: readonly ITargetState[];
   readonly operations: readonly IOperation[];
 }
@@ -37,11 +47,11 @@ export type Message = { readonly epoch: string; readonly seq: number } & (
   | { readonly kind: 'snapshot'; readonly data: ISnapshot }
   | { readonly kind: 'cluster'; readonly data: IClusterState }
   | { readonly kind: 'cluster_gone'; readonly data: IChoice }
-  | { readonly kind: 'job'; readonly data: IJobState }
+  | { readonly kind: 'job'; readonly data: IProjectJob }
   | { readonly kind: 'job_gone'; readonly data: { readonly name: string } }
-  | { readonly kind: 'jobs_problem'; readonly data: IError | null }
+  | { readonly kind: 'jobs_problem'; readonly data: IJobsProblem }
   | { readonly kind: 'target'; readonly data: ITargetState }
-  | { readonly kind: 'chosen'; readonly data: IChoice }
+  | { readonly kind: 'chosen'; readonly data: IProjectChoice }
   | { readonly kind: 'operation'; readonly data: IOperation }
   | { readonly kind: 'ping'; readonly data: null }
 );

@@ -40,6 +40,7 @@ class Apps:
         self._make = make
         self._kept: dict[tuple[Path, KernelFacts | None], tuple[object, App]] = {}
         self._replaced: list[App] = []
+        self._asked: dict[Path, str] = {}
 
     def of(self, path: str, kernel: Mapping[str, Any] | None = None) -> App:
         """Return the services for a notebook or folder.
@@ -61,7 +62,9 @@ class Apps:
                 kernel["ray_version"],
                 kernel["rayspace_version"],
             )
-        return self.of_project(project_dir(folder), facts)
+        project = project_dir(folder)
+        self._asked.setdefault(project, path.strip("/"))
+        return self.of_project(project, facts)
 
     def of_project(self, project: Path, kernel: KernelFacts | None = None) -> App:
         """Return the services for a project, made anew if its settings changed."""
@@ -84,6 +87,13 @@ class Apps:
         root = project_dir(self.root)
         projects = dict.fromkeys([root, *(project for project, _ in self._kept)])
         return [self.of_project(project) for project in projects]
+
+    def path_of(self, project: Path) -> str:
+        """Return a path below the root that is of a project; empty for the project of the root."""
+        if project == project_dir(self.root):
+            return ""
+        # Where a link leads to it, only who asked knows it.
+        return self.contents_path(str(project)) or self._asked.get(project, "")
 
     def with_target(self, target: str) -> App:
         """Return the services that know a target: those of the root, else of another project."""

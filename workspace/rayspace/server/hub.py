@@ -33,8 +33,8 @@ class Hub:
         self._jobs: dict[str, dict[str, Any]] | None = None
         self._targets: dict[str, dict[str, Any]] = {}
         self._operations: dict[str, dict[str, Any]] = {}
-        self._chosen: dict[str, Any] = {"target": "", "name": ""}
-        self._jobs_problem: dict[str, Any] | None = None
+        self._chosen: dict[str, dict[str, Any]] = {}
+        self._jobs_problems: dict[str, dict[str, Any]] = {}
 
     # Who listens.
 
@@ -81,9 +81,12 @@ class Hub:
         jobs = None if self._jobs is None else _newest_first(self._jobs.values())
         return {
             "clusters": [self._clusters[key] for key in sorted(self._clusters)],
-            "chosen": self._chosen,
+            "chosen": list(self._chosen.values()),
             "jobs": jobs,
-            "jobs_problem": self._jobs_problem,
+            "jobs_problems": [
+                {"project": project, "problem": problem}
+                for project, problem in self._jobs_problems.items()
+            ],
             "targets": list(self._targets.values()),
             "operations": list(reversed(self._operations.values())),
         }
@@ -106,22 +109,23 @@ class Hub:
         """Name the clusters of a target that are shown."""
         return {name for where, name in self._clusters if where == target}
 
-    def jobs(self, states: list[dict[str, Any]], *, is_whole: bool = True) -> None:
-        """Take in jobs: all of them, or those that could be asked for."""
+    def jobs(self, states: list[dict[str, Any]]) -> None:
+        """Take in all jobs, each with the projects that it is a job of."""
         before = self._jobs or {}
-        self._jobs = {} if is_whole else dict(before)
+        self._jobs = {state["name"]: state for state in states}
         for state in states:
-            self._jobs[state["name"]] = state
             if before.get(state["name"]) != state:
                 self._publish("job", state)
         for name in before.keys() - self._jobs.keys():
             self._publish("job_gone", {"name": name})
 
-    def jobs_problem(self, problem: dict[str, Any] | None) -> None:
-        """Take in why jobs can't be listed; None where they can."""
-        if problem != self._jobs_problem:
-            self._jobs_problem = problem
-            self._publish("jobs_problem", problem)
+    def jobs_problems(self, problems: dict[str, dict[str, Any]]) -> None:
+        """Take in why jobs can't be listed, by project; those that are missing can."""
+        before, self._jobs_problems = self._jobs_problems, problems
+        for project in before.keys() | problems.keys():
+            problem = problems.get(project)
+            if before.get(project) != problem:
+                self._publish("jobs_problem", {"project": project, "problem": problem})
 
     def target(self, state: dict[str, Any]) -> None:
         """Take in whether a target answers."""
@@ -134,9 +138,9 @@ class Hub:
         return self._targets.get(name)
 
     def chosen(self, choice: dict[str, Any]) -> None:
-        """Take in which cluster is meant when nobody names one."""
-        if choice != self._chosen:
-            self._chosen = choice
+        """Take in which cluster is meant when nobody names one in a project."""
+        if choice != self._chosen.get(choice["project"]):
+            self._chosen[choice["project"]] = choice
             self._publish("chosen", choice)
 
     def operation(self, operation: dict[str, Any], n_kept: int = 50) -> None:
@@ -150,7 +154,8 @@ class Hub:
         """Let go of what nobody watches any more: it would only get older."""
         self._clusters.clear()
         self._targets.clear()
-        self._jobs = self._jobs_problem = None
+        self._jobs = None
+        self._jobs_problems = {}
         self._kept.clear()
         self._n_bytes = 0
         self.epoch = secrets.token_hex(6)

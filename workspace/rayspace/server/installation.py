@@ -65,6 +65,7 @@ async def get_health(ask: Ask) -> Any:
         "python": sys.executable,
         "ray_version": ray_version,
         "project": ask.app.project,
+        "project_path": ask.workspace.apps.path_of(ask.app.project),
         "root_dir": ask.workspace.apps.root,
         "problems": list(_problems(panel)),
     }

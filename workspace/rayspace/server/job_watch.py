@@ -48,6 +48,7 @@ class JobWatch:
         self._hub = hub
         self._hidden: set[object] = set()
         self._poked = asyncio.Event()
+        self._listed: dict[object, dict[str, dict[str, Any]]] = {}
 
     def see(self, key: object, *, is_visible: bool) -> None:
         """Note whether somebody who listens sees what they are told."""
@@ -65,6 +66,7 @@ class JobWatch:
 
     async def run(self) -> None:
         """Look until it is cancelled."""
+        self._listed.clear()
         while True:
             if len(self._hidden) < self._hub.n_listeners:
                 self._poked.clear()
@@ -87,23 +89,41 @@ class JobWatch:
                     await self._poked.wait()
 
     async def _look(self) -> bool:
-        """List all jobs; whether one is under way."""
+        """List the jobs of each project; whether one is under way."""
         found: dict[str, dict[str, Any]] = {}
-        problem: dict[str, Any] | None = None
-        untold: list[Stage] = []
-        for app in self._projects():
+        problems: dict[str, dict[str, Any]] = {}
+        listed: dict[object, dict[str, dict[str, Any]]] = {}
+        for ledger, apps in self._ledgers().items():
+            projects = [self._apps.path_of(app.project) for app in apps]
+            untold: list[Stage] = []
+            known = self._listed.get(ledger)
             try:
                 with missing_extras():
-                    jobs = await app.jobs.list(limit=_LIMIT, report=untold.append)
+                    jobs = await apps[0].jobs.list(limit=_LIMIT, report=untold.append)
             except RayspaceError as exc:
-                problem = problem or wire_error(exc)
+                problems |= dict.fromkeys(projects, wire_error(exc))
             else:
-                found |= {job.name: to_wire(job) for job in jobs}
-        self._hub.jobs_problem(problem)
-        if problem is None or found:
-            # Jobs of a server that does not answer are still there.
-            self._hub.jobs(list(found.values()), is_whole=not (untold or problem))
+                # Jobs of a server that does not answer are still there.
+                before = known if known and untold else {}
+                known = {**before, **{job.name: to_wire(job) for job in jobs}}
+            if known is None:
+                continue
+            listed[ledger] = known
+            for name, job in known.items():
+                of = found[name]["projects"] if name in found else []
+                found[name] = {**job, "projects": sorted({*of, *projects})}
+        self._listed = listed
+        self._hub.jobs_problems(problems)
+        if listed:
+            self._hub.jobs(list(found.values()))
         return any(job["phase"] in {"pending", "running"} for job in found.values())
+
+    def _ledgers(self) -> dict[object, list[App]]:
+        """Return the services of all projects, together those whose jobs are kept together."""
+        together: dict[object, list[App]] = {}
+        for app in self._projects():
+            together.setdefault((app.tracking_uri, tuple(app.targets())), []).append(app)
+        return together
 
     def _projects(self) -> list[App]:
         """Return the services of the projects asked about, and of those that have clusters."""
@@ -112,8 +132,7 @@ class JobWatch:
             project = Path(cluster["project"] or "/")
             if project not in known and self._apps.contents_path(str(project)) and project.is_dir():
                 known[project] = self._apps.of_project(project)
-        # Several projects mostly have one server.
-        return list({app.tracking_uri: app for app in reversed(known.values())}.values())
+        return list(known.values())
 
     def _is_told(self) -> bool:
         """Whether all jobs are kept in databases of this machine."""

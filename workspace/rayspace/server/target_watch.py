@@ -93,10 +93,11 @@ class TargetWatch:
             await ended(tasks.values())
 
     def _tell_choice(self) -> None:
-        clusters = self._apps.of("").clusters
-        name = clusters.chosen_name()
-        where = clusters.chosen_target() or (LOCAL if name else "")
-        self._hub.chosen({"target": where, "name": name})
+        for app in self._apps.known():
+            name = app.clusters.chosen_name()
+            where = app.clusters.chosen_target() or (LOCAL if name else "")
+            project = self._apps.path_of(app.project)
+            self._hub.chosen({"project": project, "target": where, "name": name})
 
     def _drop(self, target: Target) -> None:
         for name in self._hub.cluster_names(target.name):
