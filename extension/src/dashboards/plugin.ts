@@ -5,8 +5,18 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ICommandPalette, MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import {
+  Dialog,
+  ICommandPalette,
+  MainAreaWidget,
+  showDialog,
+  WidgetTracker
+} from '@jupyterlab/apputils';
+import {
+  ITranslator,
+  nullTranslator,
+  TranslationBundle
+} from '@jupyterlab/translation';
 import { IFrame, launchIcon } from '@jupyterlab/ui-components';
 
 import {
@@ -19,9 +29,12 @@ import {
   PANE_SCHEMA
 } from '../commands';
 import { dashboardIcon } from '../components/icons';
+import { tell } from '../components/tell';
 import { ROOT } from '../request';
 import { IServer } from '../tokens';
-import { makePane } from './pane';
+import { IClusterState } from '../wire';
+import { Confirmations } from './confirm';
+import { makePane, reload } from './pane';
 
 const MLFLOW_ID = 'rayspace-mlflow ';
 const RAY_ID = 'rayspace-ray ';
@@ -45,6 +58,7 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
     const tracker = new WidgetTracker<MainAreaWidget<IFrame>>({
       namespace: 'rayspace-panes'
     });
+    const confirmations = new Confirmations(server, found => askWhose(found, trans));
     const show = async (
       id: string,
       make: () => MainAreaWidget<IFrame>
@@ -65,6 +79,19 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const { target, name } = args as unknown as IClusterArgs;
         const where = `${encodeURIComponent(target)}/${encodeURIComponent(name)}/`;
+        try {
+          const found = await confirmations.find(target, name);
+          if (found === 'no') {
+            return;
+          }
+          const refused = tracker.find(pane => pane.id === `${RAY_ID}${where}`);
+          if (found === 'new' && refused) {
+            reload(refused.content);
+          }
+        } catch (error) {
+          await tell(error, trans);
+          return;
+        }
         await show(`${RAY_ID}${where}`, () =>
           makePane({
             id: `${RAY_ID}${where}`,
@@ -121,6 +148,31 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
     }
   }
 };
+
+/** Ask whether pages of somebody else's cluster may be shown, and say what that means. */
+async function askWhose(
+  { name, owner }: IClusterState,
+  trans: TranslationBundle
+): Promise<boolean> {
+  const whose = owner
+    ? trans.__('The cluster %1 is of %2, not yours.', name, owner)
+    : trans.__('The cluster %1 was not made by you with rayspace.', name);
+  const result = await showDialog({
+    title: trans.__('Open the Ray dashboard of somebody else?'),
+    body: `${whose} ${trans.__(
+      'Pages that come from it can act as you in Jupyter: read your files and run code in your name. Open them only if you trust who made the cluster.'
+    )}`,
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({
+        label: owner
+          ? trans.__('Trust %1, open it', owner)
+          : trans.__('Trust it, open it')
+      })
+    ]
+  });
+  return result.button.accept;
+}
 
 /** MLflow's pages of the project: each of this machine may have a database of its own. */
 function mlflowLink(path: string): string {

@@ -55,6 +55,8 @@ class MemoryCluster:
     address: HeadAddress
     started_ms: int
     reason: str = ""
+    #: Who asked for it, where somebody else did.
+    owner: str = ""
     n_requested: int = 0
     jobs: dict[str, LiveJob] = field(default_factory=dict)
     logs: dict[str, list[str]] = field(default_factory=dict)
@@ -195,6 +197,7 @@ class MemoryClusterGateway(Unsuspendable):
             reason=cluster.reason,
             profile=cluster.spec.profile,
             origin=cluster.origin,
+            owner=cluster.owner,
             project=cluster.spec.project,
             address=cluster.address,
             groups=(WorkerGroup(DEFAULT_GROUP, wanted, requested, requested if ready else 0),),
