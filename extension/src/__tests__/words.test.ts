@@ -188,6 +188,34 @@ describe('hints and lines', () => {
     expect(commandOf('Ask for less.')).toBe('');
   });
 
+  it.each([
+    [
+      'Install them there: /opt/x/bin/python -m pip install papermill',
+      '/opt/x/bin/python -m pip install papermill'
+    ],
+    [
+      "Install the same there: '/opt/my env/python' -m pip install 'ray==2.60.0'",
+      "'/opt/my env/python' -m pip install 'ray==2.60.0'"
+    ],
+    [
+      'Install rayspace again: pip install --force-reinstall --no-deps rayspace',
+      'pip install --force-reinstall --no-deps rayspace'
+    ],
+    [
+      'Name a queue that exists, as rayspace cluster up --queue Q: kubectl get localqueues -n a',
+      'kubectl get localqueues -n a'
+    ],
+    [
+      'Bring one with: rayspace doctor --on a --fix\nor name one with the setting tracking_uri.',
+      'rayspace doctor --on a --fix'
+    ],
+    ['kubectl logs head -n a', 'kubectl logs head -n a'],
+    ['Try again; rayspace doctor --on a looks for causes.', ''],
+    ['Templates of rayspace are in pip packages.', '']
+  ])('copies of a hint exactly its command: %s', (hint, command) => {
+    expect(commandOf(hint)).toBe(command);
+  });
+
   it('draws a line through what is finite', () => {
     expect(sparkPath([1])).toBe('');
     expect(sparkPath([0, NaN, 1]).match(/M/g)?.length).toBe(2);

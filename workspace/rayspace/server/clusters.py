@@ -299,7 +299,7 @@ async def _begun(
         # Kubernetes lets everybody of a namespace do it: a slip of the hand is what this is for.
         raise RefusedError(
             f"The cluster {name!r} is {state.owner}'s.",
-            hint=f"Ask them, or take it over with: rayspace cluster adopt {name}",
+            hint=f"Ask them, or take it over with: rayspace cluster adopt {name} --on {target}",
             details={"name": name, "owner": state.owner},
         )
 
