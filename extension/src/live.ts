@@ -6,7 +6,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api } from './api';
 import { awayError, failureOf, mismatchOf } from './failures';
-import { ResponseError } from './request';
+import { ResponseError, toError } from './request';
 import { Stream } from './stream';
 import { Connection, ILive } from './tokens';
 import * as wire from './wire';
@@ -77,6 +77,10 @@ export class Live implements ILive, IDisposable {
 
   get targets(): readonly wire.ITargetState[] {
     return [...this._targetOf.values()];
+  }
+
+  silentSinceMs(target: string): number | null {
+    return this._silentMs.get(target) ?? null;
   }
 
   get operations(): readonly wire.IOperation[] {
@@ -207,7 +211,7 @@ export class Live implements ILive, IDisposable {
         this._jobsProblem = message.data;
         break;
       case 'target':
-        this._targetOf.set(message.data.name, message.data);
+        this._takeTarget(message.data);
         break;
       case 'chosen':
         this._chosen = message.data;
@@ -226,7 +230,11 @@ export class Live implements ILive, IDisposable {
     this._clusterOf = new Map(all.clusters.map(c => [clusterKey(c.target, c.name), c]));
     this._jobOf = all.jobs && new Map(all.jobs.map(job => [job.name, job]));
     this._isInOrder = false;
-    this._targetOf = new Map(all.targets.map(target => [target.name, target]));
+    const before = this._targetOf;
+    this._targetOf = new Map();
+    for (const target of all.targets) {
+      this._takeTarget(target, before.get(target.name));
+    }
     this._operationOf = new Map(
       all.operations.map(operation => [operation.id, operation])
     );
@@ -237,8 +245,12 @@ export class Live implements ILive, IDisposable {
     }
   }
 
+  retryJobs(): void {
+    void this._askJobs(true);
+  }
+
   /** Ask for the jobs, where the stream did not hold them: no job at all is no change either. */
-  private async _askJobs(): Promise<void> {
+  private async _askJobs(isWished = false): Promise<void> {
     const path = this._path;
     try {
       const jobs = await this._api.jobs(path);
@@ -249,10 +261,28 @@ export class Live implements ILive, IDisposable {
           ...(this._jobOf ?? [])
         ]);
         this._isInOrder = false;
+        this._jobsProblem = null;
         this._touch();
       }
-    } catch {
+    } catch (error) {
       // They come by the stream as soon as the tracking server answers.
+      if (isWished && path === this._path) {
+        this._jobsProblem = toError(error);
+        this._touch();
+      }
+    }
+  }
+
+  private _takeTarget(
+    target: wire.ITargetState,
+    before = this._targetOf.get(target.name)
+  ): void {
+    this._targetOf.set(target.name, target);
+    if (!wire.isSilent(target)) {
+      this._silentMs.delete(target.name);
+    } else if (!this._silentMs.has(target.name)) {
+      // One that was silent already when the page was loaded may be so for hours.
+      this._silentMs.set(target.name, before?.state === 'answers' ? Date.now() : 0);
     }
   }
 
@@ -364,6 +394,7 @@ export class Live implements ILive, IDisposable {
   private _clusterOf = new Map<string, wire.IClusterState>();
   private _jobOf: Map<string, wire.IJobState> | null = null;
   private _targetOf = new Map<string, wire.ITargetState>();
+  private readonly _silentMs = new Map<string, number>();
   private _operationOf = new Map<string, wire.IOperation>();
   private _chosen: wire.IChoice = { target: '', name: '' };
   private _clusters: readonly wire.IClusterState[] | null = null;

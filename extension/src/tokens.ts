@@ -35,6 +35,8 @@ export interface ILive {
   /** Why jobs can't be listed; null where they can. */
   readonly jobsProblem: wire.IError | null;
   readonly targets: readonly wire.ITargetState[];
+  /** Since when a target does not answer: 0 for longer than is known, null where it does. */
+  silentSinceMs(target: string): number | null;
   /** What goes on, and what ended a while ago; the newest first. */
   readonly operations: readonly wire.IOperation[];
   /** The cluster that is meant when nobody names one. */
@@ -43,6 +45,8 @@ export interface ILive {
   note(operation: wire.IOperation): void;
   /** Try again at once. */
   retry(): void;
+  /** Ask for the jobs at once, where they could not be listed. */
+  retryJobs(): void;
 }
 
 /** The server: what it tells, and what can be asked of it. */

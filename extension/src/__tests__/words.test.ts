@@ -107,6 +107,14 @@ describe('a cluster in words', () => {
     expect(costPerHour(cluster({ spec: priced }))).toBe(1.5);
   });
 
+  it('says of when it is where its target does not answer', () => {
+    const facts = (staleMs: number | null): string[] =>
+      clusterFacts(cluster(), 2_000_000, trans, staleMs);
+    expect(facts(null)).toEqual(['ready', 'local', '16 min']);
+    expect(facts(0)).toEqual(['ready', 'local', 'not up to date']);
+    expect(facts(1_500_000).at(-1)).toMatch(/^as of \d/);
+  });
+
   it('says when it suspends itself', () => {
     const nowMs = 10_000_000;
     const idle = cluster({

@@ -40,26 +40,35 @@ export interface IClusterRowProps {
   readonly detail: IClusterDetail | undefined;
   /** GPUs that it holds in vain; null for none. */
   readonly idle: IIdleGpus | null;
+  /** Since when its target does not answer: 0 for unknown; null where it does. */
+  readonly staleMs: number | null;
   readonly actions: IClusterActions;
   readonly onToggle: (key: string) => void;
 }
 
 /** Draw a cluster; drawn anew only when something about it has changed. */
 export const ClusterRow = React.memo(function ClusterRow(props: IClusterRowProps) {
-  const { row, isOpen, detail, idle, actions, onToggle } = props;
+  const { row, isOpen, detail, idle, staleMs, actions, onToggle } = props;
   const { cluster, operation } = row;
   const trans = useTrans();
   const nowMs = useNow(cluster.phase === 'starting');
   const first = cluster.problems[0];
   // Who waits for something that has a problem is told of the problem.
-  const tone = operation && !first ? 'busy' : clusterTone(cluster);
+  const isStale = staleMs !== null;
+  const tone = isStale ? 'gone' : operation && !first ? 'busy' : clusterTone(cluster);
   const phase = phaseName(cluster.phase, trans);
   const stage = operation ? stageText(operation) : '';
   return (
     <Row
       rowKey={row.key}
       phase={cluster.phase}
-      dot={<StatusDot tone={tone} label={phase} />}
+      isStale={isStale}
+      dot={
+        <StatusDot
+          tone={tone}
+          label={isStale ? trans.__('%1, not up to date', phase) : phase}
+        />
+      }
       title={cluster.name}
       isMarked={row.isChosen}
       side={sizeText(cluster, trans)}
@@ -67,7 +76,7 @@ export const ClusterRow = React.memo(function ClusterRow(props: IClusterRowProps
         stage ? (
           <span>{stage}</span>
         ) : (
-          <Facts facts={clusterFacts(cluster, nowMs, trans)} />
+          <Facts facts={clusterFacts(cluster, nowMs, trans, staleMs)} />
         )
       }
       below={

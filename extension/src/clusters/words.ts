@@ -3,7 +3,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { phaseName } from '../components/cluster-phase';
-import { formatAge, formatClock } from '../units';
+import { asOfText, formatAge, formatClock } from '../units';
 import { IClusterState } from '../wire';
 
 /** How many workers there are, and how many are wanted. [1] */
@@ -70,9 +70,14 @@ export function stopText(
 export function clusterFacts(
   cluster: IClusterState,
   nowMs: number,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  staleMs: number | null = null
 ): string[] {
   const facts = [phaseName(cluster.phase, trans), cluster.target];
+  if (staleMs !== null) {
+    // Ages and what it costs are of a cluster that is there, which nobody knows now.
+    return [...facts, asOfText(staleMs, trans)];
+  }
   if (cluster.started_ms > 0) {
     facts.push(formatAge((nowMs - cluster.started_ms) / 1000));
   }
