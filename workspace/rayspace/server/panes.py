@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
 from rayspace.errors import RefusedError
 from rayspace.gateways.lent_mlflow import LocalMlflowWay
@@ -51,7 +52,8 @@ class Panes:
         self._panes: dict[tuple[str, ...], _Pane] = {}
         #: Somebody else's clusters that were confirmed: by target, name, uid and owner.
         self._confirmed: set[tuple[str, ...]] = set()
-        self._lock = asyncio.Lock()
+        #: One for each pane: MLflow takes long to start, and Ray's dashboard does not wait for it.
+        self._locks: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._tidying: asyncio.Task[None] | None = None
 
     async def confirm(self, target: str, name: str, owner: str) -> ClusterState:
@@ -144,7 +146,9 @@ class Panes:
             await pane.relay.close()
 
     async def _socket(self, key: tuple[str, ...], make: Callable[[], Awaitable[_Pane]]) -> str:
-        async with self._lock:
+        # Held by who uses it, and gone with the last of them.
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
             pane = self._panes.get(key)
             if pane is None:
                 pane = await make()
