@@ -69,6 +69,10 @@ describe('a cluster in words', () => {
     expect(sizeText(cluster({ groups: [] }), trans)).toBe('head only');
   });
 
+  it('tells of GPUs that Ray found where none were asked for', () => {
+    expect(sizeText(cluster(), trans, 2)).toBe('1/2 workers · 2 GPU');
+  });
+
   it('counts the GPUs of head and of all groups', () => {
     const { spec, groups } = cluster();
     const with2 = { ...spec.worker, gpus: 2 };

@@ -40,6 +40,8 @@ export interface IClusterRowProps {
   readonly detail: IClusterDetail | undefined;
   /** GPUs that it holds in vain; null for none. */
   readonly idle: IIdleGpus | null;
+  /** GPUs that Ray found; 0 before that is known. [1] */
+  readonly gpus: number;
   /** Since when its target does not answer: 0 for unknown; null where it does. */
   readonly staleMs: number | null;
   readonly actions: IClusterActions;
@@ -48,7 +50,7 @@ export interface IClusterRowProps {
 
 /** Draw a cluster; drawn anew only when something about it has changed. */
 export const ClusterRow = React.memo(function ClusterRow(props: IClusterRowProps) {
-  const { row, isOpen, detail, idle, staleMs, actions, onToggle } = props;
+  const { row, isOpen, detail, idle, gpus, staleMs, actions, onToggle } = props;
   const { cluster, operation } = row;
   const trans = useTrans();
   const nowMs = useNow(cluster.phase === 'starting');
@@ -71,7 +73,7 @@ export const ClusterRow = React.memo(function ClusterRow(props: IClusterRowProps
       }
       title={cluster.name}
       isMarked={row.isChosen}
-      side={sizeText(cluster, trans)}
+      side={sizeText(cluster, trans, gpus)}
       facts={
         stage ? (
           <span>{stage}</span>

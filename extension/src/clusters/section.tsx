@@ -3,6 +3,7 @@
 import * as React from 'react';
 
 import { EmptyState } from '../components/cards';
+import { gpusOf } from '../components/cluster-gpus';
 import { FailedOperation } from '../components/operation';
 import { Row, RowList } from '../components/row';
 import { SectionState } from '../components/section';
@@ -72,6 +73,7 @@ export function ClustersSection(props: IClustersSectionProps): React.ReactElemen
             isOpen={model.isOpen(row.key)}
             detail={model.isOpen(row.key) ? model.detail(row.key) : undefined}
             idle={model.idle(row.key)}
+            gpus={gpusOf(model.detail(row.key)?.nodes ?? [])}
             staleMs={model.live.silentSinceMs(row.cluster.target)}
             actions={actions}
             onToggle={toggle}

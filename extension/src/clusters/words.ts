@@ -39,14 +39,22 @@ export function costPerHour(cluster: IClusterState): number | null {
   return price === null ? null : price * workerCounts(cluster).observed;
 }
 
-/** Say on the right of a row how large a cluster is. */
-export function sizeText(cluster: IClusterState, trans: TranslationBundle): string {
+/**
+ * Say on the right of a row how large a cluster is.
+ *
+ * @param observedGpus GPUs that Ray found, told where none were asked for. [1]
+ */
+export function sizeText(
+  cluster: IClusterState,
+  trans: TranslationBundle,
+  observedGpus = 0
+): string {
   const { observed, desired } = workerCounts(cluster);
   const workers =
     desired === 0 && observed === 0
       ? trans.__('head only')
       : trans._n('%2/%1 worker', '%2/%1 workers', desired, observed);
-  const gpus = gpuCount(cluster);
+  const gpus = gpuCount(cluster) || observedGpus;
   return gpus > 0 ? trans.__('%1 · %2 GPU', workers, gpus) : workers;
 }
 
