@@ -5,7 +5,7 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api } from './api';
-import { awayError, failureOf, mismatchOf } from './failures';
+import { awayError, failureOf, mismatchOf, problemsOf } from './failures';
 import { ResponseError, toError } from './request';
 import { Stream } from './stream';
 import { Connection, ILive } from './tokens';
@@ -53,6 +53,10 @@ export class Live implements ILive, IDisposable {
 
   get connection(): Connection {
     return this._connection;
+  }
+
+  get problems(): readonly wire.IError[] {
+    return this._problems;
   }
 
   get project(): string {
@@ -105,6 +109,7 @@ export class Live implements ILive, IDisposable {
         this._fail(mismatch);
         return;
       }
+      this._problems = problemsOf(health);
       this._project = health.project;
       this._listen();
     } catch (error) {
@@ -384,6 +389,7 @@ export class Live implements ILive, IDisposable {
   private readonly _jobEnded = new Signal<this, wire.IJobState>(this);
   private readonly _projectOf = new Map<string, string>();
   private _connection: Connection = { kind: 'connecting' };
+  private _problems: readonly wire.IError[] = [];
   private _project = '';
   private _path = '';
   private _wanted = '';

@@ -24,6 +24,8 @@ export interface ILive {
   /** Emitted when a job has ended that was seen before. */
   readonly jobEnded: ISignal<this, wire.IJobState>;
   readonly connection: Connection;
+  /** What is wrong with how rayspace is installed there, though it works. */
+  readonly problems: readonly wire.IError[];
   /** The project whose jobs are shown; a folder of the server's machine. */
   readonly project: string;
   /** A path of that project, as the server takes it. */

@@ -98,6 +98,24 @@ describe('Live', () => {
     await settle();
   });
 
+  it('tells what the server finds wrong with the installation', async () => {
+    const problem = (code: string): wire.IError => ({
+      code,
+      message: 'No.',
+      hint: 'Restart Jupyter after: pip install x',
+      details: {}
+    });
+    const found = ['labextension_missing', 'labextension_differs', 'proxy_missing'];
+    server.on('GET health', health({ problems: found.map(problem) }));
+    await live.start();
+    await settle();
+    expect(live.connection).toEqual({ kind: 'connecting' });
+    expect(live.problems.map(p => p.code)).toEqual([
+      'labextension_differs',
+      'proxy_missing'
+    ]);
+  });
+
   it('keeps its order when things change, come and go', async () => {
     await live.start();
     const names = (): string[] => live.clusters?.map(c => c.name) ?? [];

@@ -16,6 +16,7 @@ class FakeLive implements ILive {
   readonly connection: Connection = { kind: 'live' };
   readonly project = '/work';
   readonly path = '';
+  readonly problems = [];
   readonly targets = [];
   readonly jobsProblem = null;
   clusters: readonly wire.IClusterState[] | null = null;

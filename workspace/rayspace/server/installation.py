@@ -125,7 +125,7 @@ def _problems(panel: str) -> list[dict[str, Any]]:
             _problem(
                 "proxy_missing",
                 "Dashboards can't be shown: jupyter-server-proxy is not installed.",
-                "Restart Jupyter after: pip install 'rayspace[jupyter]'",
+                "Restart Jupyter and reload the page after: pip install 'rayspace[jupyter]'",
             )
         )
     return found
