@@ -29,12 +29,13 @@ import {
   PANE_SCHEMA
 } from '../commands';
 import { dashboardIcon } from '../components/icons';
+import { takesPanes } from '../components/place';
 import { tell } from '../components/tell';
 import { ROOT } from '../request';
 import { IServer } from '../tokens';
 import { IClusterState } from '../wire';
 import { Confirmations } from './confirm';
-import { makePane, reload } from './pane';
+import { IPaneOptions, makePane, reload } from './pane';
 
 const MLFLOW_ID = 'rayspace-mlflow ';
 const RAY_ID = 'rayspace-ray ';
@@ -61,11 +62,18 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
     const confirmations = new Confirmations(server, found => askWhose(found, trans));
     const show = async (
       id: string,
-      make: () => MainAreaWidget<IFrame>
+      url: string,
+      make: (
+        options: Pick<IPaneOptions, 'id' | 'url' | 'trans'>
+      ) => MainAreaWidget<IFrame>
     ): Promise<void> => {
+      if (!takesPanes(app.shell)) {
+        window.open(url, '_blank', 'noopener');
+        return;
+      }
       let pane = tracker.find(known => known.id === id);
       if (!pane) {
-        pane = make();
+        pane = make({ id, url, trans });
         await tracker.add(pane);
         app.shell.add(pane, 'main');
       }
@@ -92,13 +100,12 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
           await tell(error, trans);
           return;
         }
-        await show(`${RAY_ID}${where}`, () =>
+        const url = `${server.baseUrl}${ROOT}proxy/ray/${where}`;
+        await show(`${RAY_ID}${where}`, url, options =>
           makePane({
-            id: `${RAY_ID}${where}`,
+            ...options,
             title: trans.__('Ray: %1', name),
-            icon: dashboardIcon,
-            url: `${server.baseUrl}${ROOT}proxy/ray/${where}`,
-            trans
+            icon: dashboardIcon
           })
         );
       }
@@ -111,14 +118,11 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const { link, title } = args as IMlflowArgs;
         const below = link ?? mlflowLink(server.live.path);
-        const id = `${MLFLOW_ID}${below}`;
-        await show(id, () =>
+        await show(`${MLFLOW_ID}${below}`, `${server.baseUrl}${below}`, options =>
           makePane({
-            id,
+            ...options,
             title: title ? trans.__('MLflow: %1', title) : trans.__('MLflow'),
-            icon: launchIcon,
-            url: `${server.baseUrl}${below}`,
-            trans
+            icon: launchIcon
           })
         );
       }

@@ -15,6 +15,7 @@ import { CommandIDs, IJobArgs, JOB_SCHEMA } from '../commands';
 import { logIcon, runOnRayIcon } from '../components/icons';
 import { LogFollower } from '../components/log-follower';
 import { LogView, makeLogPane } from '../components/log-view';
+import { addLog } from '../components/place';
 import { makeSection } from '../components/section';
 import { tell } from '../components/tell';
 import { IPanel, IServer } from '../tokens';
@@ -71,7 +72,7 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
           );
           const pane = makeLogPane(id, name, follower, trans);
           await logs.add(pane);
-          app.shell.add(pane, 'main', { mode: 'split-bottom' });
+          addLog(app.shell, pane);
         }
         app.shell.activateById(id);
       }
