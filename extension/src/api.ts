@@ -99,6 +99,16 @@ export class Api {
     return this._post(`${clusterPath(target, name)}/use`, { path });
   }
 
+  /** Confirm whose cluster it is whose dashboard will be shown; the server refuses another. */
+  async confirmDashboard(
+    target: string,
+    name: string,
+    owner: string,
+    path: string
+  ): Promise<void> {
+    await this._post(`${clusterPath(target, name)}/dashboard`, { owner, path });
+  }
+
   /** Stop waiting for what was begun; a cluster that is asked for goes on. */
   stopOperation(id: string): Promise<wire.IOperation> {
     return this._post(`operations/${encodeURIComponent(id)}/stop`, {});

@@ -45,6 +45,12 @@ export function mismatchOf(
   };
 }
 
+/** What is wrong with an installation that works all the same, as the server sees it. */
+export function problemsOf(health: wire.IHealth): readonly wire.IError[] {
+  // A panel that asks is there, wherever it was loaded from.
+  return health.problems.filter(problem => problem.code !== 'labextension_missing');
+}
+
 /** Say why the server's half can't be asked. */
 export function failureOf(error: unknown, trans: TranslationBundle): wire.IError {
   if (error instanceof ResponseError && error.isMissingServer) {

@@ -5,8 +5,8 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api } from './api';
-import { awayError, failureOf, mismatchOf } from './failures';
-import { ResponseError } from './request';
+import { awayError, failureOf, mismatchOf, problemsOf } from './failures';
+import { ResponseError, toError } from './request';
 import { Stream } from './stream';
 import { Connection, ILive } from './tokens';
 import * as wire from './wire';
@@ -55,6 +55,10 @@ export class Live implements ILive, IDisposable {
     return this._connection;
   }
 
+  get problems(): readonly wire.IError[] {
+    return this._problems;
+  }
+
   get project(): string {
     return this._project;
   }
@@ -83,6 +87,10 @@ export class Live implements ILive, IDisposable {
     return [...this._targetOf.values()];
   }
 
+  silentSinceMs(target: string): number | null {
+    return this._silentMs.get(target) ?? null;
+  }
+
   get operations(): readonly wire.IOperation[] {
     return this._operations;
   }
@@ -105,6 +113,7 @@ export class Live implements ILive, IDisposable {
         this._fail(mismatch);
         return;
       }
+      this._problems = problemsOf(health);
       this._take(health);
       this._listen();
     } catch (error) {
@@ -216,7 +225,7 @@ export class Live implements ILive, IDisposable {
         this._problemOf.set(message.data.project, message.data.problem);
         break;
       case 'target':
-        this._targetOf.set(message.data.name, message.data);
+        this._takeTarget(message.data);
         break;
       case 'chosen':
         this._chosenOf.set(message.data.project, message.data);
@@ -235,7 +244,11 @@ export class Live implements ILive, IDisposable {
     this._clusterOf = new Map(all.clusters.map(c => [clusterKey(c.target, c.name), c]));
     this._jobOf = all.jobs && new Map(all.jobs.map(job => [job.name, job]));
     this._isInOrder = false;
-    this._targetOf = new Map(all.targets.map(target => [target.name, target]));
+    const before = this._targetOf;
+    this._targetOf = new Map();
+    for (const target of all.targets) {
+      this._takeTarget(target, before.get(target.name));
+    }
     this._operationOf = new Map(
       all.operations.map(operation => [operation.id, operation])
     );
@@ -246,23 +259,45 @@ export class Live implements ILive, IDisposable {
     }
   }
 
+  retryJobs(): void {
+    void this._askJobs(true);
+  }
+
   /** Ask for the jobs, where the stream did not hold them: no job at all is no change either. */
-  private async _askJobs(): Promise<void> {
+  private async _askJobs(isWished = false): Promise<void> {
     const path = this._path;
-    const projects = [this._projectPath];
+    const project = this._projectPath;
     try {
       const jobs = await this._api.jobs(path);
       if (path === this._path) {
         // What the stream told meanwhile is newer.
         this._jobOf = new Map([
-          ...jobs.map(job => [job.name, { ...job, projects }] as const),
+          ...jobs.map(job => [job.name, { ...job, projects: [project] }] as const),
           ...(this._jobOf ?? [])
         ]);
         this._isInOrder = false;
+        this._problemOf.delete(project);
         this._touch();
       }
-    } catch {
+    } catch (error) {
       // They come by the stream as soon as the tracking server answers.
+      if (isWished && path === this._path) {
+        this._problemOf.set(project, toError(error));
+        this._touch();
+      }
+    }
+  }
+
+  private _takeTarget(
+    target: wire.ITargetState,
+    before = this._targetOf.get(target.name)
+  ): void {
+    this._targetOf.set(target.name, target);
+    if (!wire.isSilent(target)) {
+      this._silentMs.delete(target.name);
+    } else if (!this._silentMs.has(target.name)) {
+      // One that was silent already when the page was loaded may be so for hours.
+      this._silentMs.set(target.name, before?.state === 'answers' ? Date.now() : 0);
     }
   }
 
@@ -364,6 +399,7 @@ export class Live implements ILive, IDisposable {
   private readonly _jobEnded = new Signal<this, wire.IProjectJob>(this);
   private readonly _healthOf = new Map<string, wire.IHealth>();
   private _connection: Connection = { kind: 'connecting' };
+  private _problems: readonly wire.IError[] = [];
   private _project = '';
   private _projectPath = '';
   private _path = '';
@@ -375,6 +411,7 @@ export class Live implements ILive, IDisposable {
   private _clusterOf = new Map<string, wire.IClusterState>();
   private _jobOf: Map<string, wire.IProjectJob> | null = null;
   private _targetOf = new Map<string, wire.ITargetState>();
+  private readonly _silentMs = new Map<string, number>();
   private _operationOf = new Map<string, wire.IOperation>();
   private _chosenOf = new Map<string, wire.IChoice>();
   private _clusters: readonly wire.IClusterState[] | null = null;

@@ -24,6 +24,8 @@ export interface ILive {
   /** Emitted when a job has ended that was seen before. */
   readonly jobEnded: ISignal<this, wire.IProjectJob>;
   readonly connection: Connection;
+  /** What is wrong with how rayspace is installed there, though it works. */
+  readonly problems: readonly wire.IError[];
   /** The project whose jobs are shown; a folder of the server's machine. */
   readonly project: string;
   /** A path of that project, as the server takes it. */
@@ -37,6 +39,8 @@ export interface ILive {
   /** Why jobs of the project can't be listed; null where they can. */
   readonly jobsProblem: wire.IError | null;
   readonly targets: readonly wire.ITargetState[];
+  /** Since when a target does not answer: 0 for longer than is known, null where it does. */
+  silentSinceMs(target: string): number | null;
   /** What goes on, and what ended a while ago; the newest first. */
   readonly operations: readonly wire.IOperation[];
   /** The cluster that is meant when nobody names one in the project. */
@@ -47,6 +51,8 @@ export interface ILive {
   note(operation: wire.IOperation): void;
   /** Try again at once. */
   retry(): void;
+  /** Ask for the jobs at once, where they could not be listed. */
+  retryJobs(): void;
 }
 
 /** The server: what it tells, and what can be asked of it. */

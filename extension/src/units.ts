@@ -1,5 +1,7 @@
 /** Quantities as people read them. The unit is always written. */
 
+import { TranslationBundle } from '@jupyterlab/translation';
+
 const BINARY = ['B', 'KiB', 'MiB', 'GiB'];
 
 /** Write a size. @param sizeBytes The size. [bytes] */
@@ -71,6 +73,11 @@ export function formatClock(ms: number): string {
     hour: '2-digit',
     minute: '2-digit'
   });
+}
+
+/** Say of when something old is. @param ms The moment; 0 for unknown. [ms since 1970] */
+export function asOfText(ms: number, trans: TranslationBundle): string {
+  return ms > 0 ? trans.__('as of %1', formatClock(ms)) : trans.__('not up to date');
 }
 
 function joined(large: number, unit: string, small: number, smallUnit: string): string {

@@ -232,6 +232,14 @@ async def test_another_person_of_the_namespace_changes_nothing_of_hers(alice, bo
     for verb, answer in refused.items():
         assert (verb, answer.status, answer.json["code"]) == (verb, 403, "refused")
         assert account in answer.json["message"]
+    pane = f"/rayspace/proxy/ray/{quote(person.target, safe='')}/one/api/version"
+    unconfirmed = await server.ask("GET", pane)
+    await server.ask("POST", f"{where}/dashboard", {"owner": account})
+    confirmed = await server.ask("GET", pane)
+
+    assert (unconfirmed.status, unconfirmed.json["code"]) == (403, "refused")
+    assert account in unconfirmed.json["message"]
+    assert confirmed.status != 403 or confirmed.json.get("code") != "refused"
     assert (await alice.get("/rayspace/clusters/in-cluster/one"))["cluster"]["phase"] == "ready"
 
 

@@ -46,7 +46,7 @@ async def elsewhere(app: App, args: argparse.Namespace, report: Report) -> Any:
 
     raise UsageError(
         "Only a notebook or an IPython session can be tracked.",
-        hint="There: %load_ext rayspace, then %ray_cluster track",
+        hint="There, after %load_ext rayspace: %ray_cluster track",
     )
 
 

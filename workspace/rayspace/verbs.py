@@ -245,7 +245,7 @@ async def _doctor(app: App, args: argparse.Namespace, report: Report) -> Any:
 async def _connect(app: App, args: argparse.Namespace, report: Report) -> Any:
     raise UsageError(
         "Only a notebook or an IPython session can be attached to a cluster.",
-        hint="There: %load_ext rayspace, then %ray_cluster connect",
+        hint="There, after %load_ext rayspace: %ray_cluster connect",
     )
 
 

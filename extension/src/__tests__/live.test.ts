@@ -2,6 +2,7 @@ import { Api } from '../api';
 import { Live } from '../live';
 import { ResponseError } from '../request';
 import { Stream } from '../stream';
+import * as wire from '../wire';
 import {
   cluster,
   FakeServer,
@@ -52,6 +53,71 @@ describe('Live', () => {
     ]);
     expect(live.jobs?.map(j => j.name)).toEqual(['train-2', 'train-1']);
     expect(live.connection).toEqual({ kind: 'live' });
+  });
+
+  it('asks for the jobs at once where a person tries again', async () => {
+    const problem = { code: 'x', message: 'No.', hint: '', details: {} };
+    const away = new ResponseError(503, 'gateway_unavailable', 'MLflow is away.');
+    server.on('GET jobs', away);
+    await live.start();
+    socket.say(
+      'snapshot',
+      1,
+      snapshot({ jobs: null, jobs_problems: [{ project: '', problem }] })
+    );
+    await settle();
+    expect(live.jobsProblem).toEqual(problem);
+    live.retryJobs();
+    await settle();
+    expect(live.jobsProblem?.message).toBe('MLflow is away.');
+    server.on('GET jobs', { jobs: [job()], problem: null });
+    live.retryJobs();
+    await settle();
+    expect(live.jobsProblem).toBeNull();
+    expect(live.jobs?.map(j => j.name)).toEqual(['train-1']);
+  });
+
+  it('knows since when a target is silent', async () => {
+    const target = (state: 'answers' | 'silent' | 'refused'): wire.ITargetState => ({
+      name: 'team',
+      context: '',
+      namespace: '',
+      source: 'settings',
+      state,
+      problem: null
+    });
+    await live.start();
+    socket.say('snapshot', 1, snapshot({ targets: [target('silent')] }));
+    expect(live.silentSinceMs('team')).toBe(0);
+    expect(live.silentSinceMs('local')).toBeNull();
+    socket.say('target', 2, target('answers'));
+    expect(live.silentSinceMs('team')).toBeNull();
+    socket.say('target', 3, target('silent'));
+    const sinceMs = Date.now();
+    expect(live.silentSinceMs('team')).toBe(sinceMs);
+    await jest.advanceTimersByTimeAsync(1000);
+    socket.say('target', 4, target('refused'));
+    socket.say('snapshot', 5, snapshot({ targets: [target('silent')] }));
+    expect(live.silentSinceMs('team')).toBe(sinceMs);
+    await settle();
+  });
+
+  it('tells what the server finds wrong with the installation', async () => {
+    const problem = (code: string): wire.IError => ({
+      code,
+      message: 'No.',
+      hint: 'Restart Jupyter after: pip install x',
+      details: {}
+    });
+    const found = ['labextension_missing', 'labextension_differs', 'proxy_missing'];
+    server.on('GET health', health({ problems: found.map(problem) }));
+    await live.start();
+    await settle();
+    expect(live.connection).toEqual({ kind: 'connecting' });
+    expect(live.problems.map(p => p.code)).toEqual([
+      'labextension_differs',
+      'proxy_missing'
+    ]);
   });
 
   it('keeps its order when things change, come and go', async () => {

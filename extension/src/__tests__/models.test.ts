@@ -5,16 +5,19 @@ import { ClustersModel } from '../clusters/model';
 import { stageText } from '../operations';
 import { LogFollower } from '../components/log-follower';
 import { JobsModel } from '../jobs/model';
-import { ILive } from '../tokens';
+import { ResponseError } from '../request';
+import { RunsModel } from '../runs/model';
+import { Connection, ILive } from '../tokens';
 import * as wire from '../wire';
 import { cluster, FakeServer, job, operation } from './server';
 
 /** What the server tells, as a test says. */
 class FakeLive implements ILive {
-  readonly connection = { kind: 'live' } as const;
+  readonly connection: Connection = { kind: 'live' };
   readonly project = '/work';
   path = '';
   projectPath = '';
+  readonly problems = [];
   readonly targets = [];
   readonly jobsProblem = null;
   clusters: readonly wire.IClusterState[] | null = null;
@@ -49,6 +52,14 @@ class FakeLive implements ILive {
 
   retry(): void {
     return;
+  }
+
+  retryJobs(): void {
+    return;
+  }
+
+  silentSinceMs(): number | null {
+    return null;
   }
 
   private readonly _changed = new Signal<this, void>(this);
@@ -206,5 +217,91 @@ describe('LogFollower', () => {
     ]);
     expect([follower.buffer.text, follower.isComplete]).toEqual(['one\ntwo\n', true]);
     follower.dispose();
+  });
+});
+
+describe('RunsModel', () => {
+  beforeAll(() => {
+    Object.defineProperty(document, 'hidden', { value: false, configurable: true });
+  });
+
+  const away = (code: string): ResponseError =>
+    new ResponseError(503, code, 'MLflow is away.');
+  const list = (target: string, id: string): wire.IRunList => ({
+    target,
+    tracking_uri: '',
+    link: `link-of-${target}`,
+    runs: [
+      {
+        run_id: id,
+        name: id,
+        experiment_id: '1',
+        experiment: 'work',
+        status: 'RUNNING',
+        started_ms: 1,
+        ended_ms: 0,
+        job: '',
+        metrics: [],
+        link: ''
+      }
+    ]
+  });
+  const looked = async (model: RunsModel): Promise<void> => {
+    await new Promise<void>(resolve => {
+      model.changed.connect(() => resolve());
+      model.setVisible(true);
+      model.refresh();
+    });
+    // The poll has to settle before it is asked again.
+    await new Promise(resolve => setTimeout(resolve, 10));
+  };
+  const ids = (model: RunsModel): readonly string[] =>
+    (model.list?.runs ?? []).map(run => run.run_id);
+
+  it('says why what it keeps is old, and nothing any more once all answer', async () => {
+    const server = new FakeServer().on('GET runs local', list('local', 'r1'));
+    const model = new RunsModel(new Api(server.request), new FakeLive());
+    await looked(model);
+    expect(model.error).toBeNull();
+    const seenMs = model.seenMs;
+    expect(seenMs).toBeGreaterThan(0);
+    server.on('GET runs local', away('gateway_unavailable'));
+    await looked(model);
+    expect(ids(model)).toEqual(['r1']);
+    expect(model.error?.message).toBe('MLflow is away.');
+    expect(model.seenMs).toBe(seenMs);
+    server.on('GET runs local', list('local', 'r2'));
+    await looked(model);
+    expect(model.error).toBeNull();
+    expect(ids(model)).toEqual(['r2']);
+    model.dispose();
+  });
+
+  it('keeps the runs of a target that is away, and tells of it beside those of others', async () => {
+    const server = new FakeServer()
+      .on('GET runs local', list('local', 'r1'))
+      .on('GET runs far', list('far', 'r2'));
+    const live = new FakeLive();
+    live.jobs = [job({ target: 'far' })];
+    const model = new RunsModel(new Api(server.request), live);
+    await looked(model);
+    server.on('GET runs far', away('gateway_unavailable'));
+    await looked(model);
+    expect(ids(model)).toEqual(['r1', 'r2']);
+    expect(model.error?.message).toBe('MLflow is away.');
+    model.dispose();
+  });
+
+  it('asks nobody for an MLflow here who works elsewhere', async () => {
+    const server = new FakeServer()
+      .on('GET runs local', away('missing_extra'))
+      .on('GET runs far', list('far', 'r2'));
+    const live = new FakeLive();
+    live.jobs = [job({ target: 'far' })];
+    const model = new RunsModel(new Api(server.request), live);
+    await looked(model);
+    expect(model.error).toBeNull();
+    expect(ids(model)).toEqual(['r2']);
+    model.dispose();
   });
 });

@@ -70,6 +70,10 @@ describe('a cluster in words', () => {
     expect(sizeText(cluster({ groups: [] }), trans)).toBe('head only');
   });
 
+  it('tells of GPUs that Ray found where none were asked for', () => {
+    expect(sizeText(cluster(), trans, 2)).toBe('1/2 workers · 2 GPU');
+  });
+
   it('counts the GPUs of head and of all groups', () => {
     const { spec, groups } = cluster();
     const with2 = { ...spec.worker, gpus: 2 };
@@ -106,6 +110,14 @@ describe('a cluster in words', () => {
     expect(costPerHour(cluster())).toBeNull();
     const priced = { ...spec, pods: { ...spec.pods, price_per_hour: 1.5 } };
     expect(costPerHour(cluster({ spec: priced }))).toBe(1.5);
+  });
+
+  it('says of when it is where its target does not answer', () => {
+    const facts = (staleMs: number | null): string[] =>
+      clusterFacts(cluster(), 2_000_000, trans, staleMs);
+    expect(facts(null)).toEqual(['ready', 'local', '16 min']);
+    expect(facts(0)).toEqual(['ready', 'local', 'not up to date']);
+    expect(facts(1_500_000).at(-1)).toMatch(/^as of \d/);
   });
 
   it('says when it suspends itself', () => {
@@ -187,6 +199,34 @@ describe('hints and lines', () => {
     expect(commandOf('Run `pip install x`, then restart.')).toBe('pip install x');
     expect(commandOf('See: rayspace cluster list')).toBe('rayspace cluster list');
     expect(commandOf('Ask for less.')).toBe('');
+  });
+
+  it.each([
+    [
+      'Install them there: /opt/x/bin/python -m pip install papermill',
+      '/opt/x/bin/python -m pip install papermill'
+    ],
+    [
+      "Install the same there: '/opt/my env/python' -m pip install 'ray==2.60.0'",
+      "'/opt/my env/python' -m pip install 'ray==2.60.0'"
+    ],
+    [
+      'Install rayspace again: pip install --force-reinstall --no-deps rayspace',
+      'pip install --force-reinstall --no-deps rayspace'
+    ],
+    [
+      'Name a queue that exists, as rayspace cluster up --queue Q: kubectl get localqueues -n a',
+      'kubectl get localqueues -n a'
+    ],
+    [
+      'Bring one with: rayspace doctor --on a --fix\nor name one with the setting tracking_uri.',
+      'rayspace doctor --on a --fix'
+    ],
+    ['kubectl logs head -n a', 'kubectl logs head -n a'],
+    ['Try again; rayspace doctor --on a looks for causes.', ''],
+    ['Templates of rayspace are in pip packages.', '']
+  ])('copies of a hint exactly its command: %s', (hint, command) => {
+    expect(commandOf(hint)).toBe(command);
   });
 
   it('draws a line through what is finite', () => {

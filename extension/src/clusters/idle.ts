@@ -2,6 +2,7 @@
 
 import { TranslationBundle } from '@jupyterlab/translation';
 
+import { asksForGpus } from '../components/cluster-gpus';
 import { formatAge } from '../units';
 import { IClusterDetail, IClusterState } from '../wire';
 
@@ -33,12 +34,10 @@ export function idleGpus(detail: IClusterDetail, limitS: number): IIdleGpus | nu
 
 /** Whether a cluster may hold GPUs that its person could free; one here has what Ray finds. */
 export function mayIdle(cluster: IClusterState): boolean {
-  const { head, worker, more_groups: groups } = cluster.spec;
-  const hasGpus = [head, worker, ...groups.map(g => g.worker)].some(r => r.gpus > 0);
   return (
     cluster.phase === 'ready' &&
     cluster.origin !== 'foreign' &&
-    (hasGpus || cluster.target === 'local')
+    (asksForGpus(cluster) || cluster.target === 'local')
   );
 }
 

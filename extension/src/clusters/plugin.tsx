@@ -21,6 +21,7 @@ import {
 import { logIcon } from '../components/icons';
 import { LogFollower } from '../components/log-follower';
 import { makeLogPane } from '../components/log-view';
+import { addLog } from '../components/place';
 import { makeSection } from '../components/section';
 import { tell } from '../components/tell';
 import { IPanel, IServer } from '../tokens';
@@ -85,9 +86,7 @@ export const clustersPlugin: JupyterFrontEndPlugin<void> = {
           return { text, offset: 0, is_complete: true };
         });
         const id = `rayspace-cluster-log-${UUID.uuid4()}`;
-        app.shell.add(makeLogPane(id, name, follower, trans), 'main', {
-          mode: 'split-bottom'
-        });
+        addLog(app.shell, makeLogPane(id, name, follower, trans));
         app.shell.activateById(id);
       }
     });

@@ -40,34 +40,45 @@ export interface IClusterRowProps {
   readonly detail: IClusterDetail | undefined;
   /** GPUs that it holds in vain; null for none. */
   readonly idle: IIdleGpus | null;
+  /** GPUs that Ray found; 0 before that is known. [1] */
+  readonly gpus: number;
+  /** Since when its target does not answer: 0 for unknown; null where it does. */
+  readonly staleMs: number | null;
   readonly actions: IClusterActions;
   readonly onToggle: (key: string) => void;
 }
 
 /** Draw a cluster; drawn anew only when something about it has changed. */
 export const ClusterRow = React.memo(function ClusterRow(props: IClusterRowProps) {
-  const { row, isOpen, detail, idle, actions, onToggle } = props;
+  const { row, isOpen, detail, idle, gpus, staleMs, actions, onToggle } = props;
   const { cluster, operation } = row;
   const trans = useTrans();
   const nowMs = useNow(cluster.phase === 'starting');
   const first = cluster.problems[0];
   // Who waits for something that has a problem is told of the problem.
-  const tone = operation && !first ? 'busy' : clusterTone(cluster);
+  const isStale = staleMs !== null;
+  const tone = isStale ? 'gone' : operation && !first ? 'busy' : clusterTone(cluster);
   const phase = phaseName(cluster.phase, trans);
   const stage = operation ? stageText(operation) : '';
   return (
     <Row
       rowKey={row.key}
       phase={cluster.phase}
-      dot={<StatusDot tone={tone} label={phase} />}
+      isStale={isStale}
+      dot={
+        <StatusDot
+          tone={tone}
+          label={isStale ? trans.__('%1, not up to date', phase) : phase}
+        />
+      }
       title={cluster.name}
       isMarked={row.isChosen}
-      side={sizeText(cluster, trans)}
+      side={sizeText(cluster, trans, gpus)}
       facts={
         stage ? (
           <span>{stage}</span>
         ) : (
-          <Facts facts={clusterFacts(cluster, nowMs, trans)} />
+          <Facts facts={clusterFacts(cluster, nowMs, trans, staleMs)} />
         )
       }
       below={

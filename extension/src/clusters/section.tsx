@@ -3,6 +3,7 @@
 import * as React from 'react';
 
 import { EmptyState } from '../components/cards';
+import { gpusOf } from '../components/cluster-gpus';
 import { FailedOperation } from '../components/operation';
 import { Row, RowList } from '../components/row';
 import { SectionState } from '../components/section';
@@ -11,7 +12,7 @@ import { StatusDot } from '../components/status-dot';
 import { useTrans } from '../components/trans';
 import { useModel } from '../components/use-signal';
 import { stageText } from '../operations';
-import { IOperation } from '../wire';
+import { IOperation, isSilent } from '../wire';
 import { LetBe } from './body';
 import { ClustersModel } from './model';
 import { ClusterRow, IClusterActions } from './row';
@@ -72,6 +73,8 @@ export function ClustersSection(props: IClustersSectionProps): React.ReactElemen
             isOpen={model.isOpen(row.key)}
             detail={model.isOpen(row.key) ? model.detail(row.key) : undefined}
             idle={model.idle(row.key)}
+            gpus={gpusOf(model.detail(row.key)?.nodes ?? [])}
+            staleMs={model.live.silentSinceMs(row.cluster.target)}
             actions={actions}
             onToggle={toggle}
           />
@@ -118,9 +121,7 @@ function Silent({
   readonly model: ClustersModel;
 }): React.ReactElement | null {
   const trans = useTrans();
-  const silent = model.live.targets.filter(
-    target => target.state === 'silent' || target.state === 'refused'
-  );
+  const silent = model.live.targets.filter(isSilent);
   if (silent.length === 0) {
     return null;
   }

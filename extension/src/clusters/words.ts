@@ -3,7 +3,7 @@
 import { TranslationBundle } from '@jupyterlab/translation';
 
 import { phaseName } from '../components/cluster-phase';
-import { formatAge, formatClock } from '../units';
+import { asOfText, formatAge, formatClock } from '../units';
 import { IClusterState } from '../wire';
 
 /** How many workers there are, and how many are wanted. [1] */
@@ -39,14 +39,22 @@ export function costPerHour(cluster: IClusterState): number | null {
   return price === null ? null : price * workerCounts(cluster).observed;
 }
 
-/** Say on the right of a row how large a cluster is. */
-export function sizeText(cluster: IClusterState, trans: TranslationBundle): string {
+/**
+ * Say on the right of a row how large a cluster is.
+ *
+ * @param observedGpus GPUs that Ray found, told where none were asked for. [1]
+ */
+export function sizeText(
+  cluster: IClusterState,
+  trans: TranslationBundle,
+  observedGpus = 0
+): string {
   const { observed, desired } = workerCounts(cluster);
   const workers =
     desired === 0 && observed === 0
       ? trans.__('head only')
       : trans._n('%2/%1 worker', '%2/%1 workers', desired, observed);
-  const gpus = gpuCount(cluster);
+  const gpus = gpuCount(cluster) || observedGpus;
   return gpus > 0 ? trans.__('%1 · %2 GPU', workers, gpus) : workers;
 }
 
@@ -70,9 +78,14 @@ export function stopText(
 export function clusterFacts(
   cluster: IClusterState,
   nowMs: number,
-  trans: TranslationBundle
+  trans: TranslationBundle,
+  staleMs: number | null = null
 ): string[] {
   const facts = [phaseName(cluster.phase, trans), cluster.target];
+  if (staleMs !== null) {
+    // Ages and what it costs are of a cluster that is there, which nobody knows now.
+    return [...facts, asOfText(staleMs, trans)];
+  }
   if (cluster.started_ms > 0) {
     facts.push(formatAge((nowMs - cluster.started_ms) / 1000));
   }

@@ -72,6 +72,8 @@ export interface IRowProps {
   /** What is below both lines whether it is open or not. */
   readonly below?: React.ReactNode;
   readonly isMarked?: boolean;
+  /** Whether what it shows may be old. */
+  readonly isStale?: boolean;
   readonly isOpen?: boolean;
   readonly onToggle?: () => void;
   /** Makes the actions; they get the place in the order of tabs. */
@@ -91,6 +93,7 @@ export function Row(props: IRowProps): React.ReactElement {
       className="rayspace-Row"
       data-phase={props.phase}
       data-open={isOpen || undefined}
+      data-stale={props.isStale || undefined}
       data-dot={props.dot ? 'yes' : 'no'}
       onFocus={() => setCurrent(rowKey)}
     >

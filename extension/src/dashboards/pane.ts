@@ -48,9 +48,7 @@ export function makePane(options: IPaneOptions): MainAreaWidget<IFrame> {
     new ToolbarButton({
       icon: refreshIcon,
       tooltip: trans.__('Load the page anew'),
-      onClick: () => {
-        frame.node.querySelector('iframe')?.contentWindow?.location.reload();
-      }
+      onClick: () => reload(frame)
     })
   );
   pane.toolbar.addItem(
@@ -64,4 +62,9 @@ export function makePane(options: IPaneOptions): MainAreaWidget<IFrame> {
     })
   );
   return pane;
+}
+
+/** Load the page of a frame anew. */
+export function reload(frame: IFrame): void {
+  frame.node.querySelector('iframe')?.contentWindow?.location.reload();
 }

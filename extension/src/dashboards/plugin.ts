@@ -5,8 +5,18 @@ import {
   JupyterFrontEnd,
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
-import { ICommandPalette, MainAreaWidget, WidgetTracker } from '@jupyterlab/apputils';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import {
+  Dialog,
+  ICommandPalette,
+  MainAreaWidget,
+  showDialog,
+  WidgetTracker
+} from '@jupyterlab/apputils';
+import {
+  ITranslator,
+  nullTranslator,
+  TranslationBundle
+} from '@jupyterlab/translation';
 import { IFrame, launchIcon } from '@jupyterlab/ui-components';
 
 import {
@@ -20,9 +30,13 @@ import {
 } from '../commands';
 import { dashboardIcon } from '../components/icons';
 import { mlflowLink } from '../links';
+import { takesPanes } from '../components/place';
+import { tell } from '../components/tell';
 import { ROOT } from '../request';
 import { IServer } from '../tokens';
-import { makePane } from './pane';
+import { IClusterState } from '../wire';
+import { Confirmations } from './confirm';
+import { IPaneOptions, makePane, reload } from './pane';
 
 const MLFLOW_ID = 'rayspace-mlflow ';
 const RAY_ID = 'rayspace-ray ';
@@ -46,13 +60,21 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
     const tracker = new WidgetTracker<MainAreaWidget<IFrame>>({
       namespace: 'rayspace-panes'
     });
+    const confirmations = new Confirmations(server, found => askWhose(found, trans));
     const show = async (
       id: string,
-      make: () => MainAreaWidget<IFrame>
+      url: string,
+      make: (
+        options: Pick<IPaneOptions, 'id' | 'url' | 'trans'>
+      ) => MainAreaWidget<IFrame>
     ): Promise<void> => {
+      if (!takesPanes(app.shell)) {
+        window.open(url, '_blank', 'noopener');
+        return;
+      }
       let pane = tracker.find(known => known.id === id);
       if (!pane) {
-        pane = make();
+        pane = make({ id, url, trans });
         await tracker.add(pane);
         app.shell.add(pane, 'main');
       }
@@ -66,13 +88,25 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const { target, name } = args as unknown as IClusterArgs;
         const where = `${encodeURIComponent(target)}/${encodeURIComponent(name)}/`;
-        await show(`${RAY_ID}${where}`, () =>
+        try {
+          const found = await confirmations.find(target, name);
+          if (found === 'no') {
+            return;
+          }
+          const refused = tracker.find(pane => pane.id === `${RAY_ID}${where}`);
+          if (found === 'new' && refused) {
+            reload(refused.content);
+          }
+        } catch (error) {
+          await tell(error, trans);
+          return;
+        }
+        const url = `${server.baseUrl}${ROOT}proxy/ray/${where}`;
+        await show(`${RAY_ID}${where}`, url, options =>
           makePane({
-            id: `${RAY_ID}${where}`,
+            ...options,
             title: trans.__('Ray: %1', name),
-            icon: dashboardIcon,
-            url: `${server.baseUrl}${ROOT}proxy/ray/${where}`,
-            trans
+            icon: dashboardIcon
           })
         );
       }
@@ -85,14 +119,11 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const { link, title } = args as IMlflowArgs;
         const below = link ?? mlflowLink('local', server.live.path);
-        const id = `${MLFLOW_ID}${below}`;
-        await show(id, () =>
+        await show(`${MLFLOW_ID}${below}`, `${server.baseUrl}${below}`, options =>
           makePane({
-            id,
+            ...options,
             title: title ? trans.__('MLflow: %1', title) : trans.__('MLflow'),
-            icon: launchIcon,
-            url: `${server.baseUrl}${below}`,
-            trans
+            icon: launchIcon
           })
         );
       }
@@ -122,6 +153,31 @@ export const dashboardsPlugin: JupyterFrontEndPlugin<void> = {
     }
   }
 };
+
+/** Ask whether pages of somebody else's cluster may be shown, and say what that means. */
+async function askWhose(
+  { name, owner }: IClusterState,
+  trans: TranslationBundle
+): Promise<boolean> {
+  const whose = owner
+    ? trans.__('The cluster %1 is of %2, not yours.', name, owner)
+    : trans.__('The cluster %1 was not made by you with rayspace.', name);
+  const result = await showDialog({
+    title: trans.__('Open the Ray dashboard of somebody else?'),
+    body: `${whose} ${trans.__(
+      'Pages that come from it can act as you in Jupyter: read your files and run code in your name. Open them only if you trust who made the cluster.'
+    )}`,
+    buttons: [
+      Dialog.cancelButton({ label: trans.__('Cancel') }),
+      Dialog.warnButton({
+        label: owner
+          ? trans.__('Trust %1, open it', owner)
+          : trans.__('Trust it, open it')
+      })
+    ]
+  });
+  return result.button.accept;
+}
 
 /** Read from the id of a pane which cluster it shows. */
 function paneArgs(id: string): { target: string; name: string } {

@@ -16,6 +16,7 @@ import { CommandIDs, IJobArgs, JOB_SCHEMA } from '../commands';
 import { logIcon, runOnRayIcon } from '../components/icons';
 import { LogFollower } from '../components/log-follower';
 import { LogView, makeLogPane } from '../components/log-view';
+import { addLog } from '../components/place';
 import { makeSection } from '../components/section';
 import { tell } from '../components/tell';
 import { runLink } from '../links';
@@ -77,7 +78,7 @@ export const jobsPlugin: JupyterFrontEndPlugin<void> = {
           );
           const pane = makeLogPane(id, name, follower, trans);
           await logs.add(pane);
-          app.shell.add(pane, 'main', { mode: 'split-bottom' });
+          addLog(app.shell, pane);
         }
         app.shell.activateById(id);
       }

@@ -9,6 +9,7 @@ import { Facts, Row } from '../components/row';
 import { StatusDot } from '../components/status-dot';
 import { useTrans } from '../components/trans';
 import { useNow } from '../components/use-signal';
+import { asOfText } from '../units';
 import { isEnded } from '../wire';
 import { IJobRow } from './model';
 import {
@@ -35,22 +36,27 @@ export interface IJobActions {
 export interface IJobRowProps {
   readonly row: IJobRow;
   readonly isOpen: boolean;
+  /** Since when its target does not answer: 0 for unknown; null where that makes no difference. */
+  readonly staleMs: number | null;
   readonly actions: IJobActions;
   readonly onToggle: (key: string) => void;
 }
 
 /** Draw a job; drawn anew only when something about it has changed. */
 export const JobRow = React.memo(function JobRow(props: IJobRowProps) {
-  const { row, isOpen, actions, onToggle } = props;
+  const { row, isOpen, staleMs, actions, onToggle } = props;
   const { job, operation } = row;
   const trans = useTrans();
   const ended = isEnded(job);
   const nowMs = useNow(!ended);
   const name = notebookName(job);
   const fraction = doneFraction(job);
+  const isStale = staleMs !== null;
   const facts = operation
     ? [trans.__('is being stopped')]
-    : jobFacts(job, nowMs, trans);
+    : isStale
+      ? [jobPhaseName(job.phase, trans), job.target, asOfText(staleMs, trans)]
+      : jobFacts(job, nowMs, trans);
   if (row.elsewhere) {
     facts.push(trans.__('in %1', row.elsewhere));
   }
@@ -58,7 +64,13 @@ export const JobRow = React.memo(function JobRow(props: IJobRowProps) {
     <Row
       rowKey={row.key}
       phase={job.phase}
-      dot={<StatusDot tone={jobTone(job)} label={jobPhaseName(job.phase, trans)} />}
+      isStale={isStale}
+      dot={
+        <StatusDot
+          tone={isStale ? 'gone' : jobTone(job)}
+          label={jobPhaseName(job.phase, trans)}
+        />
+      }
       title={name}
       side={jobSide(job, nowMs, trans)}
       facts={<Facts facts={facts} />}

@@ -11,7 +11,7 @@ import { StatusDot } from '../components/status-dot';
 import { useTrans } from '../components/trans';
 import { useModel } from '../components/use-signal';
 import { stageText } from '../operations';
-import { IOperation } from '../wire';
+import { IOperation, isEnded } from '../wire';
 import { JobsModel } from './model';
 import { IJobActions, JobRow } from './row';
 
@@ -51,7 +51,11 @@ export function JobsSection({
       }
     >
       {jobsProblem && (
-        <ErrorCard message={jobsProblem.message} hint={jobsProblem.hint} />
+        <ErrorCard
+          message={jobsProblem.message}
+          hint={jobsProblem.hint}
+          onRetry={() => model.live.retryJobs()}
+        />
       )}
       {failures.map(operation => (
         <FailedOperation
@@ -72,6 +76,7 @@ export function JobsSection({
             key={row.key}
             row={row}
             isOpen={model.isOpen(row.key)}
+            staleMs={isEnded(row.job) ? null : model.live.silentSinceMs(row.job.target)}
             actions={actions}
             onToggle={toggle}
           />

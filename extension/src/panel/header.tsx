@@ -51,6 +51,9 @@ export function PanelHeader({ live }: IPanelHeaderProps): React.ReactElement {
           onRetry={() => live.retry()}
         />
       )}
+      {live.problems.map(problem => (
+        <ErrorCard key={problem.code} message={problem.message} hint={problem.hint} />
+      ))}
     </>
   );
 }

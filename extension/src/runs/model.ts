@@ -52,9 +52,14 @@ export class RunsModel implements IDisposable {
     return this._list;
   }
 
-  /** Why nothing could be found. */
+  /** Why not all could be found: what is shown of who did not answer is old. */
   get error(): IError | null {
     return this._error;
+  }
+
+  /** When all that is shown was seen last; 0 for never. [ms since 1970] */
+  get seenMs(): number {
+    return this._seenMs;
   }
 
   /** Runs by experiment, the one with the newest run first. */
@@ -91,6 +96,9 @@ export class RunsModel implements IDisposable {
     }
     if (this.live.path !== this._path) {
       this._list = null;
+      this._listOf = new Map();
+      this._error = null;
+      this._seenMs = 0;
       this._path = this.live.path;
       this._start();
     } else if (!this._hasBegun) {
@@ -112,20 +120,39 @@ export class RunsModel implements IDisposable {
 
   private async _look(): Promise<void> {
     const path = this.live.path;
+    const targets = targetsOf(this.live);
     const answers = await Promise.allSettled(
-      targetsOf(this.live).map(target => this._api.runs(target, path))
+      targets.map(target => this._api.runs(target, path))
     );
     if (path !== this.live.path) {
       return;
     }
-    const lists = answers.flatMap(answer =>
-      answer.status === 'fulfilled' ? [answer.value] : []
-    );
-    const failed = answers.find(answer => answer.status === 'rejected');
-    this._error = failed && lists.length === 0 ? toError(failed.reason) : null;
-    this._list = merged(lists) ?? this._list;
+    const isAnswered = answers.some(answer => answer.status === 'fulfilled');
+    const before = this._listOf;
+    this._listOf = new Map();
+    const errors: IError[] = [];
+    answers.forEach((answer, index) => {
+      const target = targets[index] ?? '';
+      // Runs of who does not answer now stay, and are said to be old.
+      const list = answer.status === 'fulfilled' ? answer.value : before.get(target);
+      if (list) {
+        this._listOf.set(target, list);
+      }
+      if (answer.status === 'rejected') {
+        const error = toError(answer.reason);
+        // Who works with other places needs no MLflow here.
+        if (!isAnswered || list || error.code !== 'missing_extra') {
+          errors.push(error);
+        }
+      }
+    });
+    this._error = errors[0] ?? null;
+    if (!this._error) {
+      this._seenMs = Date.now();
+    }
+    this._list = merged([...this._listOf.values()]);
     this._changed.emit();
-    if (this._error) {
+    if (this._error && !isAnswered) {
       // Lets the poll wait longer.
       throw new Error(this._error.message);
     }
@@ -134,7 +161,9 @@ export class RunsModel implements IDisposable {
   private readonly _changed = new Signal<this, void>(this);
   private readonly _poll: Poll;
   private _list: IRunList | null = null;
+  private _listOf = new Map<string, IRunList>();
   private _error: IError | null = null;
+  private _seenMs = 0;
   private _path = '';
   private _isVisible = false;
   private _hasBegun = false;

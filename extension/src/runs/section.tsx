@@ -4,7 +4,7 @@ import { TranslationBundle } from '@jupyterlab/translation';
 import { launchIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { EmptyState } from '../components/cards';
+import { EmptyState, ErrorCard } from '../components/cards';
 import { IconAction } from '../components/icon-action';
 import { Facts, Row, RowList } from '../components/row';
 import { SectionState } from '../components/section';
@@ -12,7 +12,7 @@ import { Sparkline } from '../components/sparkline';
 import { StatusDot, Tone } from '../components/status-dot';
 import { useTrans } from '../components/trans';
 import { useModel, useNow } from '../components/use-signal';
-import { formatAge, formatMetric } from '../units';
+import { asOfText, formatAge, formatMetric } from '../units';
 import { IMetric, IRun, RunStatus } from '../wire';
 import { RunsModel } from './model';
 
@@ -40,7 +40,7 @@ export function RunsSection({ model, onOpen }: IRunsSectionProps): React.ReactEl
     <SectionState
       live={model.live}
       isLoaded={list !== null}
-      isEmpty={experiments.length === 0}
+      isEmpty={experiments.length === 0 && !error}
       error={error && !list ? error : undefined}
       onRetry={() => model.refresh()}
       empty={
@@ -49,6 +49,17 @@ export function RunsSection({ model, onOpen }: IRunsSectionProps): React.ReactEl
         />
       }
     >
+      {error && (
+        <ErrorCard
+          message={
+            model.seenMs > 0
+              ? `${error.message} ${trans.__('What is shown is %1.', asOfText(model.seenMs, trans))}`
+              : error.message
+          }
+          hint={error.hint}
+          onRetry={() => model.refresh()}
+        />
+      )}
       {experiments.map(experiment => (
         <React.Fragment key={experiment.key}>
           <h4 className="rayspace-Group">{experiment.name}</h4>

@@ -1,11 +1,7 @@
 /** The connection to the server's half. */
 
-import {
-  ILabShell,
-  JupyterFrontEnd,
-  JupyterFrontEndPlugin
-} from '@jupyterlab/application';
-import { PathExt, URLExt } from '@jupyterlab/coreutils';
+import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { URLExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { ServerConnection } from '@jupyterlab/services';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
@@ -17,6 +13,7 @@ import { requester, ROOT } from '../request';
 import { Settings } from '../settings';
 import { Stream } from '../stream';
 import { IServer } from '../tokens';
+import { followFront } from './front';
 
 /** The plugin. */
 export const serverPlugin: JupyterFrontEndPlugin<IServer> = {
@@ -24,11 +21,10 @@ export const serverPlugin: JupyterFrontEndPlugin<IServer> = {
   description: 'Keeps what the server tells of clusters and jobs up to date.',
   autoStart: true,
   provides: IServer,
-  optional: [ITranslator, ILabShell, IDocumentManager, ISettingRegistry],
+  optional: [ITranslator, IDocumentManager, ISettingRegistry],
   activate: (
     app: JupyterFrontEnd,
     translator: ITranslator | null,
-    shell: ILabShell | null,
     documents: IDocumentManager | null,
     registry: ISettingRegistry | null
   ): IServer => {
@@ -46,12 +42,15 @@ export const serverPlugin: JupyterFrontEndPlugin<IServer> = {
     });
     window.addEventListener('online', () => stream.retryNow());
     // Jobs are those of the project in front.
-    shell?.currentChanged.connect((_, { newValue }) => {
-      const path = newValue && documents?.contextForWidget(newValue)?.path;
-      if (path && !path.includes(':') && settings.followProject) {
-        void live.follow(PathExt.dirname(path));
+    followFront(
+      app.shell,
+      widget => documents?.contextForWidget(widget)?.path,
+      folder => {
+        if (settings.followProject) {
+          void live.follow(folder);
+        }
       }
-    });
+    );
     const loaded = registry
       ?.load(serverPlugin.id)
       .then(found => settings.follow(found));

@@ -4,6 +4,7 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api } from '../api';
+import { asksForGpus, gpusOf } from '../components/cluster-gpus';
 import { ILive } from '../tokens';
 import { IClusterState, INode } from '../wire';
 
@@ -56,11 +57,21 @@ export class StatusModel implements IDisposable {
       (clusters?.length === 1 ? (clusters[0] ?? null) : null);
     if (before?.uid !== this._cluster?.uid) {
       this._gpuFraction = null;
+      this._observedGpus = null;
       this._lookSoon(0);
     }
     if (before !== this._cluster) {
       this._changed.emit();
     }
+  }
+
+  /** A cluster of this machine has the GPUs that Ray finds, though none were asked for. */
+  private get _mayHaveGpus(): boolean {
+    const cluster = this._cluster;
+    return (
+      cluster !== null &&
+      (asksForGpus(cluster) || (cluster.target === 'local' && this._observedGpus !== 0))
+    );
   }
 
   private _lookSoon(pauseMs: number): void {
@@ -72,20 +83,26 @@ export class StatusModel implements IDisposable {
 
   private async _look(): Promise<void> {
     const cluster = this._cluster;
-    if (cluster && cluster.phase === 'ready' && hasGpus(cluster) && !document.hidden) {
+    if (cluster && cluster.phase === 'ready' && this._mayHaveGpus && !document.hidden) {
       try {
         const detail = await this._api.cluster(
           cluster.target,
           cluster.name,
           this.live.path
         );
+        if (cluster.uid !== this._cluster?.uid) {
+          return;
+        }
+        if (detail.nodes.length > 0) {
+          this._observedGpus = gpusOf(detail.nodes);
+        }
         this._gpuFraction = busyFraction(detail.nodes);
         this._changed.emit();
       } catch {
         this._gpuFraction = null;
       }
     }
-    if (cluster && hasGpus(cluster)) {
+    if (this._mayHaveGpus) {
       this._lookSoon(INTERVAL_MS);
     }
   }
@@ -93,15 +110,10 @@ export class StatusModel implements IDisposable {
   private readonly _changed = new Signal<this, void>(this);
   private _cluster: IClusterState | null = null;
   private _gpuFraction: number | null = null;
+  /** GPUs that Ray found; null before that is known. [1] */
+  private _observedGpus: number | null = null;
   private _isDisposed = false;
   private _timer: ReturnType<typeof setTimeout> | undefined;
-}
-
-function hasGpus(cluster: IClusterState): boolean {
-  const { head, worker, more_groups: groups } = cluster.spec;
-  return (
-    head.gpus + worker.gpus + groups.reduce((sum, g) => sum + g.worker.gpus, 0) > 0
-  );
 }
 
 /** How busy all GPUs of some nodes are on average; null where no driver tells. [1] */

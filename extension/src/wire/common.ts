@@ -72,3 +72,8 @@ export interface ITargetState {
   readonly state: 'unknown' | 'answers' | 'silent' | 'refused';
   readonly problem: IError | null;
 }
+
+/** Whether what is shown of a target may be old, because it does not answer. */
+export function isSilent({ state }: ITargetState): boolean {
+  return state === 'silent' || state === 'refused';
+}

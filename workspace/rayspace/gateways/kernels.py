@@ -10,6 +10,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -206,7 +207,7 @@ def check_python(python: str, kernel: KernelSpec, ray_version: str) -> None:
         raise VersionMismatchError(
             f"The cluster's Python {python} lacks {', '.join(missing)}, which running a "
             "notebook needs.",
-            hint=f"Install them there: {python} -m pip install {' '.join(missing)}",
+            hint=f"Install them there: {shlex.quote(python)} -m pip install {' '.join(missing)}",
             details={"python": python, "missing": missing},
         )
     program = kernel.argv[0]
@@ -220,7 +221,8 @@ def check_python(python: str, kernel: KernelSpec, ray_version: str) -> None:
         raise VersionMismatchError(
             f"The kernel {kernel.name!r} has Ray {theirs['ray']}, the cluster has "
             f"Ray {ray_version}.",
-            hint=f"Install the same there: {program} -m pip install 'ray=={ray_version}'",
+            hint=f"Install the same there: {shlex.quote(program)}"
+            f" -m pip install 'ray=={ray_version}'",
             details={"kernel_ray_version": theirs["ray"], "cluster_ray_version": ray_version},
         )
 

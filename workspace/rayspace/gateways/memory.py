@@ -56,6 +56,7 @@ class MemoryCluster:
     address: HeadAddress
     started_ms: int
     reason: str = ""
+    #: Who asked for it, where somebody else did.
     owner: str = ""
     n_requested: int = 0
     jobs: dict[str, LiveJob] = field(default_factory=dict)
@@ -197,6 +198,7 @@ class MemoryClusterGateway(Unsuspendable):
             reason=cluster.reason,
             profile=cluster.spec.profile,
             origin=cluster.origin,
+            owner=cluster.owner,
             project=cluster.spec.project,
             address=cluster.address,
             groups=(WorkerGroup(DEFAULT_GROUP, wanted, requested, requested if ready else 0),),
@@ -207,7 +209,6 @@ class MemoryClusterGateway(Unsuspendable):
             python_version="3.11.7",
             log_dir="",
             spec=cluster.spec,
-            owner=cluster.owner,
         )
 
     async def list(self) -> builtins.list[ClusterState]:

@@ -6,6 +6,9 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from rich.console import Group
+
+from rayspace.errors import RayspaceError
 from rayspace.loop import iterate
 from rayspace.present.times import clock_time
 from rayspace.present.usage_text import show_usage, usage_picture
@@ -33,17 +36,31 @@ def show_frames(frames: Frames, console: Console, *, as_json: bool) -> None:
         from rayspace.model.wire import to_wire
 
         for usage in looks:
+            if isinstance(usage, RayspaceError):
+                # Each line of the output is a look, so what is no look goes elsewhere.
+                sys.stderr.write(f"{usage.message}\n")
+                continue
             sys.stdout.write(json.dumps(to_wire(usage)) + "\n")
             sys.stdout.flush()
         return
     if not console.is_terminal:
         for usage in looks:
-            console.print(clock_time(usage.read_ms))
-            show_usage(usage, console)
+            if isinstance(usage, RayspaceError):
+                console.print(usage.message, soft_wrap=True)
+            else:
+                console.print(clock_time(usage.read_ms))
+                show_usage(usage, console)
             console.file.flush()
         return
     from rich.live import Live
+    from rich.text import Text
 
+    picture, read_ms = Group(), 0
     with Live(console=console, auto_refresh=False) as live:
         for usage in looks:
-            live.update(usage_picture(usage, console), refresh=True)
+            if isinstance(usage, RayspaceError):
+                old = Text(f"As of {clock_time(read_ms)}: {usage.message}", style="yellow")
+                live.update(Group(picture, old), refresh=True)
+            else:
+                picture, read_ms = usage_picture(usage, console), usage.read_ms
+                live.update(picture, refresh=True)

@@ -106,8 +106,19 @@ async def get_cluster(ask: Ask) -> Any:
         "nodes": nodes,
         "courses": ask.workspace.histories.take(state, nodes) if nodes else (),
         "nodes_problem": problem,
-        "dashboard": f"rayspace/proxy/ray/{quote(target, safe='')}/{quote(name, safe='')}/",
+        "dashboard": _dashboard(target, name),
     }
+
+
+async def confirm_dashboard(ask: Ask) -> Any:
+    """Let the dashboard of somebody else's cluster be shown, to who confirms whose it is."""
+    target, name = ask.where["target"], ask.where["cluster"]
+    await ask.workspace.panes.confirm(target, name, ask.body["owner"])
+    return {"dashboard": _dashboard(target, name)}
+
+
+def _dashboard(target: str, name: str) -> str:
+    return f"rayspace/proxy/ray/{quote(target, safe='')}/{quote(name, safe='')}/"
 
 
 def cost_of(spec: ClusterSpec) -> dict[str, Any] | None:

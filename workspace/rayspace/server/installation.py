@@ -117,8 +117,8 @@ def _problems(panel: str) -> list[dict[str, Any]]:
             _problem(
                 "labextension_differs",
                 f"The panel is of version {panel}, the server's half of {__version__}.",
-                f"Run: pip install --force-reinstall rayspace=={__version__}, then restart Jupyter"
-                " and reload the page.",
+                "Restart Jupyter and reload the page after:"
+                f" pip install --force-reinstall rayspace=={__version__}",
             )
         )
     if importlib.util.find_spec("jupyter_server_proxy") is None:
@@ -126,7 +126,7 @@ def _problems(panel: str) -> list[dict[str, Any]]:
             _problem(
                 "proxy_missing",
                 "Dashboards can't be shown: jupyter-server-proxy is not installed.",
-                "Run: pip install 'rayspace[jupyter]', then restart Jupyter.",
+                "Restart Jupyter and reload the page after: pip install 'rayspace[jupyter]'",
             )
         )
     return found

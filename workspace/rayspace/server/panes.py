@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from weakref import WeakValueDictionary
 
+from rayspace.errors import RefusedError
 from rayspace.gateways.lent_mlflow import LocalMlflowWay
 from rayspace.gateways.pane_ways import HeadWay, UrlWay
 from rayspace.gateways.tracking_probe import login_to
 from rayspace.gateways.unix_relay import UnixRelay
+from rayspace.model.cluster import Origin
 from rayspace.model.target import LOCAL
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from rayspace.app import App
+    from rayspace.model.cluster import ClusterState
     from rayspace.server.apps import Apps
 
 #: Ray's dashboard is looked at; what changes something goes by our own routes.
@@ -46,8 +50,33 @@ class Panes:
     def __init__(self, apps: Apps) -> None:
         self._apps = apps
         self._panes: dict[tuple[str, ...], _Pane] = {}
-        self._lock = asyncio.Lock()
+        #: Somebody else's clusters that were confirmed: by target, name, uid and owner.
+        self._confirmed: set[tuple[str, ...]] = set()
+        #: One for each pane: MLflow takes long to start, and Ray's dashboard does not wait for it.
+        self._locks: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._tidying: asyncio.Task[None] | None = None
+
+    async def confirm(self, target: str, name: str, owner: str) -> ClusterState:
+        """Let the dashboard of a cluster be shown, also of somebody else's whose name is confirmed.
+
+        Parameters
+        ----------
+        target, name
+            The cluster.
+        owner
+            Whose it is, as the person was told; empty for unknown.
+
+        Raises
+        ------
+        RefusedError
+            For another owner's.
+        """
+        state = await self._apps.with_target(target).clusters.status(name, target=target)
+        if state.origin is Origin.FOREIGN:
+            if owner != state.owner:
+                raise _unconfirmed(state)
+            self._confirmed.add(_whose(state))
+        return state
 
     async def ray(self, target: str, name: str) -> str:
         """Return the socket file to the dashboard of a cluster.
@@ -56,6 +85,12 @@ class Panes:
         ----------
         target, name
             The cluster: one that is known, and no other address.
+
+        Raises
+        ------
+        RefusedError
+            For somebody else's that was not confirmed: scripts of its pages run as Jupyter's own,
+            so whoever made it could act as the person who looks.
         """
         app, now_s = self._apps.with_target(target), asyncio.get_running_loop().time()
         for key, pane in self._panes.items():
@@ -64,6 +99,8 @@ class Panes:
                 pane.asked_s = now_s
                 return str(pane.relay.path)
         state = await app.clusters.status(name, target=target)
+        if state.origin is Origin.FOREIGN and _whose(state) not in self._confirmed:
+            raise _unconfirmed(state)
         key = ("ray", target, state.name, state.uid)
 
         async def made() -> _Pane:
@@ -109,7 +146,9 @@ class Panes:
             await pane.relay.close()
 
     async def _socket(self, key: tuple[str, ...], make: Callable[[], Awaitable[_Pane]]) -> str:
-        async with self._lock:
+        # Held by who uses it, and gone with the last of them.
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
             pane = self._panes.get(key)
             if pane is None:
                 pane = await make()
@@ -140,3 +179,16 @@ class Panes:
                 if now_s - pane.asked_s > _IDLE_S:
                     await self._panes.pop(key).relay.close()
         self._tidying = None
+
+
+def _whose(state: ClusterState) -> tuple[str, ...]:
+    return (state.target, state.name, state.uid, state.owner)
+
+
+def _unconfirmed(state: ClusterState) -> RefusedError:
+    whose = f"is {state.owner}'s" if state.owner else "was not made by rayspace"
+    return RefusedError(
+        f"The cluster {state.name!r} {whose}.",
+        hint="Its pages can act as you in Jupyter: open them from the panel, which asks before.",
+        details={"name": state.name, "owner": state.owner},
+    )

@@ -29,6 +29,7 @@ ROUTES: dict[str, dict[str, Answer]] = {
     f"{_CLUSTER}/extend": {"POST": clusters.extend_cluster},
     f"{_CLUSTER}/down": {"POST": clusters.end_cluster},
     f"{_CLUSTER}/use": {"POST": clusters.use_cluster},
+    f"{_CLUSTER}/dashboard": {"POST": clusters.confirm_dashboard},
     f"{_CLUSTER}/connect": {"GET": clusters.connect_code},
     f"{_CLUSTER}/logs": {"GET": clusters.cluster_log},
     "/rayspace/starters": {"GET": starters.get_starters, "POST": starters.create_notebook},

@@ -142,7 +142,7 @@ class Ledgers:
                 f" {'; '.join(troubles)}",
                 system="MLflow",
                 operation="find a job",
-                hint="Try again; rayspace doctor --on TARGET looks for causes.",
+                hint="Try again, or look for causes with: rayspace doctor --on TARGET",
                 details={"name": name or ""},
             )
         if found:

@@ -215,7 +215,7 @@ def _require_hope(state: ClusterState) -> None:
             f"The cluster {state.name!r} did not come up. {state.reason}",
             system="Ray",
             operation="start",
-            hint=first or f"{_where_to_look(state)}; rayspace doctor looks for causes.",
+            hint=first or f"{_where_to_look(state)}; look for causes with: rayspace doctor",
             details={
                 "name": state.name,
                 "log_dir": state.log_dir,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rayspace.core.node_history import NodeHistory
-from rayspace.errors import PhaseError
+from rayspace.errors import GatewayError, PhaseError
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.cluster_usage import ClusterUsage
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from rayspace.gateways.contracts import Clock
     from rayspace.model.cluster import ClusterState, Node
     from rayspace.services.clusters import ClusterService
+
+#: Looks in a row that may fail: a head is started anew, a laptop wakes, a login is renewed. [1]
+_MAX_FAILURES = 30
 
 
 async def with_nodes(
@@ -82,14 +85,32 @@ class UsageLooker:
         living = tuple(node for node in nodes if node.is_alive)
         return ClusterUsage(name, target, self._clock.now_ms(), living, courses)
 
-    async def looks(self, interval_s: float) -> AsyncIterator[ClusterUsage]:
+    async def looks(self, interval_s: float) -> AsyncIterator[ClusterUsage | GatewayError]:
         """Look again and again, until nobody asks for more.
 
         Parameters
         ----------
         interval_s
             Time between two looks. [s]
+
+        Yields
+        ------
+        ClusterUsage or GatewayError
+            What was seen, or why nothing was this time: what was seen before is old then.
+
+        Raises
+        ------
+        GatewayError
+            If the first look fails, or too many in a row do.
         """
+        n_failures = _MAX_FAILURES
         while True:
-            yield await self.look()
+            try:
+                yield await self.look()
+                n_failures = 0
+            except GatewayError as exc:
+                n_failures += 1
+                if n_failures > _MAX_FAILURES:
+                    raise
+                yield exc
             await self._clock.sleep(interval_s)

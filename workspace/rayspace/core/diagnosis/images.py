@@ -121,8 +121,10 @@ def _told(code: str, image: str, again: str, view: ClusterView) -> tuple[str, st
         return fact, f"Look for a slip in the name or the tag, then: {again}"
     if code == "pull_refused":
         fact = f"can't start: the registry refuses the image {image}: private, or not there at all."
-        hint = "Ask an admin for a pull secret in the namespace, and name it as imagePullSecrets:"
-        return fact, f"{hint} kubectl get secrets -n {view.snapshot.namespace}"
+        return fact, (
+            "Ask an admin for a pull secret in the namespace, and name it as imagePullSecrets:"
+            f" kubectl get secrets -n {view.snapshot.namespace}"
+        )
     fact = f"can't start yet: pulling the image {image} fails, and is tried again."
     return fact, (
         "Wait a few minutes; if it stays so, ask an admin whether the nodes reach the registry."

@@ -91,7 +91,7 @@ class Acts:
                 f"Ray's head could not be started: {exc.strerror or exc}.",
                 system="Ray",
                 operation="start",
-                hint="rayspace doctor looks for the cause.",
+                hint="Look for the cause with: rayspace doctor",
             ) from exc
         except BaseException:
             self.end(record)

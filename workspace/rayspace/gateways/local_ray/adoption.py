@@ -133,7 +133,7 @@ async def adopted_record(
         if not heads:
             raise ClusterNotFoundError(
                 "No Ray that somebody else started runs on this machine.",
-                hint="Start one with: rayspace cluster up, or name its dashboard with --address",
+                hint="Name its dashboard with --address, or start one with: rayspace cluster up",
             )
         if len(heads) > 1:
             raise UsageError(
