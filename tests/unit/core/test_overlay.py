@@ -26,6 +26,34 @@ def test_things_with_names_are_merged_by_name() -> None:
     assert base["containers"][0]["image"] == "x"
 
 
+def test_one_volume_is_mounted_in_several_places() -> None:
+    """What tells mounts apart is where they are, so that none takes the place of another."""
+    base = {"volumeMounts": [{"name": "volume-0", "mountPath": "/data"}]}
+    files = [{"name": "conf", "mountPath": f"/etc/{name}", "subPath": name} for name in ("a", "b")]
+    scratch = {"name": "volume-0", "mountPath": "/scratch"}
+    assert merged(base, {"volumeMounts": [*files, scratch]})["volumeMounts"] == [
+        {"name": "volume-0", "mountPath": "/data"},
+        *files,
+        scratch,
+    ]
+    ports = [{"name": "http", "containerPort": 80}, {"name": "https", "containerPort": 443}]
+    changed = merged({"ports": ports}, {"ports": [{"containerPort": 80, "name": "web"}]})
+    assert [port["name"] for port in changed["ports"]] == ["web", "https"]
+
+
+def test_a_mount_is_still_reached_by_the_name_of_its_volume() -> None:
+    """As a path writes it."""
+    base = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
+    changed = merged(base, {"volumeMounts": [{"name": "data", "readOnly": True}]})
+    assert changed == {"volumeMounts": [{"name": "data", "mountPath": "/data", "readOnly": True}]}
+
+
+def test_sources_of_variables_come_beside_those_that_are_there() -> None:
+    """Else a Secret of one's own would take the tracking server's credentials away."""
+    ours, theirs = {"secretRef": {"name": "mlflow"}}, {"secretRef": {"name": "mine"}}
+    assert merged({"envFrom": [ours]}, {"envFrom": [theirs, ours]}) == {"envFrom": [ours, theirs]}
+
+
 def test_a_null_removes_and_is_never_left_over() -> None:
     """As in a merge patch."""
     assert merged({"a": 1, "b": {"c": 2}}, {"a": None, "d": {"e": None}}) == {

@@ -1,7 +1,8 @@
 """Merge raw fields into an object, and read ``--set PATH=VALUE``.
 
 Lists of named things (containers, worker groups, environment variables, volumes) are merged by
-name, as kubectl's strategic merge does; all other lists are replaced. A null removes a field.
+name, mounts by their path and ports by their number, as kubectl's strategic merge does; all other
+lists are replaced. A null removes a field.
 """
 
 from __future__ import annotations
@@ -15,17 +16,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 #: Fields by which things in lists of Kubernetes and KubeRay are told apart.
-_NAMES = ("name", "groupName", "mountPath", "containerPort")
+_NAMES = ("name", "groupName", "mountPath", "devicePath", "containerPort")
+#: Where a name is no key: one volume is mounted in several places. The first that all items have.
+#: Source: patchMergeKey in k8s.io/api/core/v1/types.go.
+_KEYS = {
+    "volumeMounts": ("mountPath", "name"),
+    "volumeDevices": ("devicePath", "name"),
+    "ports": ("containerPort", "name"),
+}
+#: Joined: what rayspace puts there itself is where the tracking server's credentials come from. A
+#: source of variables has no key, and the later ones count more, as they do in Kubernetes.
+_JOINED = {"envFrom"}
 _STEP = re.compile(r"(?P<name>[-A-Za-z0-9_./]+?)(\[(?P<item>[-A-Za-z0-9_./]+)\])?")
 
 
-def merged(base: Any, overlay: Any) -> Any:
+def merged(base: Any, overlay: Any, field: str = "") -> Any:
     """Merge an overlay into a value.
 
     Parameters
     ----------
     base, overlay
         JSON values.
+    field
+        Name of the field that they are values of; empty for none.
 
     Returns
     -------
@@ -38,11 +51,14 @@ def merged(base: Any, overlay: Any) -> Any:
             if value is None:
                 joined.pop(key, None)
             else:
-                joined[key] = merged(base[key], value) if key in base else _without_nulls(value)
+                changed = merged(base[key], value, key) if key in base else _without_nulls(value)
+                joined[key] = changed
         return joined
     if isinstance(base, list) and isinstance(overlay, list):
-        key = _common_name(overlay)
-        if key and (not base or _common_name(base) == key):
+        if field in _JOINED:
+            return [*base, *(item for item in _without_nulls(overlay) if item not in base)]
+        key = _common_name(overlay, field)
+        if key and all(isinstance(item, dict) and key in item for item in base):
             return _merged_by(key, base, overlay)
     return _without_nulls(overlay)
 
@@ -53,9 +69,9 @@ def _merged_by(key: str, base: Sequence[Any], overlay: Sequence[Any]) -> list[An
     return [*joined, *(_without_nulls(item) for item in changes.values())]
 
 
-def _common_name(items: Sequence[Any]) -> str:
+def _common_name(items: Sequence[Any], field: str) -> str:
     """Return the field by which all items of a list are told apart; empty for none."""
-    for key in _NAMES:
+    for key in _KEYS.get(field, _NAMES):
         if items and all(isinstance(i, dict) and isinstance(i.get(key), str | int) for i in items):
             return key
     return ""
