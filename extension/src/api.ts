@@ -60,10 +60,10 @@ export class Api {
   scaleCluster(
     target: string,
     name: string,
-    workers: number,
+    change: wire.IWorkersWish,
     path: string
   ): Promise<wire.IOperation> {
-    return this._post(`${clusterPath(target, name)}/scale`, { workers, path });
+    return this._post(`${clusterPath(target, name)}/scale`, { ...change, path });
   }
 
   /** Keep a cluster from suspending itself for so long. [s] */

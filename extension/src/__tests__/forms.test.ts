@@ -260,6 +260,15 @@ describe('ShipModel', () => {
   });
 });
 
+describe('valueError', () => {
+  it('lets a default be what it is', () => {
+    const code = field({ kind: 'int', default: null, default_repr: '60 * 60' });
+    expect(valueError(code, '60 * 60', trans)).toBe('');
+    expect(valueError(code, '60 * 61', trans)).not.toBe('');
+    expect(valueError(code, '61', trans)).toBe('');
+  });
+});
+
 describe('StartModel', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
@@ -274,6 +283,7 @@ describe('StartModel', () => {
     await jest.advanceTimersByTimeAsync(PAUSE_MS);
     expect(server.asked[server.asked.length - 1]?.body).toEqual({
       path: 'p',
+      kernel: null,
       profile: 'laptop',
       name: 'mine',
       target: null,

@@ -10,7 +10,8 @@ import { IClusterDetail, IOperation } from '../wire';
 import { IClusterRow } from './model';
 import { Nodes } from './nodes';
 import type { IClusterActions } from './row';
-import { activityText, isOthers, workerCounts } from './words';
+import { activityText } from './words';
+import { Workers } from './workers';
 
 /** Properties of `ClusterBody`. */
 export interface IClusterBodyProps {
@@ -71,17 +72,22 @@ function ClusterButtons({ row, actions }: IButtonsProps): React.ReactElement {
   const trans = useTrans();
   const { cluster } = row;
   const isReady = cluster.phase === 'ready';
-  const isMine = !isOthers(cluster);
+  // The server leaves alone what somebody else made, also with no owner's name.
+  const isMine = cluster.origin !== 'foreign';
   const isOnKubernetes = cluster.namespace !== '';
   return (
     <div className="rayspace-Buttons">
       {row.operation && <LetBe operation={row.operation} actions={actions} />}
-      {isMine && isReady && (
-        <Workers
-          count={workerCounts(cluster).desired}
-          onSet={workers => actions.scale(row, workers)}
-        />
-      )}
+      {isMine &&
+        isReady &&
+        cluster.groups.map(group => (
+          <Workers
+            key={group.name}
+            group={group}
+            isNamed={cluster.groups.length > 1}
+            onSet={change => actions.scale(row, change)}
+          />
+        ))}
       {!row.isChosen && isReady && (
         <TextAction label={trans.__('Use')} onClick={() => actions.use(row)} />
       )}
@@ -125,49 +131,5 @@ function TextAction({ label, onClick }: ITextActionProps): React.ReactElement {
     <button type="button" className="rayspace-Button" onClick={onClick}>
       {label}
     </button>
-  );
-}
-
-interface IWorkersProps {
-  readonly count: number;
-  readonly onSet: (workers: number) => void;
-}
-
-/** Set the number of workers: asked for once the number stands still. */
-function Workers({ count, onSet }: IWorkersProps): React.ReactElement {
-  const trans = useTrans();
-  const [wanted, setWanted] = React.useState<number | null>(null);
-  const shown = wanted ?? count;
-  React.useEffect(() => setWanted(null), [count]);
-  const step = (by: number): void => setWanted(Math.max(0, shown + by));
-  return (
-    <span className="rayspace-Stepper" role="group" aria-label={trans.__('Workers')}>
-      <button
-        type="button"
-        aria-label={trans.__('One worker less')}
-        onClick={() => step(-1)}
-      >
-        −
-      </button>
-      <output aria-label={trans.__('Workers')}>
-        {trans._n('%1 worker', '%1 workers', shown)}
-      </output>
-      <button
-        type="button"
-        aria-label={trans.__('One worker more')}
-        onClick={() => step(1)}
-      >
-        +
-      </button>
-      {wanted !== null && wanted !== count && (
-        <button
-          type="button"
-          className="rayspace-Stepper-set"
-          onClick={() => onSet(wanted)}
-        >
-          {trans.__('Scale')}
-        </button>
-      )}
-    </span>
   );
 }

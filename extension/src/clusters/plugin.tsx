@@ -2,6 +2,7 @@
 
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { Dialog, ICommandPalette, showDialog } from '@jupyterlab/apputils';
+import { INotebookTracker } from '@jupyterlab/notebook';
 import {
   ITranslator,
   nullTranslator,
@@ -24,8 +25,9 @@ import { makeLogPane } from '../components/log-view';
 import { addLog } from '../components/place';
 import { makeSection } from '../components/section';
 import { tell } from '../components/tell';
+import { kernelOf } from '../kernel';
 import { IPanel, IServer } from '../tokens';
-import { IOperation } from '../wire';
+import { IKernel, IOperation } from '../wire';
 import { ClustersModel, IClusterRow } from './model';
 import { IClusterActions } from './row';
 import { ClustersSection } from './section';
@@ -38,13 +40,14 @@ export const clustersPlugin: JupyterFrontEndPlugin<void> = {
   description: 'Shows Ray clusters in the panel, starts, changes and ends them.',
   autoStart: true,
   requires: [IServer, IPanel],
-  optional: [ITranslator, ICommandPalette],
+  optional: [ITranslator, ICommandPalette, INotebookTracker],
   activate: (
     app: JupyterFrontEnd,
     server: IServer,
     panel: IPanel,
     translator: ITranslator | null,
-    palette: ICommandPalette | null
+    palette: ICommandPalette | null,
+    notebooks: INotebookTracker | null
   ): void => {
     const trans = (translator ?? nullTranslator).load('rayspace');
     const model = new ClustersModel(
@@ -62,7 +65,10 @@ export const clustersPlugin: JupyterFrontEndPlugin<void> = {
       execute: async args => {
         const { profile } = args as IStartArgs;
         panel.reveal();
-        await start(model, profile ?? server.settings.defaultProfile, trans);
+        // Its packages and its Ray are what a cluster must get on with.
+        const notebook = notebooks?.currentWidget;
+        const kernel = notebook ? await kernelOf(server.api, notebook) : null;
+        await start(model, profile ?? server.settings.defaultProfile, kernel, trans);
       }
     });
     commands.addCommand(CommandIDs.clusterDown, {
@@ -137,8 +143,8 @@ function clusterActions(
       void api
         .use(cluster.target, cluster.name, live.path)
         .catch((error: unknown) => tell(error, trans)),
-    scale: ({ cluster }, workers) =>
-      begin(api.scaleCluster(cluster.target, cluster.name, workers, live.path)),
+    scale: ({ cluster }, change) =>
+      begin(api.scaleCluster(cluster.target, cluster.name, change, live.path)),
     suspend: ({ cluster }) =>
       begin(api.changeCluster('suspend', cluster.target, cluster.name, live.path)),
     resume: ({ cluster }) =>
@@ -154,9 +160,10 @@ function clusterActions(
 async function start(
   model: ClustersModel,
   profile: string,
+  kernel: IKernel | null,
   trans: TranslationBundle
 ): Promise<void> {
-  const form = new StartModel(model.api, model.live.path, profile);
+  const form = new StartModel(model.api, model.live.path, profile, kernel);
   try {
     if (!(await askStart(form, model.live.targets, trans))) {
       return;

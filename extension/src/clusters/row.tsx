@@ -12,7 +12,7 @@ import { StatusDot } from '../components/status-dot';
 import { useTrans } from '../components/trans';
 import { useNow } from '../components/use-signal';
 import { stageText } from '../operations';
-import { IClusterDetail, IOperation } from '../wire';
+import { IClusterDetail, IOperation, IWorkersWish } from '../wire';
 import { ClusterBody } from './body';
 import { canSuspend, idleText, IIdleGpus } from './idle';
 import { IClusterRow } from './model';
@@ -24,7 +24,7 @@ export interface IClusterActions {
   connect(row: IClusterRow): void;
   openLog(row: IClusterRow): void;
   use(row: IClusterRow): void;
-  scale(row: IClusterRow, workers: number): void;
+  scale(row: IClusterRow, change: IWorkersWish): void;
   suspend(row: IClusterRow): void;
   resume(row: IClusterRow): void;
   extend(row: IClusterRow): void;

@@ -6,7 +6,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { Api } from '../api';
 import { Planner } from '../planner';
 import { toError } from '../request';
-import { IClusterPlan, IClusterWish, IError, IProfile } from '../wire';
+import { IClusterPlan, IClusterWish, IError, IKernel, IProfile } from '../wire';
 
 /** A wish for a cluster, as it is typed; empty text is as the profile says. */
 export interface IStartForm {
@@ -24,11 +24,13 @@ export class StartModel implements IDisposable {
    * @param _api The server.
    * @param path A path of the project.
    * @param profile The profile to begin with.
+   * @param kernel Of the notebook in front, with which the cluster must get on; null for none.
    */
   constructor(
     private readonly _api: Api,
     readonly path: string,
-    profile: string
+    profile: string,
+    private readonly _kernel: IKernel | null = null
   ) {
     this._form = { profile, name: '', target: '', workers: '', gpus: '', queue: '' };
   }
@@ -104,6 +106,7 @@ export class StartModel implements IDisposable {
     const { profile, name, target, workers, gpus, queue } = this._form;
     return {
       path: this.path,
+      kernel: this._kernel,
       profile,
       name: name.trim() || null,
       target: target || null,

@@ -1,7 +1,7 @@
 /** "Run on Ray": from the notebook's toolbar, the file browser, the launcher and the palette. */
 
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { ICommandPalette, Notification } from '@jupyterlab/apputils';
+import { ICommandPalette } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import {
@@ -20,10 +20,9 @@ import {
 import { CommandIDs, IRunArgs, NO_ARGS, RUN_SCHEMA } from '../commands';
 import { runOnRayIcon } from '../components/icons';
 import { tell } from '../components/tell';
+import { kernelOf } from '../kernel';
 import { IPanel, IServer } from '../tokens';
-import { IKernel } from '../wire';
 import { askShip } from './dialog';
-import { askKernel } from './kernel';
 import { ShipModel } from './model';
 
 /** The plugin. */
@@ -123,7 +122,7 @@ async function ship(
       await widget.context.save();
     }
     const kernel =
-      widget instanceof NotebookPanel ? await kernelOf(server, widget) : null;
+      widget instanceof NotebookPanel ? await kernelOf(server.api, widget) : null;
     model = new ShipModel(server.api, server.live, path, kernel, parameters, trans);
     if (!(await askShip(model, trans))) {
       return;
@@ -138,19 +137,5 @@ async function ship(
     await tell(error, trans);
   } finally {
     model?.dispose();
-  }
-}
-
-/** What the kernel says of itself; a notebook runs on Ray also without it. */
-async function kernelOf(
-  server: IServer,
-  panel: NotebookPanel
-): Promise<IKernel | null> {
-  try {
-    const probe = await server.api.kernelProbe();
-    return await askKernel(panel.sessionContext.session?.kernel, probe);
-  } catch (error) {
-    Notification.warning(error instanceof Error ? error.message : String(error));
-    return null;
   }
 }

@@ -111,6 +111,10 @@ export function valueError(
   trans: TranslationBundle
 ): string {
   const word = text.trim();
+  if (field.has_default && text === initialText(field)) {
+    // It is not sent: code such as 60 * 60 need be no value.
+    return '';
+  }
   if (word === '') {
     return field.has_default || field.is_optional || field.kind === 'str'
       ? ''

@@ -110,6 +110,13 @@ export interface IClusterDetail {
   readonly dashboard: string;
 }
 
+/** Another number of workers of a group, or other bounds where they come by need. [1] */
+export interface IWorkersWish {
+  readonly group: string;
+  readonly workers: number;
+  readonly max_workers: number | null;
+}
+
 export interface IClusterWish {
   readonly path?: string;
   readonly kernel?: IKernel | null;

@@ -1,11 +1,28 @@
 /** Ask a notebook's kernel which versions it has. */
 
+import { Notification } from '@jupyterlab/apputils';
+import { NotebookPanel } from '@jupyterlab/notebook';
 import { Kernel, KernelMessage } from '@jupyterlab/services';
 
-import { IKernel, IKernelProbe } from '../wire';
+import { Api } from './api';
+import { IKernel, IKernelProbe } from './wire';
 
 /** A kernel that says nothing within this time is sent as unknown. [ms] */
 const PATIENCE_MS = 3000;
+
+/** What the kernel of a notebook says of itself; null where it says nothing, which is no failure. */
+export async function kernelOf(
+  api: Api,
+  panel: NotebookPanel
+): Promise<IKernel | null> {
+  try {
+    const probe = await api.kernelProbe();
+    return await askKernel(panel.sessionContext.session?.kernel, probe);
+  } catch (error) {
+    Notification.warning(error instanceof Error ? error.message : String(error));
+    return null;
+  }
+}
 
 /**
  * Run the probe in a kernel.
