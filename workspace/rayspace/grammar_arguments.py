@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from rayspace.core.yaml_text import read_yaml_value
 from rayspace.errors import UsageError
 from rayspace.units import parse_duration
 
@@ -85,14 +86,8 @@ def workers(text: str) -> tuple[int, int | None]:
 
 def setting(text: str) -> tuple[str, Any]:
     """Read ``PATH=VALUE``, the value as YAML."""
-    import yaml
-
     path, value = pair(text)
-    try:
-        return path, yaml.safe_load(value)
-    except yaml.YAMLError as exc:
-        message = f"the value of {path} is no YAML"
-        raise argparse.ArgumentTypeError(message) from exc
+    return path, read_yaml_value(value, name=f"--set {path}", error=UsageError)
 
 
 def pair(text: str) -> tuple[str, str]:

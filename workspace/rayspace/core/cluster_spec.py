@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.manifest_lines import located
 from rayspace.core.overlay import merged, overlay_of
+from rayspace.core.profile_checks import LARGEST_COUNT
 from rayspace.core.worker_groups import counted, resized, with_count
 from rayspace.errors import ManifestError, UsageError
 from rayspace.model.cluster import ClusterSpec
@@ -194,8 +194,9 @@ def cluster_spec(
     check_count("--workers", n_workers, limit)
     check_count("--workers", max_workers or 0, limit)
     check_count("--gpus", wishes.gpus or 0, limit)
-    if wishes.cpus is not None and not 0 < wishes.cpus < math.inf:
-        raise UsageError(f"--cpus can't be {wishes.cpus:g}.", hint="Give a number above 0.")
+    if wishes.cpus is not None and not 0 < wishes.cpus <= LARGEST_COUNT:
+        hint = f"Give a number above 0, and {LARGEST_COUNT} at most."
+        raise UsageError(f"--cpus can't be {wishes.cpus:g}.", hint=hint)
     spec = ClusterSpec(
         name=safe_name(wished),
         profile=profile.name,

@@ -15,11 +15,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.activity import Annotation
+from rayspace.core.diagnosis.fields import items, mapping, moment_ms, text
 from rayspace.core.manifest import IDLE_S, MAX_LIFETIME_S
 from rayspace.errors import SpecError
 
@@ -138,21 +138,21 @@ def demand_of(manifest: Mapping[str, Any]) -> Demand | None:
     SpecError
         If it is of another kind.
     """
-    kind = manifest.get("kind", "")
+    kind = text(manifest, "kind")
     if kind not in SPEC_FIELDS:
         raise SpecError(
             f"{kind!r} is no kind of manifest that has a Ray cluster.",
             hint=f"Kinds: {', '.join(SPEC_FIELDS)}.",
         )
-    spec = _part(manifest, "spec")
-    ray = _part(spec, SPEC_FIELDS[kind]) if SPEC_FIELDS[kind] else spec
+    spec = mapping(manifest, "spec")
+    ray = mapping(spec, SPEC_FIELDS[kind]) if SPEC_FIELDS[kind] else spec
     if kind == "RayJob" and not ray:
         return None
     is_autoscaled = bool(ray.get("enableInTreeAutoscaling"))
-    groups = _items(ray, "workerGroupSpecs")
+    groups = items(ray, "workerGroupSpecs")
     workers = [(_n_pods(group, is_autoscaled), _pod(group)) for group in groups]
     autoscaler = [(1, {"containers": [_autoscaler(ray)]})] if is_autoscaled else []
-    counted = [(1, _pod(_part(ray, "headGroupSpec"))), *autoscaler, *workers]
+    counted = [(1, _pod(mapping(ray, "headGroupSpec"))), *autoscaler, *workers]
     pods = [pod for _, pod in counted]
 
     def total(resource: Resource) -> int:
@@ -175,48 +175,48 @@ def demand_of(manifest: Mapping[str, Any]) -> Demand | None:
 
 def _ends(manifest: Mapping[str, Any], kind: str, spec: Mapping[str, Any]) -> tuple[int, int]:
     if kind == "RayCluster":
-        metadata = _part(manifest, "metadata")
-        notes = {key: str(text) for key, text in _part(metadata, "annotations").items()}
+        metadata = mapping(manifest, "metadata")
+        notes = {key: str(value) for key, value in mapping(metadata, "annotations").items()}
         lifetime_s = _seconds(notes.get(MAX_LIFETIME_S, ""))
         return max(lifetime_s, _extension_s(notes, metadata)), _seconds(notes.get(IDLE_S, ""))
     # A job's cluster is idle from the job's end to its own; a service has no end at all.
     if kind != "RayJob" or not spec.get("shutdownAfterJobFinishes"):
         return NEVER_S, NEVER_S
-    idle_s = int(spec.get("ttlSecondsAfterFinished") or 0)
-    deadline_s = int(spec.get("activeDeadlineSeconds") or 0)
+    idle_s = _whole(spec, "ttlSecondsAfterFinished", 0, most=NEVER_S)
+    deadline_s = _whole(spec, "activeDeadlineSeconds", 0, most=NEVER_S)
     return (deadline_s + idle_s if deadline_s > 0 else NEVER_S), idle_s
 
 
-def _seconds(text: str) -> int:
-    if not _fits(SECONDS_PATTERN, text):
+def _seconds(note: str) -> int:
+    if not _fits(SECONDS_PATTERN, note):
         return NEVER_S
     # Zero is taken for no end, so that it never passes for a short time.
-    return int(float(text) + ROUND_UP) or NEVER_S
+    return int(float(note) + ROUND_UP) or NEVER_S
 
 
 def _extension_s(notes: Mapping[str, str], metadata: Mapping[str, Any]) -> int:
     """Return the lifetime that an extension asks for; 0 where there is none, or no beginning."""
-    began = str(metadata.get("creationTimestamp") or "")
-    created_ms = int(datetime.fromisoformat(began).timestamp()) * 1000 if began else 0
+    created_ms = (moment_ms(metadata, "creationTimestamp") or 0) // 1000 * 1000
     from_ms = max(created_ms, _time_ms(notes, Annotation.LIFETIME_FROM))
     until_ms = _time_ms(notes, Annotation.EXTENDED_UNTIL)
     return (until_ms - from_ms) // 1000 if until_ms > from_ms > 0 else 0
 
 
 def _time_ms(notes: Mapping[str, str], key: str) -> int:
-    text = notes.get(key, "")
-    return int(text) if _fits(TIME_PATTERN, text) else 0
+    note = notes.get(key, "")
+    return int(note) if _fits(TIME_PATTERN, note) else 0
 
 
-def _fits(pattern: str, text: str) -> bool:
-    return re.fullmatch(pattern.removeprefix("^").removesuffix("$"), text) is not None
+def _fits(pattern: str, word: str) -> bool:
+    return re.fullmatch(pattern.removeprefix("^").removesuffix("$"), word) is not None
 
 
 def _n_pods(group: Mapping[str, Any], is_autoscaled: bool) -> int:
     if group.get("suspend"):
         return 0
-    least, most = int(group.get("minReplicas") or 0), _whole(group, "maxReplicas", MAX_REPLICAS)
-    asked = most if is_autoscaled else int(group.get("replicas") or 0)
+    least = _whole(group, "minReplicas", 0)
+    most = _whole(group, "maxReplicas", MAX_REPLICAS)
+    asked = most if is_autoscaled else _whole(group, "replicas", 0)
     n_replicas = least if asked < least else min(asked, most)
     n_pods = max(n_replicas, 0) * max(_whole(group, "numOfHosts", 1), 0)
     return min(n_pods, MAX_REPLICAS)
@@ -224,7 +224,7 @@ def _n_pods(group: Mapping[str, Any], is_autoscaled: bool) -> int:
 
 def _autoscaler(ray: Mapping[str, Any]) -> dict[str, Any]:
     """Return the container that KubeRay puts beside the head."""
-    options = _part(ray, "autoscalerOptions")
+    options = mapping(ray, "autoscalerOptions")
     given = options.get("resources")
     resources = AUTOSCALER_RESOURCES if given is None else given
     return {"name": "autoscaler", "image": options.get("image"), "resources": resources}
@@ -232,7 +232,7 @@ def _autoscaler(ray: Mapping[str, Any]) -> dict[str, Any]:
 
 def _pod_amount(pod: Mapping[str, Any], resource: Resource) -> int:
     running = sum(_amount(container, resource) for container in _running(pod))
-    first = max((_amount(item, resource) for item in _items(pod, "initContainers")), default=0)
+    first = max((_amount(item, resource) for item in items(pod, "initContainers")), default=0)
     return max(running, first, _amount(pod, resource))
 
 
@@ -241,7 +241,7 @@ def _amount(container: Mapping[str, Any], resource: Resource) -> int:
 
 
 def _given(container: Mapping[str, Any], kind: str, resource: Resource) -> int:
-    given = _part(_part(container, "resources"), kind)
+    given = mapping(container, "resources", kind)
     names = (name for name in given if _fits(resource.pattern, name))
     return sum(_units(given[name], resource.scale) for name in names)
 
@@ -268,9 +268,9 @@ def _without(pods: Iterable[Mapping[str, Any]], resource: Resource) -> Iterator[
 
 
 def _images(spec: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    submitter = _part(_part(spec, "submitterPodTemplate"), "spec")
+    submitter = mapping(spec, "submitterPodTemplate", "spec")
     for pod in (*pods, submitter):
-        for container in (*_items(pod, "containers"), *_items(pod, "initContainers")):
+        for container in (*items(pod, "containers"), *items(pod, "initContainers")):
             if container.get("image"):
                 yield str(container["image"])
 
@@ -278,25 +278,19 @@ def _images(spec: Mapping[str, Any], pods: Iterable[Mapping[str, Any]]) -> Itera
 def _running(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """List what runs for as long as the pod: init containers that restart are sidecars."""
     sidecars = (
-        item for item in _items(pod, "initContainers") if item.get("restartPolicy") == "Always"
+        item for item in items(pod, "initContainers") if item.get("restartPolicy") == "Always"
     )
-    return [*_items(pod, "containers"), *sidecars]
+    return [*items(pod, "containers"), *sidecars]
 
 
 def _pod(group: Mapping[str, Any]) -> Mapping[str, Any]:
-    return _part(_part(group, "template"), "spec")
+    return mapping(group, "template", "spec")
 
 
-def _part(mapping: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value: Mapping[str, Any] = mapping.get(key) or {}
-    return value
-
-
-def _items(mapping: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    value: list[Mapping[str, Any]] = mapping.get(key) or []
-    return value
-
-
-def _whole(mapping: Mapping[str, Any], key: str, default: int) -> int:
-    value = mapping.get(key)
-    return default if value is None else int(value)
+def _whole(part: Mapping[str, Any], key: str, default: int, *, most: int = MAX_REPLICAS) -> int:
+    """Read a whole number; what is none counts as the most that it could be."""
+    value = part.get(key)
+    try:
+        return default if value is None else int(value)
+    except (TypeError, ValueError, OverflowError):
+        return most

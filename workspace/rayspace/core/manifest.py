@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core.container_env import container_env
 from rayspace.core.defaults import CA_DIR, with_defaults, with_registries
 from rayspace.core.driver_slots import RESOURCE, n_driver_slots
+from rayspace.core.manifest_shape import require_shape
 from rayspace.core.overlay import merged
 from rayspace.core.profile_pods import toleration
 from rayspace.model.defaults import Defaults
@@ -128,6 +129,11 @@ def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, A
     -------
     dict
         The object to apply.
+
+    Raises
+    ------
+    ManifestError
+        If raw fields made something else of it.
     """
     asked = spec
     spec = with_defaults(asked, facts.defaults)
@@ -173,6 +179,7 @@ def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, A
         }
     for overlay in (facts.defaults.pods.overlay, pods.overlay, facts.overlay or {}):
         manifest = merged(manifest, dict(overlay))
+    require_shape(manifest, [group.name for group in spec.groups])
     return with_registries(manifest, facts.defaults.registries)
 
 

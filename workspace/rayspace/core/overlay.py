@@ -7,6 +7,7 @@ lists are replaced. A null removes a field.
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -106,8 +107,20 @@ def overlay_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """
     overlay: dict[str, Any] = {}
     for path, value in settings.items():
-        overlay = merged(overlay, _nested(path, value))
+        overlay = merged(overlay, _nested(path, _plain(path, value)))
     return overlay
+
+
+def _plain(path: str, value: Any) -> Any:
+    """Return a value as JSON has it: a notebook's Python may give any."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise UsageError(
+            f"The value of {path} is none that JSON knows.",
+            hint="Give text, a finite number, true, false, null, or lists and mappings of these.",
+            details={"path": path},
+        ) from exc
 
 
 def _nested(path: str, value: Any) -> dict[str, Any]:
@@ -125,7 +138,13 @@ def _nested(path: str, value: Any) -> dict[str, Any]:
         if step is None:
             continue
         if step["item"] is not None:
+            if not isinstance(nested, dict):
+                raise UsageError(
+                    f"{path!r} is one of a list, and can't be {json.dumps(nested)}.",
+                    hint=f"Write what is to be set of it: --set '{path}.FIELD=VALUE'.",
+                    details={"path": path},
+                )
             key = "groupName" if step["name"] == "workerGroupSpecs" else "name"
-            nested = [{key: step["item"], **nested}] if isinstance(nested, dict) else [nested]
+            nested = [{key: step["item"], **nested}]
         nested = {step["name"]: nested}
     return dict(nested)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.diagnosis.fields import count, field, items, mapping, text
 from rayspace.core.diagnosis.node_fit import (
     bears_labels,
     is_large_enough,
@@ -121,25 +122,25 @@ def unjudged(manifest: Mapping[str, Any], facts: PreflightFacts) -> tuple[str, .
 
 
 def _groups(manifest: Mapping[str, Any]) -> list[_Group]:
-    spec = manifest["spec"]
-    head = spec["headGroupSpec"]["template"]
-    groups = [_Group("the head", head, _requests(head["spec"], is_worker=False), 1)]
-    for group in spec.get("workerGroupSpecs") or []:
-        template = group["template"]
-        n_pods = int(group.get("replicas") or 0)
+    # What can't be read is the API server's to say, which names the field.
+    head = mapping(manifest, "spec", "headGroupSpec", "template")
+    groups = [_Group("the head", head, _requests(head, is_worker=False), 1)]
+    for group in items(manifest, "spec", "workerGroupSpecs"):
+        template = mapping(group, "template")
+        n_pods = count(group, "replicas")
         # Of an autoscaled group at least one must fit, or it is of no use.
-        if n_pods or spec.get("enableInTreeAutoscaling"):
-            label = f"a worker of the group {group['groupName']!r}"
-            requests = _requests(template["spec"], is_worker=True)
+        if n_pods or field(manifest, "spec", "enableInTreeAutoscaling"):
+            label = f"a worker of the group {text(group, 'groupName')!r}"
+            requests = _requests(template, is_worker=True)
             groups.append(_Group(label, template, requests, n_pods))
     return groups
 
 
-def _requests(pod: Mapping[str, Any], *, is_worker: bool) -> dict[str, float]:
+def _requests(template: Mapping[str, Any], *, is_worker: bool) -> dict[str, float]:
     total: dict[str, float] = {}
-    for container in pod["containers"]:
-        resources = container.get("resources") or {}
-        asked = quantities({**(resources.get("limits") or {}), **(resources.get("requests") or {})})
+    for container in items(template, "spec", "containers"):
+        limits, requests = (mapping(container, "resources", key) for key in ("limits", "requests"))
+        asked = quantities({**limits, **requests})
         for name, amount in asked.items():
             total[name] = total.get(name, 0.0) + amount
     if is_worker:
@@ -160,7 +161,7 @@ def _beyond_limits(facts: PreflightFacts) -> Iterator[Problem]:
 
 
 def _no_account(manifest: Mapping[str, Any], facts: PreflightFacts) -> Iterator[Problem]:
-    account = manifest["spec"]["headGroupSpec"]["template"]["spec"].get("serviceAccountName")
+    account = text(manifest, "spec", "headGroupSpec", "template", "spec", "serviceAccountName")
     if account and facts.has_head_account is False:
         yield Problem(
             "account_missing",
@@ -173,7 +174,7 @@ def _no_account(manifest: Mapping[str, Any], facts: PreflightFacts) -> Iterator[
 
 
 def _no_queue(manifest: Mapping[str, Any], facts: PreflightFacts) -> Iterator[Problem]:
-    queue = (manifest["metadata"].get("labels") or {}).get(QUEUE)
+    queue = text(manifest, "metadata", "labels", QUEUE)
     if not queue or facts.queues is None:
         return
     known = sorted(str(item["metadata"]["name"]) for item in facts.queues)
@@ -283,8 +284,8 @@ def _no_quota(groups: list[_Group], facts: PreflightFacts) -> Iterator[Problem]:
         hard = status.get("hard") or (quota.get("spec") or {}).get("hard") or {}
         used = status.get("used") or {}
         name = str(quota["metadata"]["name"])
-        for resource, text in hard.items():
-            limit = quantity(text)
+        for resource, amount in hard.items():
+            limit = quantity(amount)
             plain = resource.removeprefix("requests.").removeprefix("limits.")
             if limit is None or resource not in {plain, f"requests.{plain}", f"limits.{plain}"}:
                 continue
@@ -294,7 +295,7 @@ def _no_quota(groups: list[_Group], facts: PreflightFacts) -> Iterator[Problem]:
                 asked = sum(group.n_pods * group.requests.get(plain, 0.0) for group in groups)
             left = limit - (quantity(used.get(resource, 0)) or 0.0)
             if asked > left:
-                yield _quota_problem(name, resource, asked, limit, left, str(text))
+                yield _quota_problem(name, resource, asked, limit, left, str(amount))
 
 
 def _quota_problem(

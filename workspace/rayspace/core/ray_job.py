@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core import manifest as manifests
+from rayspace.core.diagnosis.fields import text
 from rayspace.core.kube_state import time_ms
 from rayspace.model.job import LivePhase
 from rayspace.model.limits import Limits
@@ -245,12 +246,12 @@ def _leave_memory_to_the_system(template: dict[str, Any]) -> None:
     the runner tells.
     """
     env = template["spec"]["containers"][0].setdefault("env", [])
-    if all(variable["name"] != _MEMORY_MONITOR for variable in env):
+    if all(variable.get("name") != _MEMORY_MONITOR for variable in env):
         env.append({"name": _MEMORY_MONITOR, "value": "0"})
 
 
 def _others(sources: list[dict[str, Any]] | None, secret: str) -> list[dict[str, Any]]:
-    return [item for item in sources or [] if (item.get("secretRef") or {}).get("name") != secret]
+    return [item for item in sources or [] if text(item, "secretRef", "name") != secret]
 
 
 def ray_job_state(job: KubeObject) -> RayJobState:

@@ -63,14 +63,50 @@ def read_yaml_mapping(text: str, *, name: str, error: type[SpecError]) -> YamlVa
     SpecError
         Of the class ``error``, if it is not YAML, no mapping, or holds what JSON does not know.
     """
+    reader = _Reader(name, error)
+    found = _document(text, reader)
+    if found is None:
+        return YamlValue({}, 1)
+    if not isinstance(found.value, dict):
+        reader.fail(found.line, "a mapping of names to values is expected")
+    return found
+
+
+def read_yaml_value(text: str, *, name: str, error: type[SpecError]) -> Any:
+    """Read one YAML value of a command line.
+
+    Parameters
+    ----------
+    text
+        The value. A date is text here, where quotes would have to get past a shell first.
+    name
+        What to call it in messages.
+    error
+        The class of error to raise.
+
+    Returns
+    -------
+    Any
+        The value, of JSON's types; None for an empty text.
+
+    Raises
+    ------
+    SpecError
+        Of the class ``error``, if it is not YAML, or holds what JSON does not know.
+    """
+    found = _document(text, _Reader(name, error, takes_dates=True))
+    return None if found is None else found.value
+
+
+def _document(text: str, reader: _Reader) -> YamlValue | None:
+    """Read a document; None for one without a word."""
     # 20 ms, which a magic that reads no file need not pay.
     import yaml
 
-    reader = _Reader(name, error)
     try:
         loader = yaml.SafeLoader(text)
         node = loader.get_single_node()
-        return YamlValue({}, 1) if node is None else reader.mapping(node, loader)
+        return None if node is None else reader.value(node, loader)
     except yaml.MarkedYAMLError as fault:
         mark = fault.problem_mark or fault.context_mark
         reader.fail(mark.line + 1 if mark else 1, fault.problem or "it is not YAML")
@@ -83,21 +119,16 @@ def read_yaml_mapping(text: str, *, name: str, error: type[SpecError]) -> YamlVa
 class _Reader:
     """Turns the nodes of one document into values."""
 
-    def __init__(self, name: str, error: type[SpecError]) -> None:
+    def __init__(self, name: str, error: type[SpecError], *, takes_dates: bool = False) -> None:
         self.name = name
         self.error = error
+        self.takes_dates = takes_dates
         self.seen: set[int] = set()
 
     def fail(self, line: int, fact: str, hint: str = "") -> NoReturn:
         raise self.error(
             f"{self.name}, line {line}: {fact}.", hint=hint, details={"line": line}
         ) from None
-
-    def mapping(self, node: yaml.Node, loader: yaml.SafeLoader) -> YamlValue:
-        result = self.value(node, loader)
-        if not isinstance(result.value, dict):
-            self.fail(result.line, "a mapping of names to values is expected")
-        return result
 
     def value(self, node: yaml.Node, loader: yaml.SafeLoader) -> YamlValue:
         line = node.start_mark.line + 1
@@ -123,6 +154,8 @@ class _Reader:
         return YamlValue(plain, line, entries=entries)
 
     def scalar(self, node: yaml.Node, loader: yaml.SafeLoader, line: int) -> YamlValue:
+        if node.tag == f"{_TAG}timestamp" and self.takes_dates:
+            return YamlValue(node.value, line, text=node.value)
         if node.tag == f"{_TAG}timestamp":
             hint = f"Write it as text, in quotes: {node.value!r}"
             self.fail(line, f"{node.value} is a date, which JSON does not know", hint)

@@ -248,7 +248,10 @@ class ClusterStarter:
         previewing = getattr(self._finder.gateway(plan.target), "preview", None)
         if previewing is None:
             return plan
-        seen: Preview = await previewing(plan.spec)
+        try:
+            seen: Preview = await previewing(plan.spec)
+        except ManifestError as exc:
+            raise plan.located(exc) from exc
         return replace(
             plan,
             manifest=seen.manifest,
