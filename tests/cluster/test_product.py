@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import subprocess
+import sys
 
 import pytest
 
@@ -169,6 +172,31 @@ def test_what_cannot_come_up_fails_at_once_with_its_reason(person):
 def _never_pull() -> dict[str, str]:
     place = "spec.headGroupSpec.template.spec.containers[ray-head].imagePullPolicy"
     return {place: "Never"}
+
+
+@pytest.mark.timeout(600)
+def test_the_command_that_is_advised_mends_a_cluster(person):
+    """Typed as it is printed, with an image that there is: a new cluster of that name."""
+    with pytest.raises(ClusterStartError):
+        person.up("slip", image="docker.io/rayspace/none:test", workers=0, settings=_never_pull())
+    slip = run(person.clusters.why("slip", target=person.target))
+    advised = slip.problems[0].hint.rpartition(": ")[2].replace("IMAGE", RAY)
+    assert f"--on {person.target}" in advised
+    done = subprocess.run(
+        [sys.executable, "-m", "rayspace.cli", *shlex.split(advised)[1:], "--workers", "0"],
+        cwd=person.app.project,
+        env=person.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=500,
+    )
+    assert done.returncode == 0, (advised, done.stdout, done.stderr)
+    mended = run(person.clusters.status("slip", target=person.target))
+    assert mended.phase is ClusterPhase.READY
+    assert mended.uid != slip.uid
+    assert run(person.app.head.version(mended.address))["ray_version"] == "2.60.0"
 
 
 def test_a_quota_is_told_before_anything_is_made(person):
