@@ -218,7 +218,8 @@ def test_a_queued_cluster_stays_suspended(queueing, cluster, namespace, start, t
     while time.monotonic() < end_s:
         assert pods(namespace, "queued") == []
         time.sleep(1)
-    words = {"target": person.target, "report": person.report}
+    # The fixture's cluster is nobody's, as far as its labels tell.
+    words = {"target": person.target, "report": person.report, "force": True}
     run(person.clusters.resume("queued", wait=False, **words))
     namespace.until("it is back", lambda: len(pods(namespace, "queued")) == 1)
     run(person.clusters.suspend("queued", **words))
