@@ -7,6 +7,7 @@ import { ISignal, Signal } from '@lumino/signaling';
 import { Api } from './api';
 import { awayError, failureOf, mismatchOf, problemsOf } from './failures';
 import { ResponseError, toError } from './request';
+import { ServerState } from './server-state';
 import { Stream } from './stream';
 import { Connection, ILive } from './tokens';
 import * as wire from './wire';
@@ -15,15 +16,7 @@ import * as wire from './wire';
 const BREAK_MS = 2000;
 /** Changes that come together are drawn together. [ms] */
 const GATHER_MS = 40;
-/** So many operations that have ended are kept. [1] */
-const MAX_ENDED = 50;
-
-/** Returns the key of a cluster in all targets. */
-export function clusterKey(target: string, name: string): string {
-  return `${target}/${name}`;
-}
-
-/** The state of the server, fed by its stream. */
+/** The state of the server, fed by its stream, and the line to it. */
 export class Live implements ILive, IDisposable {
   /**
    * @param api The server.
@@ -37,6 +30,10 @@ export class Live implements ILive, IDisposable {
   ) {
     _stream.message.connect(this._receive, this);
     _stream.stateChanged.connect(this._onState, this);
+    this._state.operationEnded.connect((_, operation) =>
+      this._operationEnded.emit(operation)
+    );
+    this._state.jobEnded.connect((_, job) => this._jobEnded.emit(job));
   }
 
   get changed(): ISignal<this, void> {
@@ -80,15 +77,15 @@ export class Live implements ILive, IDisposable {
   }
 
   get jobsProblem(): wire.IError | null {
-    return this._problemOf.get(this._projectPath) ?? null;
+    return this._state.jobsProblem(this._projectPath);
   }
 
   get targets(): readonly wire.ITargetState[] {
-    return [...this._targetOf.values()];
+    return this._state.targets;
   }
 
   silentSinceMs(target: string): number | null {
-    return this._silentMs.get(target) ?? null;
+    return this._state.silentSinceMs(target);
   }
 
   get operations(): readonly wire.IOperation[] {
@@ -96,7 +93,7 @@ export class Live implements ILive, IDisposable {
   }
 
   get chosen(): wire.IChoice {
-    return this._chosenOf.get(this._projectPath) ?? { target: '', name: '' };
+    return this._state.chosen(this._projectPath);
   }
 
   get isDisposed(): boolean {
@@ -178,8 +175,7 @@ export class Live implements ILive, IDisposable {
 
   /** Take an operation that was just begun, before the stream tells it. */
   note(operation: wire.IOperation): void {
-    if (!this._operationOf.has(operation.id)) {
-      this._operationOf.set(operation.id, operation);
+    if (this._state.note(operation)) {
       this._touch();
     }
   }
@@ -190,6 +186,7 @@ export class Live implements ILive, IDisposable {
     clearTimeout(this._gather);
     clearTimeout(this._breaking);
     this._stream.dispose();
+    this._state.clear();
     Signal.clearData(this);
   }
 
@@ -205,58 +202,16 @@ export class Live implements ILive, IDisposable {
   }
 
   private _receive(_: unknown, message: wire.Message): void {
-    switch (message.kind) {
-      case 'snapshot':
-        this._replace(message.data);
-        break;
-      case 'cluster':
-        this._takeCluster(message.data);
-        break;
-      case 'cluster_gone':
-        this._clusterOf.delete(clusterKey(message.data.target, message.data.name));
-        break;
-      case 'job':
-        this._takeJob(message.data);
-        break;
-      case 'job_gone':
-        this._jobOf?.delete(message.data.name);
-        break;
-      case 'jobs_problem':
-        this._problemOf.set(message.data.project, message.data.problem);
-        break;
-      case 'target':
-        this._takeTarget(message.data);
-        break;
-      case 'chosen':
-        this._chosenOf.set(message.data.project, message.data);
-        break;
-      case 'operation':
-        this._takeOperation(message.data);
-        break;
-      default:
-        return;
+    if (!this._state.take(message)) {
+      return;
+    }
+    if (message.kind === 'snapshot') {
+      this._isFresh = true;
+      if (!message.data.jobs) {
+        void this._askJobs();
+      }
     }
     this._touch();
-  }
-
-  private _replace(all: wire.ISnapshot): void {
-    this._isFresh = true;
-    this._clusterOf = new Map(all.clusters.map(c => [clusterKey(c.target, c.name), c]));
-    this._jobOf = all.jobs && new Map(all.jobs.map(job => [job.name, job]));
-    this._isInOrder = false;
-    const before = this._targetOf;
-    this._targetOf = new Map();
-    for (const target of all.targets) {
-      this._takeTarget(target, before.get(target.name));
-    }
-    this._operationOf = new Map(
-      all.operations.map(operation => [operation.id, operation])
-    );
-    this._chosenOf = new Map(all.chosen.map(choice => [choice.project, choice]));
-    this._problemOf = new Map(all.jobs_problems.map(p => [p.project, p.problem]));
-    if (!all.jobs) {
-      void this._askJobs();
-    }
   }
 
   retryJobs(): void {
@@ -270,63 +225,15 @@ export class Live implements ILive, IDisposable {
     try {
       const jobs = await this._api.jobs(path);
       if (path === this._path) {
-        // What the stream told meanwhile is newer.
-        this._jobOf = new Map([
-          ...jobs.map(job => [job.name, { ...job, projects: [project] }] as const),
-          ...(this._jobOf ?? [])
-        ]);
-        this._isInOrder = false;
-        this._problemOf.delete(project);
+        this._state.addJobs(jobs, project);
         this._touch();
       }
     } catch (error) {
       // They come by the stream as soon as the tracking server answers.
       if (isWished && path === this._path) {
-        this._problemOf.set(project, toError(error));
+        this._state.setJobsProblem(project, toError(error));
         this._touch();
       }
-    }
-  }
-
-  private _takeTarget(
-    target: wire.ITargetState,
-    before = this._targetOf.get(target.name)
-  ): void {
-    this._targetOf.set(target.name, target);
-    if (!wire.isSilent(target)) {
-      this._silentMs.delete(target.name);
-    } else if (!this._silentMs.has(target.name)) {
-      // One that was silent already when the page was loaded may be so for hours.
-      this._silentMs.set(target.name, before?.state === 'answers' ? Date.now() : 0);
-    }
-  }
-
-  private _takeCluster(cluster: wire.IClusterState): void {
-    const key = clusterKey(cluster.target, cluster.name);
-    // What is known keeps its place.
-    this._isInOrder &&= this._clusterOf.has(key);
-    this._clusterOf.set(key, cluster);
-  }
-
-  private _takeJob(job: wire.IProjectJob): void {
-    this._jobOf ??= new Map();
-    const before = this._jobOf.get(job.name);
-    this._isInOrder &&= before?.submitted_ms === job.submitted_ms;
-    this._jobOf.set(job.name, job);
-    if (before && !wire.isEnded(before) && wire.isEnded(job)) {
-      this._jobEnded.emit(job);
-    }
-  }
-
-  private _takeOperation(operation: wire.IOperation): void {
-    const before = this._operationOf.get(operation.id);
-    this._operationOf.set(operation.id, operation);
-    if (operation.state !== 'running' && before?.state !== operation.state) {
-      this._operationEnded.emit(operation);
-    }
-    const ended = [...this._operationOf.values()].filter(o => o.state !== 'running');
-    for (const { id } of ended.slice(0, -MAX_ENDED)) {
-      this._operationOf.delete(id);
     }
   }
 
@@ -373,27 +280,16 @@ export class Live implements ILive, IDisposable {
 
   private _settle(): void {
     if (this._isFresh) {
-      this._order();
-      this._clusters = [...this._clusterOf.values()];
-      this._jobs = this._jobOf && [...this._jobOf.values()];
+      this._clusters = this._state.clusters;
+      this._jobs = this._state.jobs;
     } else if (this._connection.kind === 'connecting') {
       // Clusters are the same in each project, jobs are not.
       this._jobs = null;
     }
-    this._operations = [...this._operationOf.values()].sort(
-      (a, b) => b.started_ms - a.started_ms
-    );
+    this._operations = this._state.operations;
   }
 
-  /** Put clusters and jobs in order, where one came that was not known: there may be thousands. */
-  private _order(): void {
-    if (!this._isInOrder) {
-      this._clusterOf = sorted(this._clusterOf, byTargetAndName);
-      this._jobOf = this._jobOf && sorted(this._jobOf, byNewest);
-      this._isInOrder = true;
-    }
-  }
-
+  private readonly _state = new ServerState();
   private readonly _changed = new Signal<this, void>(this);
   private readonly _operationEnded = new Signal<this, wire.IOperation>(this);
   private readonly _jobEnded = new Signal<this, wire.IProjectJob>(this);
@@ -405,32 +301,12 @@ export class Live implements ILive, IDisposable {
   private _path = '';
   private _wanted = '';
   private _isFresh = false;
-  private _isInOrder = false;
   private _isDisposed = false;
   private _brokeMs = 0;
-  private _clusterOf = new Map<string, wire.IClusterState>();
-  private _jobOf: Map<string, wire.IProjectJob> | null = null;
-  private _targetOf = new Map<string, wire.ITargetState>();
-  private readonly _silentMs = new Map<string, number>();
-  private _operationOf = new Map<string, wire.IOperation>();
-  private _chosenOf = new Map<string, wire.IChoice>();
   private _clusters: readonly wire.IClusterState[] | null = null;
   private _jobs: readonly wire.IProjectJob[] | null = null;
   private _operations: readonly wire.IOperation[] = [];
-  private _problemOf = new Map<string, wire.IError | null>();
   private _gather: ReturnType<typeof setTimeout> | undefined;
   private _breaking: ReturnType<typeof setTimeout> | undefined;
   private _restart: ReturnType<typeof setTimeout> | undefined;
-}
-
-function sorted<T>(of: Map<string, T>, order: (a: T, b: T) => number): Map<string, T> {
-  return new Map([...of].sort((a, b) => order(a[1], b[1])));
-}
-
-function byTargetAndName(a: wire.IClusterState, b: wire.IClusterState): number {
-  return a.target.localeCompare(b.target) || a.name.localeCompare(b.name);
-}
-
-function byNewest(a: wire.IProjectJob, b: wire.IProjectJob): number {
-  return b.submitted_ms - a.submitted_ms || b.name.localeCompare(a.name);
 }

@@ -1,7 +1,7 @@
 /** Rows of clusters, and what is known of those that are open. */
 
 import { Api } from '../api';
-import { clusterKey } from '../live';
+import { clusterKey } from '../server-state';
 import { IRow, IRowSource, RowsModel } from '../rows';
 import { ILive } from '../tokens';
 import { IClusterDetail, IClusterState, IOperation } from '../wire';
