@@ -34,7 +34,7 @@ from rayspace.gateways.kube.observer import KubeObserver
 from rayspace.gateways.kube.planning import ClusterPlanner
 from rayspace.gateways.kube.program_secret import made_with_program
 from rayspace.gateways.watcher_archive import watcher_archive
-from rayspace.model.cluster import DEFAULT_GROUP, ClusterSpec, ClusterState
+from rayspace.model.cluster import DEFAULT_GROUP
 from rayspace.model.limits import NamespaceLimits
 from rayspace.model.progress import Report, Stage
 from rayspace.model.wire import to_wire
