@@ -132,6 +132,7 @@ class JobObserver:
         if gateway is None:
             return
         files = await self._live.aftermath(record)
+        # Before it is stored: who looks and may not delete would store the same with each look.
         await gateway.delete(record.tags[Tag.JOB])
         with tempfile.TemporaryDirectory(prefix="rayspace-") as directory:
             await in_thread(store_logs, ledger.runs, record, files, Path(directory))
