@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 import tomllib
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import IO
 
@@ -100,9 +101,15 @@ def one_by_one(
     env: dict[str, str],
     output: IO[bytes],
     times: list[tuple[str, float, int]],
+    built: Future[None],
 ) -> None:
-    """Run stages while others run, each in a process of its own; what they print is kept."""
-    for name, command in stages.items():
+    """Run stages while others run, each in a process of its own; what they print is kept.
+
+    All but the first wait until the test cluster is built: compilers leave Ray no time to start.
+    """
+    for position, (name, command) in enumerate(stages.items()):
+        if position and wait([built]) and built.cancelled():
+            break
         began = time.monotonic()
         done = subprocess.run(
             command, check=False, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT
@@ -140,21 +147,27 @@ def main() -> int:
             "spelling", [str(bin_dir / "codespell"), "workspace", "templates", "tests", "README.md"]
         )
         stage("front end of JupyterLab", [python, "-m", "tests.extension_build"])
-    if not paths and "--no-cluster" not in sys.argv:
-        # Ahead of the tests, so that its time shows: cold it takes longer than they do.
-        stage("build of the test cluster", [python, "-m", "tests.cluster", "build"])
     pytest = [python, "-m", "pytest", "--durations=40", *sys.argv[1:]]
     if paths or "--no-cluster" in sys.argv:
         stage("tests", pytest)
     else:
-        # Those on a Kubernetes wait for most of the time: the others use what it leaves.
+        # What is built waits for networks and disks, tests on a Kubernetes wait for it: the others
+        # use what they leave.
         beside = {
             "unit tests": [*pytest, "tests/unit"],
             "other tests": [*pytest, "--ignore=tests/cluster", "--ignore=tests/unit"],
         }
         with tempfile.TemporaryFile() as output:
-            others = threading.Thread(target=one_by_one, args=(beside, env, output, times))
+            built: Future[None] = Future()
+            others = threading.Thread(target=one_by_one, args=(beside, env, output, times, built))
             others.start()
+            try:
+                # A stage of its own, so that its time shows.
+                stage("build of the test cluster", [python, "-m", "tests.cluster", "build"])
+            except KeyboardInterrupt:
+                built.cancel()
+                raise
+            built.set_result(None)
             stage("tests on a Kubernetes", [*pytest, "tests/cluster"])
             others.join()
             say("\n== tests beside them")

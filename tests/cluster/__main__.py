@@ -6,9 +6,8 @@ import argparse
 import os
 import sys
 
-from tests.cluster import front, operators
+from tests.cluster import building, front
 from tests.cluster.errors import ClusterToolError
-from tests.cluster.late_images import lab_archive, mlflow_archive, starters_archive, stores_archive
 
 
 def main() -> int:
@@ -37,12 +36,7 @@ def main() -> int:
 
 def _do(args: argparse.Namespace) -> int:
     if args.verb == "build":
-        front.prepare()
-        operators.prepare()
-        mlflow_archive()
-        lab_archive()
-        starters_archive()
-        stores_archive()
+        building.build_all()
     elif args.verb == "up":
         cluster = front.up(args.name, port=args.port)
         sys.stdout.write(f"export KUBECONFIG={cluster.kubeconfig()}\n")

@@ -29,6 +29,7 @@ from rayspace.model.cluster import ClusterPhase, ClusterSpec, Origin
 from rayspace.model.job import LivePhase
 from rayspace.model.profile import NodeResources
 from rayspace.model.progress import silent
+from rayspace.services.readiness import wait_ready
 from tests.ray_by_hand import ray_by_hand
 
 #: Small, so that head and worker fit beside other tests. [bytes]
@@ -66,12 +67,9 @@ class Provider:
         """Let somebody else start a Ray; gives the URL of its dashboard, and ends it."""
 
     async def ready(self, name: str):
-        deadline = time.monotonic() + 120
-        while (state := await self.clusters.get(name)).phase is not ClusterPhase.READY:
-            assert not state.phase.is_terminal, state.reason
-            assert time.monotonic() < deadline, state
-            await asyncio.sleep(0.2)
-        return state
+        """Wait as the product does, which starts a head again that a busy machine was slow for."""
+        state = await self.clusters.get(name)
+        return await wait_ready(self.clusters, state, SystemClock(), 180.0, silent)
 
     async def until(self, condition):
         deadline = time.monotonic() + 60

@@ -77,6 +77,22 @@ def test_a_cluster_waits_in_its_queue_and_comes_up(app) -> None:
     assert 16 < sample.power_w <= 72
 
 
+def test_raw_fields_may_have_any_unit(app) -> None:
+    """As Kubernetes takes them."""
+    folder = app.project / ".rayspace" / "profiles"
+    folder.mkdir(parents=True)
+    limits = {"memory": "8Gi", "cpu": "1500m"}
+    containers = [{"name": "ray-head", "resources": {"limits": limits}}]
+    head = {"template": {"spec": {"containers": containers}}}
+    overlay = json.dumps({"spec": {"headGroupSpec": head}})
+    (folder / "odd.yaml").write_text(
+        f"description: Odd.\nhead: {{cpus: 1}}\nrayCluster: {overlay}\n"
+    )
+    up(app, "odd")
+    node, *_ = run(app.clusters.nodes("odd"))
+    assert (node.cpus, node.memory_bytes) == (1.5, 8 * 2**30)
+
+
 def test_everything_says_that_it_is_simulated(app) -> None:
     """The target, the start, the status and each problem."""
     told: list[str] = []

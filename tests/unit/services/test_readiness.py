@@ -8,10 +8,10 @@ import pytest
 
 from rayspace.errors import ClusterStartError, GatewayTimeoutError, UsageError
 from rayspace.grammar import cluster_parser, verb_parsers
-from rayspace.model.cluster import ClusterSpec, WorkerGroup
+from rayspace.model.cluster import ClusterPhase, ClusterSpec, WorkerGroup
 from rayspace.model.problem import Owner, Problem
 from rayspace.model.profile import GroupSpec, NodeResources
-from rayspace.services.readiness import check_ready, wait_workers
+from rayspace.services.readiness import check_ready, wait_ready, wait_workers
 from tests.factories import a_cluster
 from tests.unit.services.test_clusters import Clock
 
@@ -49,6 +49,10 @@ class Changes:
         self.clock = Clock()
         self.told: list[str] = []
         self.scaled: list[int] = []
+        self.created: list[str] = []
+
+    async def create(self, spec: ClusterSpec, report) -> None:
+        self.created.append(spec.name)
 
     async def scale(self, name: str, n_workers: int, report) -> None:
         self.scaled.append(n_workers)
@@ -64,6 +68,11 @@ class Changes:
         while True:
             yield self.states[-1]
             await self.clock.sleep(1.0)
+
+    async def wait_head(self):
+        return await wait_ready(
+            self, self.states[0], self.clock, 60.0, lambda stage: self.told.append(stage.text)
+        )
 
     async def wait(self, *, fewest: bool):
         state = await wait_workers(
@@ -124,6 +133,30 @@ async def test_a_worker_of_this_machine_that_ends_as_it_joins_is_started_again()
     with pytest.raises(ClusterStartError, match=r"1 of 2 workers .* The worker process 7 is gone"):
         await always.wait(fewest=False)
     assert always.scaled == [2, 2]
+
+
+async def test_a_head_of_this_machine_that_gave_up_is_started_again() -> None:
+    """Ray gives it a fixed time; one that always gives up is told, one that fails otherwise too."""
+    starting = a_cluster(name="c", phase=ClusterPhase.STARTING)
+    slow = a_cluster(
+        name="c",
+        phase=ClusterPhase.LOST,
+        reason="Its head process 7 is gone. Its last words: The current node timed out during"
+        " startup.",
+    )
+    cluster = Changes(starting, slow, starting, a_cluster(name="c"))
+    assert (await cluster.wait_head()).phase is ClusterPhase.READY
+    assert cluster.created == [starting.spec.name]
+    assert any("It is started again" in text for text in cluster.told)
+    always = Changes(starting, slow)
+    with pytest.raises(ClusterStartError, match="timed out during startup"):
+        await always.wait_head()
+    assert len(always.created) == 2
+    broken = dataclasses.replace(slow, reason="Its head process 7 is gone.")
+    failing = Changes(starting, broken)
+    with pytest.raises(ClusterStartError, match="is gone"):
+        await failing.wait_head()
+    assert failing.created == []
 
 
 def test_what_can_be_waited_for_is_the_same_in_all_doors() -> None:

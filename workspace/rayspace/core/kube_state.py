@@ -98,7 +98,7 @@ def cluster_state(
         stages=tuple(
             Stage(stage.name.value, stage.text, _STATES[stage.state])  # type: ignore[arg-type]
             for stage in progress.stages
-            if stage.name is not StageName.QUEUED or spec.pods.queue
+            if stage.name is not StageName.QUEUED or spec.pods.queue or snapshot.workload
         ),
     )
 

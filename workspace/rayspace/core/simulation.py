@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.diagnosis.pods import ray_pod
+from rayspace.core.diagnosis.quantities import quantities
 from rayspace.core.manifest import GPU, GPU_PRODUCT, QUEUE
 from rayspace.model.snapshot import ClusterSnapshot
 from rayspace.model.target import SIMULATED
@@ -149,12 +150,14 @@ def ray_answers(cluster: SimulatedCluster, now_ms: int) -> tuple[dict[str, Any],
             continue
         is_head = pod["metadata"]["labels"]["ray.io/node-type"] == "head"
         name = pod["metadata"]["name"]
-        limits = pod["spec"]["containers"][0]["resources"]["limits"]
-        gpus, memory = int(limits.get(GPU, 0)), int(limits["memory"])
+        # A raw setting may write them in any unit, or take them away.
+        resources = pod["spec"]["containers"][0].get("resources") or {}
+        limits = collections.defaultdict(float, quantities(resources.get("limits") or {}))
+        gpus, memory = int(limits[GPU]), int(limits["memory"])
         # Slow waves, each node its own: what a training loop looks like from outside.
         wave = 0.5 + 0.5 * math.sin(now_ms / 9000 + index)
         used = round(memory * (0.3 + 0.2 * wave))
-        total: dict[str, float] = {"memory": memory, "CPU": _cpus(limits["cpu"])}
+        total: dict[str, float] = {"memory": memory, "CPU": limits["cpu"]}
         if gpus:
             total["GPU"] = gpus
         node = {"node_id": name, "node_ip": f"10.0.0.{index + 1}", "state": "ALIVE"}
@@ -182,10 +185,6 @@ def _gpu(index: int, wave: float) -> dict[str, Any]:
         "powerMw": round(1000 * (_GPU_IDLE_W + (_GPU_BUSY_W - _GPU_IDLE_W) * busy)),
         "temperatureC": round(38 + 30 * busy),
     }
-
-
-def _cpus(text: str) -> float:
-    return float(text[:-1]) / 1000 if text.endswith("m") else float(text)
 
 
 def _ray_cluster(cluster: SimulatedCluster, now_ms: int, *, is_suspended: bool) -> dict[str, Any]:

@@ -273,7 +273,7 @@ class JobService:
         Parameters
         ----------
         name
-            The job; by default the newest.
+            The job; by default this person's newest.
         cluster, profile, target
             Where it runs now, as for `submit`; by default as it ran before where it had a cluster
             of its own, else on the chosen cluster. What was asked of its own cluster counts again.
@@ -287,7 +287,7 @@ class JobService:
         JobState
             The new job.
         """
-        record, earlier = await self._ledgers.find(name)
+        record, earlier = await self._ledgers.find(name, is_changed=True)
         state = await self._state(record, earlier)
         if not state.phase.is_terminal:
             raise PhaseError(

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 #: Time between two looks at what is waited for. [s]
 POLL_S = 0.25
-#: How often workers of this machine that ended before they joined are started again. A worker gives
-#: its own start 30 s, which a busy machine may need more of. [1]
+#: How often a head or workers of this machine that gave up while they started are started again.
+#: Ray gives its agents 15 s and itself 30 s, which a busy machine may need more of. [1]
 _N_RESTARTS = 2
+#: What Ray says then. Source: ``Node.start_ray_processes`` of Ray 2.60.
+_GAVE_UP = "timed out during startup"
 #: Phases that somebody else has to end.
 _STANDING = {ClusterPhase.SUSPENDED, ClusterPhase.ENDING}
 
@@ -62,7 +64,7 @@ async def wait_ready(
     GatewayTimeoutError
         If it is not ready in time.
     """
-    began_s, last = clock.monotonic_s(), ""
+    began_s, last, n_restarts = clock.monotonic_s(), "", 0
     told: set[str] = set()
     explainer = Explainer(gateway, clock)
     if state.phase is not ClusterPhase.READY:
@@ -72,6 +74,13 @@ async def wait_ready(
                 if state.phase is ClusterPhase.READY:
                     break
                 is_late = clock.monotonic_s() - began_s > timeout_s
+                if _has_given_up(state) and n_restarts < _N_RESTARTS and not is_late:
+                    # Somebody else may do so at the same moment.
+                    with contextlib.suppress(ClusterBusyError):
+                        report(Stage("head", f"{state.reason} It is started again", "note"))
+                        await gateway.create(state.spec, report)
+                        n_restarts += 1
+                    continue
                 state = await explainer.look(state, is_last=is_late)  # noqa: PLW2901  as it is known
                 if state.phase is ClusterPhase.READY:
                     break
@@ -222,6 +231,11 @@ def _require_hope(state: ClusterState) -> None:
                 "problems": to_wire(state.problems),
             },
         )
+
+
+def _has_given_up(state: ClusterState) -> bool:
+    """Whether the head of this machine took longer to start than Ray lets it."""
+    return state.phase is ClusterPhase.LOST and not state.namespace and _GAVE_UP in state.reason
 
 
 def _has_lost_workers(state: ClusterState) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import shlex
 from typing import TYPE_CHECKING
 
 from rayspace.core.lifecycle import SILENT_AFTER_MS, recorded_verdict, silence_ms
@@ -176,6 +177,7 @@ class JobWaiter:
                 raise PhaseError(
                     f"The job {state.name!r} was asked to stop but still runs.",
                     hint=f"End its cluster with: rayspace cluster down {state.cluster}"
+                    f" --on {shlex.quote(state.target)}"
                     if gateway is None
                     else f"Wait, or delete it with: {_delete_command(gateway, state.name)}",
                 )
