@@ -56,12 +56,38 @@ async def test_rows_tell_sizes_prices_and_when_a_cluster_stops(told_page):
     await expect(row.locator(".rayspace-Row-side")).to_have_text("3/4 workers · 8 GPU")
     facts = row.locator(".rayspace-Row-facts")
     await expect(facts).to_have_text(
-        re.compile(r"^ready·team-a·\d min·suspends in 1\d min·7\.20 per hour$")
+        re.compile(r"^ready·team-a·\d min·idle for 1\d min·suspends in 1\d min·7\.20 per hour$")
     )
     body = await page.open_row(row)
     await expect(body.locator("tbody tr")).to_have_count(7)
-    await expect(body).to_contain_text("Not in use; suspends itself at")
+    await expect(body).to_contain_text("Not in use since")
+    await expect(body).to_contain_text("; suspends itself at")
     await row.locator(".rayspace-Row-main").click()
+
+
+async def test_a_row_tells_whether_a_cluster_is_used(told_page):
+    """Work takes the place of the idle time, and moves nothing; what nobody knows is not said."""
+    page = told_page
+    row = page.row("clusters", "train-gpu")
+    facts = row.locator(".rayspace-Row-facts")
+    (before,) = [c for c in page.told.clusters if c.name == "train-gpu"]
+    height = (await row.bounding_box())["height"]
+
+    def say(**changes) -> None:
+        seen = replace(before.activity, acts_at_ms=None, idle_since_ms=None, **changes)
+        page.told.say("cluster", replace(before, activity=seen))
+
+    say(active=("job train-x",))
+    await expect(facts).to_have_text(re.compile(r"^ready·team-a·\d min·in use·7\.20 per hour$"))
+    assert (await row.bounding_box())["height"] == height
+    body = await page.open_row(row)
+    await expect(body).to_contain_text("In use: job train-x")
+    say(active=("nobody knows",), is_known=False)
+    await expect(facts).to_have_text(re.compile(r"^ready·team-a·\d min·7\.20 per hour$"))
+    await expect(body).to_contain_text("Its head does not tell what runs on it")
+    await row.locator(".rayspace-Row-main").click()
+    page.told.say("cluster", before)
+    await expect(facts).to_contain_text("idle for")
 
 
 async def test_other_peoples_words_are_text(told_page):

@@ -39,6 +39,8 @@ export interface IActivity {
   readonly active: readonly string[];
   readonly acts_at_ms: number | null;
   readonly action: string;
+  readonly idle_since_ms: number | null;
+  readonly is_known: boolean;
 }
 
 export interface IClusterState {
