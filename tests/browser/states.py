@@ -233,6 +233,15 @@ class Asked:
         self._bodies: dict[str, Any] = {}
         self._came = asyncio.Event()
 
+    @property
+    def count(self) -> int:
+        """How many different wishes came. [1]"""
+        return len(self._bodies)
+
+    def forget(self) -> None:
+        """Forget what came."""
+        self._bodies.clear()
+
     async def answer(self, route: Route) -> None:
         """Take one wish."""
         verb = route.request.url.partition("?")[0].rpartition("/")[2]

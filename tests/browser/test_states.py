@@ -90,6 +90,43 @@ async def test_a_row_tells_whether_a_cluster_is_used(told_page):
     await expect(facts).to_contain_text("idle for")
 
 
+async def test_a_start_says_what_it_replaces_before_it_does(told_page):
+    """Its name and its phase; nothing is asked of the server before that is accepted."""
+    page, asked = told_page, states.Asked()
+    why = "sweep is failed and is made anew; it had another image"
+    starts = re.compile(r"/rayspace/clusters(\?.*)?$")
+
+    async def plan(route) -> None:
+        answer = await route.fetch()
+        replaced = {"name": "sweep", "phase": "failed", "why": why}
+        given = replaced if route.request.post_data_json["name"] == "sweep" else None
+        await route.fulfill(json={**await answer.json(), "replaced": given})
+
+    await page.page.route(re.compile("/rayspace/clusters/plan"), plan)
+    await page.page.route(starts, asked.answer)
+    await page.tool("Start a cluster").first.click()
+    await page.dialog.get_by_label("Name").fill("sweep")
+    await expect(page.dialog).to_contain_text(why)
+    await page.dialog.locator("button.jp-mod-accept").click()
+    await expect(page.dialog).to_contain_text("Replace the cluster sweep?")
+    await expect(page.dialog).to_contain_text("sweep is failed. It is deleted first")
+    await page.cancel()
+    assert asked.count == 0
+    await page.tool("Start a cluster").first.click()
+    await page.dialog.get_by_label("Name").fill("sweep")
+    # The plan of what was typed last counts, also for who types fast.
+    await page.dialog.locator("button.jp-mod-accept").click()
+    await page.dialog.get_by_role("button", name="Replace it").click()
+    assert (await asked.until("clusters"))["force"] is True
+    await page.tool("Start a cluster").first.click()
+    await page.dialog.get_by_label("Name").fill("another")
+    asked.forget()
+    await page.accept()
+    assert (await asked.until("clusters"))["force"] is False
+    await page.page.unroute(re.compile("/rayspace/clusters/plan"))
+    await page.page.unroute(starts)
+
+
 async def test_other_peoples_words_are_text(told_page):
     """An exception that is HTML stays what it says."""
     page = told_page

@@ -131,6 +131,13 @@ export interface IClusterWish {
   readonly force?: boolean;
 }
 
+/** What gives its place to another cluster of its name that is asked for by force. */
+export interface IReplaced {
+  readonly name: string;
+  readonly phase: ClusterPhase;
+  readonly why: string;
+}
+
 export interface IClusterPlan {
   readonly spec: IClusterSpec;
   readonly target: string;
@@ -141,6 +148,7 @@ export interface IClusterPlan {
   readonly notes: readonly string[];
   readonly cost: ICost | null;
   readonly magic: string;
+  readonly replaced: IReplaced | null;
 }
 
 export interface IDownResult {

@@ -340,6 +340,25 @@ class ClusterState:
 
 
 @dataclass(frozen=True)
+class Replaced:
+    """A cluster that gives its place to another of its name that is asked for by force.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    phase
+        Where it stands.
+    why
+        Why it is made anew, in one sentence.
+    """
+
+    name: str
+    phase: ClusterPhase
+    why: str
+
+
+@dataclass(frozen=True)
 class Activity:
     """What the watcher in a head saw last.
 
