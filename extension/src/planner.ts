@@ -41,15 +41,24 @@ export class Planner<Plan> {
     const answer = this._ask(abort.signal);
     this.isPlanning = answer !== null;
     this._changed();
-    void answer?.then(
+    this._answered = answer?.then(
       plan => this._take(abort, plan, null),
       (error: unknown) => this._take(abort, null, toError(error))
     );
   }
 
+  /** Return when there is an answer to the wish as it is now; asked at once, without a pause. */
+  async settled(): Promise<void> {
+    if (this._timer !== undefined) {
+      this.ask();
+    }
+    await this._answered;
+  }
+
   /** Ask for nothing, and take no answer. */
   cancel(): void {
     clearTimeout(this._timer);
+    this._timer = undefined;
     this._abort.abort();
     this.isPlanning = false;
   }
@@ -64,5 +73,6 @@ export class Planner<Plan> {
   }
 
   private _abort = new AbortController();
+  private _answered: Promise<void> | undefined;
   private _timer: ReturnType<typeof setTimeout> | undefined;
 }

@@ -82,7 +82,10 @@ def clusters() -> list[ClusterState]:
         n_workers=4,
         pods=PodOptions(idle_s=1800, price_per_hour=2.4),
     )
-    idle = Activity(now_ms(), (), now_ms() + 18 * 60_000 + 5000, "suspend")
+    now = now_ms()
+    idle = Activity(
+        *(now, (), now + 18 * 60_000 + 5000, "none"), idle_since_ms=now - 12 * 60_000 - 5000
+    )
     return [
         cluster("laptop", 2, 2),
         cluster("train-gpu", 3, 4, spec=gpus, activity=idle, **far),
@@ -229,6 +232,15 @@ class Asked:
     def __init__(self) -> None:
         self._bodies: dict[str, Any] = {}
         self._came = asyncio.Event()
+
+    @property
+    def count(self) -> int:
+        """How many different wishes came. [1]"""
+        return len(self._bodies)
+
+    def forget(self) -> None:
+        """Forget what came."""
+        self._bodies.clear()
 
     async def answer(self, route: Route) -> None:
         """Take one wish."""

@@ -56,12 +56,75 @@ async def test_rows_tell_sizes_prices_and_when_a_cluster_stops(told_page):
     await expect(row.locator(".rayspace-Row-side")).to_have_text("3/4 workers · 8 GPU")
     facts = row.locator(".rayspace-Row-facts")
     await expect(facts).to_have_text(
-        re.compile(r"^ready·team-a·\d min·suspends in 1\d min·7\.20 per hour$")
+        re.compile(r"^ready·team-a·\d min·idle for 1\d min·suspends in 1\d min·7\.20 per hour$")
     )
     body = await page.open_row(row)
     await expect(body.locator("tbody tr")).to_have_count(7)
-    await expect(body).to_contain_text("Not in use; suspends itself at")
+    await expect(body).to_contain_text("Not in use since")
+    await expect(body).to_contain_text("; suspends itself at")
     await row.locator(".rayspace-Row-main").click()
+
+
+async def test_a_row_tells_whether_a_cluster_is_used(told_page):
+    """Work takes the place of the idle time, and moves nothing; what nobody knows is not said."""
+    page = told_page
+    row = page.row("clusters", "train-gpu")
+    facts = row.locator(".rayspace-Row-facts")
+    (before,) = [c for c in page.told.clusters if c.name == "train-gpu"]
+    height = (await row.bounding_box())["height"]
+
+    def say(**changes) -> None:
+        seen = replace(before.activity, acts_at_ms=None, idle_since_ms=None, **changes)
+        page.told.say("cluster", replace(before, activity=seen))
+
+    say(active=("job train-x",))
+    await expect(facts).to_have_text(re.compile(r"^ready·team-a·\d min·in use·7\.20 per hour$"))
+    assert (await row.bounding_box())["height"] == height
+    body = await page.open_row(row)
+    await expect(body).to_contain_text("In use: job train-x")
+    say(active=("nobody knows",), is_known=False)
+    await expect(facts).to_have_text(re.compile(r"^ready·team-a·\d min·7\.20 per hour$"))
+    await expect(body).to_contain_text("Its head does not tell what runs on it")
+    await row.locator(".rayspace-Row-main").click()
+    page.told.say("cluster", before)
+    await expect(facts).to_contain_text("idle for")
+
+
+async def test_a_start_says_what_it_replaces_before_it_does(told_page):
+    """Its name and its phase; nothing is asked of the server before that is accepted."""
+    page, asked = told_page, states.Asked()
+    why = "sweep is failed and is made anew; it had another image"
+    starts = re.compile(r"/rayspace/clusters(\?.*)?$")
+
+    async def plan(route) -> None:
+        answer = await route.fetch()
+        replaced = {"name": "sweep", "phase": "failed", "why": why}
+        given = replaced if route.request.post_data_json["name"] == "sweep" else None
+        await route.fulfill(json={**await answer.json(), "replaced": given})
+
+    await page.page.route(re.compile("/rayspace/clusters/plan"), plan)
+    await page.page.route(starts, asked.answer)
+    await page.tool("Start a cluster").first.click()
+    await page.dialog.get_by_label("Name").fill("sweep")
+    await expect(page.dialog).to_contain_text(why)
+    await page.dialog.locator("button.jp-mod-accept").click()
+    await expect(page.dialog).to_contain_text("Replace the cluster sweep?")
+    await expect(page.dialog).to_contain_text("sweep is failed. It is deleted first")
+    await page.cancel()
+    assert asked.count == 0
+    await page.tool("Start a cluster").first.click()
+    await page.dialog.get_by_label("Name").fill("sweep")
+    # The plan of what was typed last counts, also for who types fast.
+    await page.dialog.locator("button.jp-mod-accept").click()
+    await page.dialog.get_by_role("button", name="Replace it").click()
+    assert (await asked.until("clusters"))["force"] is True
+    await page.tool("Start a cluster").first.click()
+    await page.dialog.get_by_label("Name").fill("another")
+    asked.forget()
+    await page.accept()
+    assert (await asked.until("clusters"))["force"] is False
+    await page.page.unroute(re.compile("/rayspace/clusters/plan"))
+    await page.page.unroute(starts)
 
 
 async def test_other_peoples_words_are_text(told_page):

@@ -125,6 +125,26 @@ describe('values of parameters', () => {
   });
 });
 
+describe('StartModel', () => {
+  it('knows before a start what would be replaced by what is typed last', async () => {
+    const replaced = { name: 'sweep', phase: 'failed', why: 'it had another image' };
+    const server = new FakeServer()
+      .on('GET profiles', { profiles: [LAPTOP] })
+      .on('POST clusters/plan', { problems: [], replaced });
+    const model = new StartModel(new Api(server.request), '', 'laptop');
+    await model.load();
+    expect(await model.settled()).toBe(true);
+    expect(model.replaced).toEqual(replaced);
+    server.on('POST clusters/plan', { problems: [], replaced: null });
+    model.set({ name: 'other' });
+    // Nobody waits for the pause of who types.
+    expect(await model.settled()).toBe(true);
+    expect(model.replaced).toBeNull();
+    expect(model.isHopeless).toBe(false);
+    model.dispose();
+  });
+});
+
 describe('ShipModel', () => {
   const live = {
     clusters: [cluster(), cluster({ name: 'off', phase: 'suspended' })],

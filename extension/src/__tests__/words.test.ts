@@ -1,9 +1,11 @@
 import {
+  activityText,
   clusterFacts,
   costPerHour,
   gpuCount,
   isOthers,
-  sizeText
+  sizeText,
+  usageFacts
 } from '../clusters/words';
 import { clusterTone } from '../components/cluster-phase';
 import { commandOf } from '../hints';
@@ -19,7 +21,7 @@ import {
   formatMetric,
   formatSeconds
 } from '../units';
-import { INode, IProblem, IRun, IRunList } from '../wire';
+import { IActivity, INode, IProblem, IRun, IRunList } from '../wire';
 import { cluster, job, trans } from './server';
 
 const problem = (isFinal: boolean): IProblem => ({
@@ -128,15 +130,50 @@ describe('a cluster in words', () => {
         seen_ms: nowMs,
         active: [],
         acts_at_ms: nowMs + 1_080_000,
-        action: 'suspend'
+        action: 'none',
+        idle_since_ms: nowMs - 660_000,
+        is_known: true
       }
     });
     expect(clusterFacts(idle, nowMs, trans)).toEqual([
       'ready',
       'local',
       '12 min',
+      'idle for 11 min',
       'suspends in 18 min'
     ]);
+    expect(activityText(idle, trans)).toMatch(
+      /^Not in use since \d.*; suspends itself at \d/
+    );
+    const rests = { ...idle, phase: 'suspended' as const };
+    expect(clusterFacts(rests, nowMs, trans)).toEqual(['suspended', 'local', '12 min']);
+    expect(activityText(rests, trans)).toMatch(/^Not in use since [^;]*$/);
+  });
+
+  it('says whether it is used, but not what nobody knows', () => {
+    const nowMs = 10_000_000;
+    const seen = {
+      seen_ms: nowMs,
+      active: ['job train-x'],
+      acts_at_ms: null,
+      action: 'none',
+      idle_since_ms: null,
+      is_known: true
+    };
+    const facts = (changes: Partial<IActivity>): string[] =>
+      usageFacts(cluster({ activity: { ...seen, ...changes } }), nowMs, trans);
+    expect(facts({})).toEqual(['in use']);
+    expect(facts({ acts_at_ms: nowMs + 7_200_000 })).toEqual([
+      'in use',
+      'suspends in 2 h'
+    ]);
+    expect(facts({ active: ['it does not tell'], is_known: false })).toEqual([]);
+    // Nobody has heard of its watcher for too long.
+    expect(facts({ seen_ms: nowMs - 1_500_000 })).toEqual([]);
+    expect(facts({ active: [], idle_since_ms: nowMs - 90_000 })).toEqual([
+      'idle for 1 min'
+    ]);
+    expect(usageFacts(cluster(), nowMs, trans)).toEqual([]);
   });
 
   it('warns of problems, and of those that do not go away', () => {

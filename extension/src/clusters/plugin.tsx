@@ -19,6 +19,7 @@ import {
   IStartArgs,
   START_SCHEMA
 } from '../commands';
+import { phaseName } from '../components/cluster-phase';
 import { logIcon } from '../components/icons';
 import { LogFollower } from '../components/log-follower';
 import { makeLogPane } from '../components/log-view';
@@ -27,7 +28,7 @@ import { makeSection } from '../components/section';
 import { tell } from '../components/tell';
 import { kernelOf } from '../kernel';
 import { IPanel, IServer } from '../tokens';
-import { IKernel, IOperation } from '../wire';
+import { IKernel, IOperation, IReplaced } from '../wire';
 import { ClustersModel, IClusterRow } from './model';
 import { IClusterActions } from './row';
 import { ClustersSection } from './section';
@@ -168,8 +169,11 @@ async function start(
     if (!(await askStart(form, model.live.targets, trans))) {
       return;
     }
-    const force = form.isHopeless && (await isForced(trans));
-    if (form.isHopeless && !force) {
+    // A plan of what was typed before says nothing: only what was asked about is forced.
+    const isKnown = await form.settled();
+    const { replaced, isHopeless } = form;
+    const force = isKnown && (isHopeless || replaced !== null);
+    if (force && !(await isForced(replaced, isHopeless, trans))) {
       return;
     }
     await model.begin(model.api.startCluster({ ...form.wish(), force }));
@@ -180,13 +184,37 @@ async function start(
   }
 }
 
-async function isForced(trans: TranslationBundle): Promise<boolean> {
+async function isForced(
+  replaced: IReplaced | null,
+  isHopeless: boolean,
+  trans: TranslationBundle
+): Promise<boolean> {
   const result = await showDialog({
-    title: trans.__('Start it all the same?'),
-    body: trans.__('As things are, this cluster can never come up.'),
+    title: replaced
+      ? trans.__('Replace the cluster %1?', replaced.name)
+      : trans.__('Start it all the same?'),
+    body: (
+      <div className="rayspace-Dialog">
+        {replaced && (
+          <p>
+            {trans.__(
+              '%1 is %2. It is deleted first, and what you ask for takes its place.',
+              replaced.name,
+              phaseName(replaced.phase, trans)
+            )}
+          </p>
+        )}
+        {replaced && <p className="rayspace-muted">{replaced.why}.</p>}
+        {isHopeless && (
+          <p>{trans.__('As things are, this cluster can never come up.')}</p>
+        )}
+      </div>
+    ),
     buttons: [
       Dialog.cancelButton({ label: trans.__('Cancel') }),
-      Dialog.warnButton({ label: trans.__('Start it all the same') })
+      Dialog.warnButton({
+        label: replaced ? trans.__('Replace it') : trans.__('Start it all the same')
+      })
     ]
   });
   return result.button.accept;

@@ -118,6 +118,7 @@ function Outcome({ model }: { readonly model: StartModel }): React.ReactElement 
           {note}
         </p>
       ))}
+      {plan?.replaced && <p role="status">{plan.replaced.why}.</p>}
       {plan && plan.problems.length === 0 && (
         <p className="rayspace-Outcome-fine">
           {plan.target === 'local'

@@ -4,9 +4,17 @@ import { IDisposable } from '@lumino/disposable';
 import { ISignal, Signal } from '@lumino/signaling';
 
 import { Api } from '../api';
+import { soon } from '../components/soon';
 import { Planner } from '../planner';
 import { toError } from '../request';
-import { IClusterPlan, IClusterWish, IError, IKernel, IProfile } from '../wire';
+import {
+  IClusterPlan,
+  IClusterWish,
+  IError,
+  IKernel,
+  IProfile,
+  IReplaced
+} from '../wire';
 
 /** A wish for a cluster, as it is typed; empty text is as the profile says. */
 export interface IStartForm {
@@ -71,6 +79,21 @@ export class StartModel implements IDisposable {
   /** Whether it could never come up as things are; it can be tried all the same. */
   get isHopeless(): boolean {
     return this.plan?.problems.some(problem => problem.is_final) ?? false;
+  }
+
+  /** The cluster that would be deleted for it; null for none. */
+  get replaced(): IReplaced | null {
+    return this.plan?.replaced ?? null;
+  }
+
+  /**
+   * Wait for the plan of what is typed, but not for long.
+   *
+   * @returns Whether it is known.
+   */
+  async settled(): Promise<boolean> {
+    await soon(this._planner.settled());
+    return !this._planner.isPlanning;
   }
 
   get isDisposed(): boolean {

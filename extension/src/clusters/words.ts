@@ -74,6 +74,36 @@ export function stopText(
     : trans.__('suspends now');
 }
 
+/** A watcher says each ten minutes what it sees; who was not heard for two of them is gone. [ms] */
+const HEARD_MS = 1_260_000;
+
+/**
+ * Say whether a cluster is used, or for how long it is not, and when it suspends itself; nothing of
+ * what nobody knows.
+ */
+export function usageFacts(
+  cluster: IClusterState,
+  nowMs: number,
+  trans: TranslationBundle
+): string[] {
+  const activity = cluster.activity;
+  if (!activity) {
+    return [];
+  }
+  const facts: string[] = [];
+  if (activity.is_known && nowMs - activity.seen_ms < HEARD_MS) {
+    if (activity.active.length > 0) {
+      facts.push(trans.__('in use'));
+    } else if (activity.idle_since_ms !== null) {
+      facts.push(
+        trans.__('idle for %1', formatAge((nowMs - activity.idle_since_ms) / 1000))
+      );
+    }
+  }
+  const stops = stopText(cluster, nowMs, trans);
+  return stops ? [...facts, stops] : facts;
+}
+
 /** Say under the name of a row how a cluster is; parts are joined by dots. */
 export function clusterFacts(
   cluster: IClusterState,
@@ -89,9 +119,8 @@ export function clusterFacts(
   if (cluster.started_ms > 0) {
     facts.push(formatAge((nowMs - cluster.started_ms) / 1000));
   }
-  const stops = cluster.phase === 'ready' ? stopText(cluster, nowMs, trans) : '';
-  if (stops) {
-    facts.push(stops);
+  if (cluster.phase === 'ready') {
+    facts.push(...usageFacts(cluster, nowMs, trans));
   }
   const cost = costPerHour(cluster);
   if (cost !== null && cluster.phase === 'ready') {
@@ -106,12 +135,23 @@ export function activityText(cluster: IClusterState, trans: TranslationBundle): 
   if (!activity) {
     return '';
   }
+  if (!activity.is_known) {
+    return trans.__('Its head does not tell what runs on it, so it is left alone');
+  }
   if (activity.active.length > 0) {
     return trans.__('In use: %1', activity.active.join(', '));
   }
-  return activity.acts_at_ms === null
-    ? trans.__('Not in use')
-    : trans.__('Not in use; suspends itself at %1', formatClock(activity.acts_at_ms));
+  const { idle_since_ms: since, acts_at_ms: at } = activity;
+  if (since === null) {
+    return trans.__('Not in use');
+  }
+  return at === null || cluster.phase !== 'ready'
+    ? trans.__('Not in use since %1', formatClock(since))
+    : trans.__(
+        'Not in use since %1; suspends itself at %2',
+        formatClock(since),
+        formatClock(at)
+      );
 }
 
 /** Write what something costs, in whatever money the profile counts. [1] */

@@ -1,6 +1,7 @@
-/** Notebooks to begin from, as cards in the launcher. */
+/** Notebooks to begin from, as cards in the launcher; in the palette where there is no launcher. */
 
 import { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
 import { IDocumentManager } from '@jupyterlab/docmanager';
 import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { ILauncher } from '@jupyterlab/launcher';
@@ -17,15 +18,17 @@ const FIRST_RANK = 10;
 /** The plugin. */
 export const startersPlugin: JupyterFrontEndPlugin<void> = {
   id: 'rayspace:starters',
-  description: 'Offers notebooks to begin from in the launcher.',
+  description: 'Offers notebooks to begin from in the launcher, or in the palette.',
   autoStart: true,
-  requires: [IServer, IDocumentManager, ILauncher],
-  optional: [IDefaultFileBrowser, ITranslator],
+  requires: [IServer, IDocumentManager],
+  // Jupyter Notebook has no launcher.
+  optional: [ILauncher, ICommandPalette, IDefaultFileBrowser, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     server: IServer,
     documents: IDocumentManager,
-    launcher: ILauncher,
+    launcher: ILauncher | null,
+    palette: ICommandPalette | null,
     browser: IDefaultFileBrowser | null,
     translator: ITranslator | null
   ): void => {
@@ -48,11 +51,18 @@ export const startersPlugin: JupyterFrontEndPlugin<void> = {
         }
       }
     });
+    const place = (item: ILauncher.IItemOptions & { category: string }): void => {
+      if (launcher) {
+        launcher.add(item);
+      } else {
+        palette?.addItem(item);
+      }
+    };
     // Without the half in the server there are none; the panel says what is wrong.
     void server.api.starters().then(
       starters =>
         starters.forEach(({ name, title, description }, index) =>
-          launcher.add({
+          place({
             command: CommandIDs.starter,
             args: { name, title, description },
             category: trans.__('Ray'),

@@ -39,6 +39,8 @@ export interface IActivity {
   readonly active: readonly string[];
   readonly acts_at_ms: number | null;
   readonly action: string;
+  readonly idle_since_ms: number | null;
+  readonly is_known: boolean;
 }
 
 export interface IClusterState {
@@ -129,6 +131,13 @@ export interface IClusterWish {
   readonly force?: boolean;
 }
 
+/** What gives its place to another cluster of its name that is asked for by force. */
+export interface IReplaced {
+  readonly name: string;
+  readonly phase: ClusterPhase;
+  readonly why: string;
+}
+
 export interface IClusterPlan {
   readonly spec: IClusterSpec;
   readonly target: string;
@@ -139,6 +148,7 @@ export interface IClusterPlan {
   readonly notes: readonly string[];
   readonly cost: ICost | null;
   readonly magic: string;
+  readonly replaced: IReplaced | null;
 }
 
 export interface IDownResult {

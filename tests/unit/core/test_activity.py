@@ -12,12 +12,14 @@ from rayspace.core.activity import (
     Action,
     Activity,
     ActivityNote,
+    Annotation,
     Policy,
     active_phrases,
     activity_note,
     decide,
     read_activity_note,
 )
+from rayspace.core.kube_state import activity_of
 
 NOW_MS = 1_000_000_000_000
 POLICY = Policy(1800, 8 * 3600, watched_from_ms=NOW_MS, lifetime_from_ms=NOW_MS)
@@ -209,6 +211,23 @@ def test_a_note_is_compact_json_with_units_in_its_names() -> None:
     assert note.to_text() == (
         '{"seen_ms":5,"active":["1 task"],"last_active_ms":4,"acts_at_ms":0,"action":"none"}'
     )
+
+
+def test_a_cluster_tells_since_when_it_is_idle() -> None:
+    """What nobody knows is neither use nor idleness."""
+    idle = decide(Activity(last_active_ms=NOW_MS - MINUTE_MS), POLICY, NOW_MS)
+    busy = decide(Activity(running_jobs=("train-x",)), POLICY, NOW_MS)
+    unknown = decide(UNKNOWN, POLICY, NOW_MS)
+    found = [
+        activity_of({Annotation.ACTIVITY: activity_note(one, NOW_MS).to_text()})
+        for one in (idle, busy, unknown)
+    ]
+    assert [(one.idle_since_ms, one.is_known) for one in found if one] == [
+        (idle.last_active_ms, True),
+        (None, True),
+        (None, False),
+    ]
+    assert activity_of({}) is None
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from rayspace.errors import (
     ObjectNotFoundError,
 )
 from rayspace.gateways.kube.gateway import KubeRayGateway
-from rayspace.model.cluster import ClusterSpec
+from rayspace.model.cluster import ClusterPhase, ClusterSpec, Replaced
 from rayspace.model.profile import NodeResources, PodOptions
 from rayspace.model.target import Target
 from rayspace.model.wire import to_wire
@@ -121,6 +121,19 @@ async def test_by_force_ones_own_that_is_not_ready_is_made_anew(tmp_path) -> Non
     assert told[0] == "c is failed and is made anew; it had another image"
     assert told.index("Deleting c") < told.index("c is down") < len(told) - 1
     assert told[-1].startswith("c was accepted")
+
+
+@pytest.mark.parametrize(("owner", "is_ones_own"), [(ME, True), ("another", False)])
+async def test_a_preview_tells_what_force_would_replace(tmp_path, owner, is_ones_own) -> None:
+    """And what is wrong with what would take its place; another's is never replaced."""
+    api = Api(BAD, owner=owner)
+    seen = await gateway(api, tmp_path).preview(WELL)
+    assert api.done == []
+    why = "c is failed and is made anew; it had another image"
+    wanted = Replaced("c", ClusterPhase.FAILED, why) if is_ones_own else None
+    assert seen.replaced == wanted
+    # That the nodes could not be seen is told only where they were looked at.
+    assert bool(seen.notes) == is_ones_own
 
 
 async def test_without_force_nothing_is_replaced_and_the_way_is_told(tmp_path) -> None:

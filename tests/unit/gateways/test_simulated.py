@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from rayspace.app import App
+from rayspace.core.cluster_spec import Wishes
 from rayspace.errors import (
     ClusterExistsError,
     ClusterNotFoundError,
@@ -22,8 +23,9 @@ from rayspace.errors import (
     TargetNotFoundError,
 )
 from rayspace.loop import run
-from rayspace.model.cluster import ClusterPhase
+from rayspace.model.cluster import ClusterPhase, Replaced
 from rayspace.model.progress import silent
+from rayspace.present.words import facts
 from tests.laboratory import notebook_json
 
 ON = {"RAYSPACE_SIMULATED": "1"}
@@ -126,6 +128,13 @@ def test_by_force_a_cluster_that_failed_gives_its_place(app) -> None:
     told: list[str] = []
     with pytest.raises(ClusterExistsError):
         up(app, "cpu-small")
+    plan = run(app.clusters.preview("cpu-small", Wishes(workers=1), target="simulated"))
+    assert plan.replaced == Replaced(
+        "cpu-small",
+        ClusterPhase.FAILED,
+        "cpu-small is failed and is made anew; it had another image; workers: 2, not 1",
+    )
+    assert dict(facts(plan))["with --force"] == plan.replaced.why
     up(app, "cpu-small", told, workers=1, force=True, ready="all")
     assert "cpu-small is failed and is made anew; it had another image; workers: 2, not 1" in told
     state = run(app.clusters.status("cpu-small"))
@@ -133,6 +142,8 @@ def test_by_force_a_cluster_that_failed_gives_its_place(app) -> None:
     with pytest.raises(ClusterExistsError):
         up(app, "cpu-small", memory="3GiB", force=True)
     assert up(app, "cpu-small", force=True).uid == state.uid
+    again = run(app.clusters.preview("cpu-small", Wishes(workers=2), target="simulated"))
+    assert again.replaced is None
 
 
 def test_what_no_machine_could_hold_is_refused_before_it_is_asked_for(app) -> None:

@@ -7,9 +7,10 @@ import time
 
 import pytest
 
-from rayspace.model.cluster import ClusterPhase, HeadAddress
+from rayspace.model.cluster import Activity, ClusterPhase, HeadAddress
 from rayspace.model.job import Cause, JobPhase, Progress
 from rayspace.present.html import show as html_of
+from rayspace.present.times import clock_time
 from rayspace.present.words import facts, job_row, short_time, stopped_text
 from rayspace.services.ending import DownResult
 from tests.factories import a_cluster, a_job
@@ -102,6 +103,18 @@ ACTIONS = (
     "remove /tmp/x (Ray's logs and objects)",
     "forget hers, which somebody else started; Ray goes on",
 )
+
+
+def test_an_idle_cluster_says_since_when_and_until_when() -> None:
+    """One that rests already does not say when it will."""
+    since_ms, until_ms = at(2026, 11, 23, 9, 5), at(2026, 11, 23, 9, 35)
+    seen = Activity(until_ms, (), until_ms, "none", idle_since_ms=since_ms)
+    told = f"none since {clock_time(since_ms)}"
+    assert dict(facts(a_cluster(activity=seen)))["activity"] == (
+        f"{told}; suspends itself at {clock_time(until_ms)} unless it is used"
+    )
+    rests = a_cluster(activity=seen, phase=ClusterPhase.SUSPENDED)
+    assert dict(facts(rests))["activity"] == told
 
 
 def test_what_would_be_done_and_what_was_done_read_as_such() -> None:

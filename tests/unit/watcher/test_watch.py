@@ -310,6 +310,19 @@ def test_what_a_young_head_tells_is_noted_at_once(stage) -> None:
     assert stage.api.note["acts_at_ms"] > 0
 
 
+def test_work_between_two_notes_is_noted_too(stage) -> None:
+    """A cluster that may idle for ever tells since when it does."""
+    watcher = stage.watcher(RAYSPACE_MAX_LIFETIME_S="360000")
+    stage.run(watcher, 600)
+    before = stage.api.note
+    assert before["active"] == []
+    stage.head.total += 1
+    stage.run(watcher, 120)
+    after = stage.api.note
+    assert (after["active"], after["acts_at_ms"]) == ([], before["acts_at_ms"])
+    assert after["last_active_ms"] > before["last_active_ms"]
+
+
 def test_notes_are_rare(stage) -> None:
     """At most one a minute while things change, and one in ten minutes while they do not."""
     watcher = stage.watcher(RAYSPACE_IDLE_S="36000")

@@ -15,6 +15,8 @@ from enum import Enum
 
 from rayspace.units import format_duration
 
+#: Stands in place of what counts as work where nobody knows: people are not told that it is used.
+UNKNOWN = "its head does not tell, which counts as work"
 #: Names of one kind that are told; of the others only how many there are. [1]
 _TOLD = 3
 #: Jobs and actors are named by people, at any length. [1]
@@ -165,6 +167,16 @@ class ActivityNote:
         """Return the note as the annotation holds it: compact JSON."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
+    @property
+    def is_known(self) -> bool:
+        """Whether the watcher could see what counts as work."""
+        return UNKNOWN not in self.active
+
+    @property
+    def idle_since_ms(self) -> int:
+        """When there was work last; 0 while there is. [ms since 1970-01-01 UTC]."""
+        return 0 if self.active else self.last_active_ms
+
 
 def activity_note(decision: Decision, seen_ms: int) -> ActivityNote:
     """Make the note of a decision.
@@ -215,7 +227,7 @@ def active_phrases(activity: Activity) -> tuple[str, ...]:
         Phrases such as ``"job train-x"`` or ``"3 tasks"``; empty for an idle cluster.
     """
     if not activity.is_known:
-        return ("its head does not tell, which counts as work",)
+        return (UNKNOWN,)
     phrases = [
         *_named(activity.running_jobs, "job", "jobs"),
         *_named(activity.named_actors, "named actor", "named actors"),

@@ -19,7 +19,7 @@ from rayspace.units import format_bytes, format_count
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from rayspace.model.cluster import ClusterState
+    from rayspace.model.cluster import ClusterState, Replaced
     from rayspace.model.problem import Problem
     from rayspace.model.profile import NodeResources, Profile
 
@@ -113,12 +113,15 @@ class Preview:
         What would keep it from coming up, what waiting can't mend first.
     notes
         What is not known, a sentence each.
+    replaced
+        What would give its place to it, by force alone; None for nothing.
     """
 
     manifest: dict[str, Any]
     existing: dict[str, Any] | None = None
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    replaced: Replaced | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,8 @@ class UpPlan:
         What is not known of that, a sentence each.
     profile
         The profile; None where none was read.
+    replaced
+        One's own cluster of that name that would be deleted for it, by force alone; None for none.
     """
 
     spec: ClusterSpec
@@ -153,6 +158,7 @@ class UpPlan:
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     profile: Profile | None = field(default=None, repr=False, compare=False)
+    replaced: Replaced | None = None
 
     def located(self, error: ManifestError) -> ManifestError:
         """Return an error of Kubernetes with the line of the profile that it is about, if any."""

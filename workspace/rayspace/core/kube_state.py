@@ -127,7 +127,14 @@ def activity_of(annotations: Mapping[str, Any]) -> Activity | None:
     note = read_activity_note(str(annotations.get(Annotation.ACTIVITY, "")))
     if note is None:
         return None
-    return Activity(note.seen_ms, note.active, note.acts_at_ms or None, note.action)
+    return Activity(
+        note.seen_ms,
+        note.active,
+        note.acts_at_ms or None,
+        note.action,
+        idle_since_ms=note.idle_since_ms or None,
+        is_known=note.is_known,
+    )
 
 
 def time_ms(text: object) -> int:

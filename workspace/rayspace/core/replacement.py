@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rayspace.core.cluster_spec import differences
-from rayspace.model.cluster import ClusterPhase
+from rayspace.model.cluster import ClusterPhase, Replaced
 
 if TYPE_CHECKING:
     from rayspace.model.cluster import ClusterSpec, ClusterState
@@ -48,6 +48,12 @@ def replacement(asked: ClusterSpec, state: ClusterState) -> str:
         return ""
     text = f"{state.name} is {state.phase.value} and is made anew"
     return f"{text}; it had {'; '.join(had)}" if had else text
+
+
+def replaced(asked: ClusterSpec, state: ClusterState) -> Replaced | None:
+    """Tell what gives its place to the cluster that is asked for by force; None for nothing."""
+    why = replacement(asked, state)
+    return Replaced(state.name, state.phase, why) if why else None
 
 
 def _workers(spec: ClusterSpec) -> str:

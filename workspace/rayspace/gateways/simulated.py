@@ -19,7 +19,7 @@ from rayspace.core.cluster_spec import Preview, differences
 from rayspace.core.image import DEFAULT_RAY, choose_image, mismatch
 from rayspace.core.kube_state import cluster_state, spec_of
 from rayspace.core.preflight import PreflightFacts, preflight
-from rayspace.core.replacement import replacement
+from rayspace.core.replacement import replaced, replacement
 from rayspace.core.simulation import NAMESPACE, SimulatedCluster, kube_nodes, snapshot_of
 from rayspace.errors import (
     ClusterExistsError,
@@ -120,11 +120,13 @@ class SimulatedGateway(Unsuspendable):
         """Return what `create` would put on record."""
         existing = self._read().get(spec.name)
         manifest, problems = self._planned(spec)
+        given_up = replaced(spec, self._state(existing)) if existing else None
         return Preview(
             manifest,
             existing.manifest if existing else None,
-            () if existing else problems,
+            () if existing and not given_up else problems,
             ("The target is simulated: nothing would run.",),
+            given_up,
         )
 
     async def get(self, name: str) -> ClusterState:

@@ -340,6 +340,25 @@ class ClusterState:
 
 
 @dataclass(frozen=True)
+class Replaced:
+    """A cluster that gives its place to another of its name that is asked for by force.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    phase
+        Where it stands.
+    why
+        Why it is made anew, in one sentence.
+    """
+
+    name: str
+    phase: ClusterPhase
+    why: str
+
+
+@dataclass(frozen=True)
 class Activity:
     """What the watcher in a head saw last.
 
@@ -354,9 +373,16 @@ class Activity:
         [ms since 1970-01-01 UTC]
     action
         What it will do then.
+    idle_since_ms
+        When there was activity last, at the earliest since when it is watched; None while there
+        is. [ms since 1970-01-01 UTC]
+    is_known
+        Whether the head tells what runs on it. If not, the cluster is left alone.
     """
 
     seen_ms: int
     active: tuple[str, ...] = ()
     acts_at_ms: int | None = None
     action: str = ""
+    idle_since_ms: int | None = None
+    is_known: bool = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rayspace.model.cluster import ClusterPhase
 from rayspace.model.problem import Owner
 from rayspace.present.times import clock_time
 
@@ -34,12 +35,14 @@ def workers_text(cluster: ClusterState) -> str:
 
 
 def activity_text(cluster: ClusterState) -> str:
-    """Say what counts as use, and when the watcher will act."""
+    """Say what counts as use, or since when nothing does, and when the watcher will act."""
     seen = cluster.activity
     if seen is None:
         return ""
     active = ", ".join(seen.active) or "none"
-    if seen.acts_at_ms is None:
+    if seen.idle_since_ms is not None:
+        active = f"none since {clock_time(seen.idle_since_ms)}"
+    if seen.acts_at_ms is None or cluster.phase is ClusterPhase.SUSPENDED:
         return active
     return f"{active}; suspends itself at {clock_time(seen.acts_at_ms)} unless it is used"
 

@@ -218,6 +218,7 @@ def facts(value: Any, *, in_notebook: bool = False) -> list[tuple[str, str]]:
             ),
             *(("problem", f"{problem.summary} {problem.hint}") for problem in value.problems),
             *(("unknown", note) for note in value.notes),
+            ("with --force", value.replaced.why if value.replaced else ""),
             ("object", manifest_yaml(value.manifest) if value.manifest else ""),
             ("changes", value.difference),
         ]

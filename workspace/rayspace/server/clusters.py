@@ -166,7 +166,8 @@ async def plan_cluster(ask: Ask) -> Any:
         "problems": plan.problems,
         "notes": plan.notes,
         "cost": cost_of(plan.spec),
-        "magic": up_line(wish),
+        "magic": up_line({**wish, "force": True} if plan.replaced else wish),
+        "replaced": plan.replaced,
     }
 
 

@@ -258,6 +258,7 @@ class ClusterStarter:
             difference=manifest_difference(seen.existing, seen.manifest),
             problems=seen.problems,
             notes=seen.notes,
+            replaced=seen.replaced,
         )
 
     async def _own_name(self, profile: str, gateway: ClusterGateway) -> str:

@@ -217,7 +217,12 @@ class Watcher:
         note, before = activity_note(decision, now_ms), self._note
         if before is not None and note.action == before.action:
             age_ms = now_ms - before.seen_ms
-            is_news = (note.active, note.acts_at_ms) != (before.active, before.acts_at_ms)
+            # Work that came and went between two notes shows only in since when it is idle.
+            is_news = (note.active, note.acts_at_ms, note.idle_since_ms) != (
+                before.active,
+                before.acts_at_ms,
+                before.idle_since_ms,
+            )
             is_young = now_ms - self._started_ms < _YOUNG_MS
             news_period_ms = 0 if is_young else _NOTE_PERIOD_MS
             if age_ms < (news_period_ms if is_news else _NOTE_RENEWAL_MS):

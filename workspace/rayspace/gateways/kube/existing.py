@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _POLL_S = 0.25
 
 
+def is_own_name(existing: KubeObject, user: str) -> bool:
+    """Tell whether the RayCluster of a name is that of who asks; empty for unknown."""
+    labels = existing["metadata"].get("labels") or {}
+    return labels.get(manifests.MANAGED_BY) == "rayspace" and (
+        not user or labels.get(manifests.OWNER_HASH) == manifests.owner_hash(user)
+    )
+
+
 def require_own_name(existing: KubeObject, user: str) -> None:
     """Refuse a name that somebody else has.
 
@@ -35,10 +43,8 @@ def require_own_name(existing: KubeObject, user: str) -> None:
         If it is not theirs.
     """
     metadata = existing["metadata"]
-    name, labels = metadata["name"], metadata.get("labels") or {}
-    if labels.get(manifests.MANAGED_BY) != "rayspace" or (
-        user and labels.get(manifests.OWNER_HASH) != manifests.owner_hash(user)
-    ):
+    name = metadata["name"]
+    if not is_own_name(existing, user):
         owner = (metadata.get("annotations") or {}).get(manifests.OWNER)
         raise ClusterExistsError(
             f"A cluster {name!r} of {owner or 'somebody else'} is there already.",

@@ -19,7 +19,7 @@ from rayspace.core.cluster_spec import Preview
 from rayspace.core.defaults import with_defaults
 from rayspace.core.kube_state import spec_of
 from rayspace.core.ownership import require_own
-from rayspace.core.replacement import replacement
+from rayspace.core.replacement import replaced, replacement
 from rayspace.core.worker_groups import scaled
 from rayspace.errors import (
     ClusterNotFoundError,
@@ -28,7 +28,7 @@ from rayspace.errors import (
 )
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import read_configuration, readable_configuration
-from rayspace.gateways.kube.existing import require_own_name, require_same, until_gone
+from rayspace.gateways.kube.existing import is_own_name, require_own_name, require_same, until_gone
 from rayspace.gateways.kube.jobs import KubeJobs
 from rayspace.gateways.kube.observer import KubeObserver
 from rayspace.gateways.kube.planning import ClusterPlanner
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from rayspace.gateways.contracts import Clock
     from rayspace.gateways.kube.client import KubeClient
-    from rayspace.model.cluster import ClusterSpec, ClusterState
+    from rayspace.model.cluster import ClusterSpec, ClusterState, Replaced
     from rayspace.model.profile_entry import ProfileFile
     from rayspace.model.snapshot import KubeObject
 
@@ -145,9 +145,13 @@ class KubeRayGateway:
         """Return what `create` would apply, and what would keep it from coming up."""
         existing = await self._existing(spec.name)
         planned = await self._planner.manifest(spec)
-        # One that is there says itself why it is not up.
-        found = ((), ()) if existing else await self._planner.problems(*planned)
-        return Preview(planned[0], dict(existing) if existing else None, *found)
+        given_up: Replaced | None = None
+        if existing and is_own_name(existing, await self._observer.user()):
+            given_up = replaced(spec, await self.get(spec.name))
+        # One that is there and stays says itself why it is not up.
+        stays = existing and not given_up
+        found = ((), ()) if stays else await self._planner.problems(*planned)
+        return Preview(planned[0], dict(existing) if existing else None, *found, given_up)
 
     async def get(self, name: str) -> ClusterState:
         """Observe a cluster."""
