@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from http.cookiejar import CookieJar
 from pathlib import Path
@@ -169,7 +170,9 @@ class Readme:
         """Type a line, and see whether it does what the README says."""
         step = next((act for words, act in self.steps.items() if re.search(words, line)), None)
         assert step is not None, f"Nobody types this line: {line}"
+        began_s = time.monotonic()
         step(line)
+        print(f"{time.monotonic() - began_s:6.1f} s  {line}")
 
     def clusters(self) -> dict[str, Any]:
         """Return the Ray clusters that are no part of a job, by name."""
@@ -276,7 +279,8 @@ class Readme:
         words = ("exec", pod["metadata"]["name"], "--", "sh", "-c", f"echo '{READING}' >/tmp/fake-gpus")
         self.namespace.kubectl(*words, user="admin")
         self.namespace.until(
-            "its GPU is shown", lambda: "60 %" in self.person.type("rayspace cluster gpus")
+            "its GPU is shown",
+            lambda: re.search(r"\b60\s?%", self.person.type("rayspace cluster gpus")),
         )
         assert "Nothing is wrong" in self.person.type("rayspace cluster why")
         assert name in self.person.type("rayspace cluster list")
