@@ -23,8 +23,8 @@ TYPED_BY = {
 }
 #: Programs whose lines the README has in its text as well.
 _IN_TEXT = re.compile(
-    r"^(rayspace [a-z]+ [a-z]+ [A-Z-]|pip |jupyter lab|papermill |python3 |kubectl [a-z]+ -|eval |\. "
-    r"|RAYSPACE_SUBMIT=)"
+    r"^(rayspace [a-z]+ [a-z]+ [A-Z-]|pip |jupyter lab|papermill |python3 |kubectl [a-z]+ -|eval "
+    r"|\. |RAYSPACE_SUBMIT=)"
 )
 
 

@@ -1,8 +1,8 @@
 """The README's lines that need a Kubernetes, typed in its order into a shell.
 
 The administrator applies the kit to ``team-a``, and a person with no rights but those of the kit
-types the rest. Different from the README are only the sizes of profiles, which an administrator sets
-in the namespace, and where images come from: nothing here reaches a registry.
+types the rest. Different from what the README has in mind are only the sizes of profiles, which an
+administrator sets in the namespace, and where images come from: nothing here reaches a registry.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from rayspace.core.activity import Annotation
+from rayspace.model.job import JobPhase
 from tests.cluster.binaries import KUBERAY, build
 from tests.cluster.conftest import Namespace
 from tests.cluster.images import RAY, RAY_GPU
@@ -187,7 +189,8 @@ class Readme:
         """What runs is what it brings: nothing of it changes."""
         pods = ("-n", "kuberay-system", "get", "pods", "-o", "name")
         before = self.namespace.cluster.kubectl(*pods)
-        assert "deployment.apps/kuberay-operator serverside-applied" in self.administrator.type(line)
+        told = self.administrator.type(line)
+        assert "deployment.apps/kuberay-operator serverside-applied" in told
         assert self.namespace.cluster.kubectl(*pods) == before
 
     def apply_kit(self, line: str) -> None:
@@ -218,7 +221,7 @@ class Readme:
         """With the lines that follow it in the README."""
         told = self.person.type(line)
         assert "team-a" in told
-        (item,) = self.namespace.object("rayjobs")["items"]
+        (item,) = self.rayjobs()
         assert item["spec"]["rayClusterSpec"]
         lines = shell_lines()
         after = lines[lines.index(line) + 1 :]
@@ -228,7 +231,6 @@ class Readme:
         self.person.type(page)
         executed = urllib.request.urlopen(self.person.opened()).read().decode()
         assert "lr 0.05" in executed
-        self.person.json("rayspace job status")
 
     def open_mlflow(self, line: str) -> None:
         """In the browser until Ctrl-C."""
@@ -255,7 +257,7 @@ class Readme:
         assert set(self.clusters()) == set(before)
 
     def up(self, line: str) -> None:
-        """One after the other: the table offers them, and each has a name of its own or the same."""
+        """Each row of the table begins anew: two of them make clusters of one name."""
         if self.clusters():
             self.person.type("rayspace cluster down")
         told = self.person.type(line)
@@ -276,8 +278,9 @@ class Readme:
         wait = ("wait", "pod", *worker, "--for=condition=Ready", "--timeout=120s")
         self.namespace.kubectl(*wait, user="admin")
         (pod,) = self.namespace.object("pods", *worker)["items"]
-        words = ("exec", pod["metadata"]["name"], "--", "sh", "-c", f"echo '{READING}' >/tmp/fake-gpus")
-        self.namespace.kubectl(*words, user="admin")
+        tell = f"echo '{READING}' > /tmp/fake-gpus"
+        inside = ("exec", pod["metadata"]["name"], "--", "sh", "-c")
+        self.namespace.kubectl(*inside, tell, user="admin")
         self.namespace.until(
             "its GPU is shown",
             lambda: re.search(r"\b60\s?%", self.person.type("rayspace cluster gpus")),
@@ -301,17 +304,40 @@ class Readme:
         assert self.person.json("rayspace cluster status")["phase"] == "ready"
 
     def extend(self, line: str) -> None:
-        """Its end is two hours later."""
-        before = self.person.json("rayspace cluster status")
-        self.person.type(line)
-        after = self.person.json("rayspace cluster status")
-        print(before, after)
+        """It is kept for so long from now."""
+        (hours,) = re.findall(r" (\d+)h$", line)
+        began_s = time.time()
+        assert f"is kept for another {hours} h" in self.person.type(line)
+        (made,) = self.clusters().values()
+        until_s = int(made["metadata"]["annotations"][Annotation.EXTENDED_UNTIL]) / 1000
+        assert until_s - began_s == pytest.approx(int(hours) * 3600, abs=_LINE_S)
 
     def submit(self, line: str) -> None:
         """Accepted, and waited for together with the others."""
-        told = self.person.type(line)
-        self.waits_for[self.person.json("rayspace job status")["name"]] = line
-        assert "team-a" in told
+        self.person.type(line)
+        job = self.person.json("rayspace job status")["name"]
+        made = {item["metadata"]["name"]: item for item in self.rayjobs()}
+        ours = [item for name, item in made.items() if name.startswith(job)]
+        assert len(ours) == (2 if "--apart" in line else 1), list(made)
+        self.waits_for[job] = line
+
+    def rayjobs(self) -> list[Any]:
+        """Return what KubeRay has of jobs."""
+        return self.namespace.object("rayjobs")["items"]
+
+    def await_jobs(self) -> None:
+        """See those to their end that were only submitted."""
+        for name, line in self.waits_for.items():
+            job: dict[str, Any] = {}
+
+            def has_ended(name: str = name, job: dict[str, Any] = job) -> bool:
+                job.update(self.person.json(f"rayspace job status {name}"))
+                return JobPhase(job["phase"]).is_terminal
+
+            self.namespace.until(f"the end of {name}: {line}", has_ended, _LINE_S)
+            assert job["phase"] == "succeeded", (line, job)
+            if "--driver-gpus 1" in line:
+                assert "on the GPU 0" in self.person.type(f"rayspace job logs {name}")
 
     def papermill(self, line: str) -> None:
         """The README's line of papermill, where this one says."""
@@ -335,7 +361,8 @@ def readme(cluster: Cluster, tmp_path: Path) -> Iterator[Readme]:
     project.mkdir()
     shutil.copytree(ROOT / "templates", clone / "templates")
     adapt(clone / "templates" / "kubernetes")
-    notebook = notebook_json("print('lr', lr)", parameters="lr: float = 0.1  # learning rate")
+    cell = "import os; print('lr', lr, 'on the GPU', os.environ.get('CUDA_VISIBLE_DEVICES'))"
+    notebook = notebook_json(cell, parameters="lr: float = 0.1  # learning rate")
     (project / "train.ipynb").write_text(json.dumps(notebook))
     administrator = Typist(cluster, "admin", clone, tmp_path / "administrator")
     person = Typist(cluster, "scientist", project, tmp_path / "person")
@@ -380,14 +407,4 @@ def test_every_line_that_needs_a_kubernetes_does_what_the_readme_says(readme: Re
     lines = lines_of(THIS)
     for line in sorted(lines, key=lambda line: not line.startswith("kubectl ")):
         readme.type(line)
-    ended = {}
-    for name in readme.waits_for:
-        follow = f"rayspace job status {name}"
-        readme.namespace.until(
-            f"{name} ends",
-            lambda follow=follow: readme.person.json(follow)["phase"]
-            not in {"pending", "starting", "running"},
-            240,
-        )
-        ended[readme.waits_for[name]] = readme.person.json(follow)
-    assert {job["phase"] for job in ended.values()} == {"succeeded"}, ended
+    readme.await_jobs()
