@@ -25,6 +25,7 @@ import pytest
 
 from tests import extension_build
 from tests.documented_lines import ROOT, lines_of
+from tests.install.test_base_install import caller_home
 from tests.server.jupyter_process import free_port
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Newcomer:
             "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
             "RAYSPACE_STATE_DIR": str(home / "state"),
             "KUBECONFIG": str(home / "none"),
+            # Downloads are shared with other environments here.
+            "PIP_CACHE_DIR": str(caller_home() / ".cache" / "pip"),
         }
         # The package is the one that is installed, not that of who runs the tests.
         self.environ.pop("PYTHONPATH", None)
