@@ -357,6 +357,8 @@ class Readme:
 def readme(cluster: Cluster, tmp_path: Path) -> Iterator[Readme]:
     """Have a namespace of the README's name, a copy of this repository's kit, and two people."""
     namespace = Namespace(cluster, "team-a")
+    # One that an earlier run has left is on its way out.
+    cluster.kubectl("wait", "--for=delete", "namespace/team-a", "--timeout=120s")
     clone, project = tmp_path / "clone", tmp_path / "project"
     project.mkdir()
     shutil.copytree(ROOT / "templates", clone / "templates")
@@ -374,7 +376,7 @@ def readme(cluster: Cluster, tmp_path: Path) -> Iterator[Readme]:
             yield Readme(namespace, administrator, person)
     finally:
         cluster.kubectl("delete", "--ignore-not-found", "-f", str(kit / "policy.yaml"))
-        cluster.kubectl("delete", "--ignore-not-found", "namespace", "team-a", "--timeout=120s")
+        cluster.kubectl("delete", "--ignore-not-found", "namespace", "team-a", "--wait=false")
 
 
 def adapt(kit: Path) -> None:
