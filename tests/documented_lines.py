@@ -1,4 +1,4 @@
-"""The lines that README and guide tell people to type, and which of them can be run anywhere."""
+"""The lines that README and guide tell people to type, and which test types each of them."""
 
 from __future__ import annotations
 
@@ -8,17 +8,34 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-#: What is not on every machine: a Kubernetes of somebody's, an installation, a server, a browser
-#: until Ctrl-C; and names that stand for others.
-_ELSEWHERE = re.compile(
-    r"--on |--context |kubectl|-m venv|\.venv/|^jupyter lab|pip install|mlflow open|register-python"
-    r"|cluster (suspend|resume|extend)\b|\b(NAME|PROFILE|TARGET|NOTEBOOK)\b"
+#: Who types a line: the first whose words are in it. A line that fits nothing is typed by nobody,
+#: which a unit test tells; and each of these tests fails at a line that it gets and does not know.
+TYPED_BY = {
+    # Whoever runs the tests.
+    ".ci/run": r"^python3 tests/run\.py$",
+    "tests/cluster/test_readme_lines.py": (
+        r"^kubectl apply |^RAYSPACE_SUBMIT=|^rayspace (.*--on |cluster (suspend|resume|extend)\b)"
+    ),
+    "tests/install/test_readme_lines.py": (
+        r"-m venv |^(\. )?\.venv/|pip install |^jupyter lab|register-python-argcomplete"
+    ),
+    "tests/local/test_readme_lines.py": r"^(rayspace|papermill|printf) ",
+}
+#: Programs whose lines the README has in its text as well.
+_IN_TEXT = re.compile(
+    r"^(rayspace [a-z]+ [a-z]+ [A-Z-]|pip |jupyter lab|papermill |python3 |kubectl [a-z]+ -|eval "
+    r"|\. |RAYSPACE_SUBMIT=)"
 )
 
 
-def can_run_here(line: str) -> bool:
-    """Whether a line needs nothing but this machine: all others are only parsed."""
-    return _ELSEWHERE.search(line) is None
+def typed_by(line: str) -> str:
+    """Return the test that types a line; empty for none."""
+    return next((test for test, words in TYPED_BY.items() if re.search(words, line)), "")
+
+
+def lines_of(test: str) -> list[str]:
+    """Return the lines of the README that a test types, in the order of the README."""
+    return [line for line in shell_lines() if typed_by(line) == test]
 
 
 def blocks(language: str) -> list[str]:
@@ -27,15 +44,16 @@ def blocks(language: str) -> list[str]:
 
 
 def shell_lines() -> list[str]:
-    """Return the lines of a shell, those of the table too, in the order of the README."""
+    """Return the lines of a shell, of tables and text too, in the order of the README."""
     found = []
-    for block, row in re.findall(
-        r"^```sh\n(.*?)^```$|^\|[^|\n]+\|([^\n]*)\|$", README, re.MULTILINE | re.DOTALL
-    ):
-        if block:
-            found += block.strip().split("\n")
-        else:
+    parts = r"^```(\w+)\n(.*?)^```$|^\|[^|\n]+\|([^\n]*)\|$|`([^`]+)`"
+    for language, block, row, word in re.findall(parts, README, re.MULTILINE | re.DOTALL):
+        if language:
+            found += block.strip().split("\n") if language == "sh" else []
+        elif row:
             found += [c for c in re.findall(r"`([^`]+)`", row) if c.startswith("rayspace ")]
+        elif _IN_TEXT.match(word):
+            found.append(" ".join(word.split()))
     return [part.strip() for line in found for part in line.split(" && ")]
 
 

@@ -6,17 +6,22 @@ in none of them: it would have to be built with each change.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.cluster import front
 from tests.cluster.errors import ClusterToolError
 from tests.cluster.images import PREFIX, RAY, bud, buildah, ray_images
 from tests.cluster.stages import stage
 from tests.cluster.store import HERE, ROOT, part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MLFLOW, LAB = f"{PREFIX}/mlflow:test", f"{PREFIX}/lab:test"
 STARTERS, STORES = f"{PREFIX}/starters:test", f"{PREFIX}/stores:test"
@@ -89,11 +94,27 @@ def _archive(kind: str, image: str, requirements: str = "") -> Path:
     return part(f"image-{kind}", sources, make) / "image.tar"
 
 
+@contextlib.contextmanager
+def also_named(image: str, other: str, name: str = front.DEFAULT_NAME) -> Iterator[None]:
+    """Let the first node have an image under another name too, as if it had been pulled."""
+    inside = _images_of(name)
+    _done([*inside, "tag", "--force", image, other])
+    try:
+        yield
+    finally:
+        _done([*inside, "rm", other])
+
+
+def _images_of(name: str) -> list[str]:
+    """Return the words that manage the images of the first node."""
+    program = shutil.which("ctr") or "/usr/bin/ctr"
+    return ["nsenter", "-t", str(front.init_pid(name)), "-m", "-n", "-p", program,
+            "-a", "/run/containerd/containerd.sock", "-n", "k8s.io", "images"]  # fmt: skip
+
+
 def _bring(image: str, archive: Path, name: str) -> str:
     """Import an image into the first node of a running cluster, unless it is there."""
-    program = shutil.which("ctr") or "/usr/bin/ctr"
-    inside = ["nsenter", "-t", str(front.init_pid(name)), "-m", "-n", "-p", program,
-              "-a", "/run/containerd/containerd.sock", "-n", "k8s.io", "images"]  # fmt: skip
+    inside = _images_of(name)
     if image in _done([*inside, "ls", "-q"]).split():
         return image
     with stage(f"import the image {image}"):

@@ -13,6 +13,7 @@ import yaml
 from rayspace.app import App
 from rayspace.errors import GatewayError
 from rayspace.loop import run
+from tests.cluster import front
 from tests.cluster.images import RAY
 from tests.cluster.late_images import bring_mlflow_image
 from tests.cluster.store import ROOT
@@ -56,6 +57,32 @@ def await_mlflow(namespace: Namespace) -> None:
     """Wait until it can be used."""
     words = ("rollout", "status", "deployment/rayspace-mlflow", "--timeout=180s")
     namespace.kubectl(*words, user="admin")
+
+
+@contextlib.contextmanager
+def made_volume(namespace: Namespace) -> Iterator[str]:
+    """Make a volume on the first node for the claim of MLflow, and yield its path there."""
+    path = f"/var/lib/kubelet/rayspace-volumes/{namespace.name}"
+    enter = ["nsenter", "-t", str(front.init_pid(front.DEFAULT_NAME)), "-m"]
+    subprocess.run([*enter, "rm", "-rf", path], check=True)
+    subprocess.run([*enter, "mkdir", "-p", path], check=True)
+    on_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": ["node-a"]}
+    spec = {
+        "capacity": {"storage": "20Gi"},
+        "accessModes": ["ReadWriteOnce"],
+        "persistentVolumeReclaimPolicy": "Retain",
+        # Unlike hostPath, it is given to the group of its pod.
+        "local": {"path": path},
+        "claimRef": {"namespace": namespace.name, "name": "rayspace-mlflow"},
+        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [on_node]}]}},
+    }
+    metadata = {"name": namespace.name}
+    item = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec}
+    namespace.cluster.kubectl("apply", "-f", "-", stdin=json.dumps(item))
+    try:
+        yield path
+    finally:
+        namespace.cluster.kubectl("delete", "pv", namespace.name, "--wait=false")
 
 
 @contextlib.contextmanager

@@ -19,10 +19,9 @@ from rayspace.app import App
 from rayspace.errors import AccessError, TrackingMissingError
 from rayspace.loop import run
 from rayspace.model.tracking import TrackingServer
-from tests.cluster import front
 from tests.cluster.late_images import bring_mlflow_image, bring_stores_image
 from tests.cluster.store import ROOT
-from tests.cluster.team import forwarded
+from tests.cluster.team import forwarded, made_volume
 from tests.cluster.test_product import Person
 
 pytestmark = pytest.mark.timeout(800)
@@ -71,26 +70,10 @@ def image(cluster) -> str:
 
 
 @pytest.fixture
-def volume(cluster, namespace):
+def volume(namespace):
     """Make a volume for the claim: this cluster has no StorageClass."""
-    path = f"/var/lib/kubelet/rayspace-volumes/{namespace.name}"
-    enter = ["nsenter", "-t", str(front.init_pid(front.DEFAULT_NAME)), "-m"]
-    subprocess.run([*enter, "mkdir", "-p", path], check=True)
-    on_node = {"key": "kubernetes.io/hostname", "operator": "In", "values": ["node-a"]}
-    spec = {
-        "capacity": {"storage": "20Gi"},
-        "accessModes": ["ReadWriteOnce"],
-        "persistentVolumeReclaimPolicy": "Retain",
-        # Unlike hostPath, it is given to the group of its pod.
-        "local": {"path": path},
-        "claimRef": {"namespace": namespace.name, "name": _NAME},
-        "nodeAffinity": {"required": {"nodeSelectorTerms": [{"matchExpressions": [on_node]}]}},
-    }
-    metadata = {"name": namespace.name}
-    item = {"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec}
-    cluster.kubectl("apply", "-f", "-", stdin=json.dumps(item))
-    yield path
-    cluster.kubectl("delete", "pv", namespace.name, "--wait=false")
+    with made_volume(namespace) as path:
+        yield path
 
 
 class Scientist(Person):

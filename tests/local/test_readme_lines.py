@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.documented_lines import blocks, can_run_here, shell_lines
+from tests.documented_lines import blocks, lines_of
 from tests.laboratory import notebook_json
 
 pytestmark = pytest.mark.timeout(600)
@@ -53,8 +53,14 @@ def typed(own_home, tmp_path_factory):
 
 def test_all_that_needs_only_this_machine_works_in_the_order_of_the_readme(typed):
     """Lines of the shell, of a notebook and of Python; a job that is submitted is waited for."""
-    lines = [line for line in shell_lines() if can_run_here(line)]
+    lines = lines_of("tests/local/test_readme_lines.py")
     ours = list(dict.fromkeys(line for line in lines if line.startswith("rayspace ")))
+    with_names = [line for line in ours if line.endswith(" NAME")]
+    ours = [line for line in ours if line not in with_names]
+    (papermill,) = [line for line in lines if line.startswith("papermill ")]
+    (ignored,) = [line for line in lines if line.startswith("printf ")]
+    untyped = set(lines) - {*ours, *with_names, papermill, ignored}
+    assert not untyped, f"Nobody types these lines: {untyped}"
     # What follows a job on Kubernetes there is typed of one here.
     first = ours.index("rayspace cluster up laptop")
     for line in [*ours[first:], *ours[:first]]:
@@ -69,9 +75,9 @@ def test_all_that_needs_only_this_machine_works_in_the_order_of_the_readme(typed
     python = shlex.quote(sys.executable)
     assert "succeeded" in typed(f"{python} -m IPython --no-banner lines.ipy")
     typed(f"{python} program.py")
-    (papermill,) = [line for line in lines if line.startswith("papermill ")]
+    for line in with_names:
+        assert "laptop" in typed(line.replace("NAME", "laptop"))
     typed(papermill)
     assert "lr 0.05" in (typed.project / "out.ipynb").read_text("utf-8")
-    (ignored,) = [line for line in lines if line.startswith("printf ")]
     typed(ignored)
     assert "mlflow.db" in (typed.project / ".gitignore").read_text("utf-8")

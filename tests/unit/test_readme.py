@@ -17,10 +17,12 @@ from rayspace.model.job import Cause
 from tests.documented_lines import (
     README,
     ROOT,
-    can_run_here,
+    TYPED_BY,
     guide_lines,
+    lines_of,
     magic_lines,
     shell_lines,
+    typed_by,
 )
 from tests.reference_pages import PAGES, pages
 from tests.unit.core.diagnosis.snapshots import golden, golden_names
@@ -46,22 +48,25 @@ def test_every_line_of_the_readme_is_one_that_is_understood(line: str) -> None:
     """By the real parser; of other programs what is ours in it."""
     words = shlex.split(line.partition(" | ")[0].partition(" >> ")[0])
     program = words[0].rpartition("/")[2]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     if program == "rayspace":
         read(words[1:])
+    elif words[0].startswith("RAYSPACE_SUBMIT="):
+        read(["job", "submit", "train.ipynb", *words[0].partition("=")[2].split()])
     elif program == "pip":
-        extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-        (named,) = re.findall(r"\.\[(\w+)\]", line)
-        assert named in extras["optional-dependencies"]
+        (named,) = re.findall(r"\.\[([\w,]+)\]", line)
+        assert set(named.split(",")) <= set(project["optional-dependencies"])
     elif program == "kubectl":
         assert (ROOT / words[-1] / "kustomization.yaml").is_file()
+    elif program == "jupyter" and "=" not in line:
+        assert (ROOT / words[-1]).is_dir()
     elif program == "jupyter":
         module, _, name = line.partition("=")[2].rpartition(".")
         assert f"class {name}(" in (PACKAGE.parent / f"{module.replace('.', '/')}.py").read_text()
     elif program == "papermill":
-        project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
         assert words[2] in project["entry-points"]["papermill.engine"]
     else:
-        assert program in {"python3", "printf"}, line
+        assert program in {"python3", "printf", "eval", "."}, line
 
 
 @pytest.mark.parametrize("line", magic_lines())
@@ -85,10 +90,23 @@ def test_every_line_of_the_guide_is_understood(notebook: str, line: str) -> None
         read(words)
 
 
-def test_both_kinds_of_lines_are_there() -> None:
-    """So that neither test is one of nothing."""
-    kinds = {can_run_here(line) for line in shell_lines()}
-    assert kinds == {True, False}
+@pytest.mark.parametrize("line", shell_lines())
+def test_every_line_of_the_readme_is_typed_by_a_test(line: str) -> None:
+    """Not only read: each of these tests fails at a line that it gets and does not know."""
+    assert typed_by(line), f"Nobody types this line; see TYPED_BY: {line}"
+
+
+@pytest.mark.parametrize("test", TYPED_BY)
+def test_whoever_shall_type_lines_is_there_and_takes_them(test: str) -> None:
+    """A test asks for the lines by its name; what runs all tests is the line itself."""
+    text = (ROOT / test).read_text("utf-8")
+    lines = lines_of(test)
+    assert lines
+    assert "lines_of(" in text or lines == [line for line in lines if line in text]
+
+
+def test_all_kinds_of_lines_are_there() -> None:
+    """So that no test is one of nothing."""
     assert len(shell_lines()) > 30
     assert len(magic_lines()) > 4
     assert len(guide_lines()) > 20

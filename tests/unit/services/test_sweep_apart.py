@@ -90,6 +90,17 @@ async def test_it_stands_where_its_trials_stand(world, notebook) -> None:
     ]
 
 
+async def test_without_a_name_the_sweep_is_meant_and_no_trial_of_it(world, notebook) -> None:
+    """That is what was submitted: one line stops all of it."""
+    job, trials = await submitted(world, notebook)
+    assert (await world.jobs.status()).name == job.name
+    assert (await world.jobs.status(f"{job.name}-2")).name == f"{job.name}-2"
+    stopped = await world.jobs.stop()
+    assert (stopped.name, stopped.phase) == (job.name, JobPhase.STOPPED)
+    for trial in trials:
+        assert world.runs.get(trial.run_id).tags[Tag.PHASE] == "stopped"
+
+
 async def test_the_last_runner_completes_it(world, notebook) -> None:
     """Nobody needs to look."""
     job, trials = await submitted(world, notebook)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rayspace.core.sweep_apart import is_trial_apart
 from rayspace.errors import (
     GatewayUnavailableError,
     JobNotFoundError,
@@ -111,6 +113,8 @@ class Ledgers:
     async def find(self, name: str | None, *, is_changed: bool = False) -> tuple[RunRecord, Ledger]:
         """Find the run of a job; by default of this person's newest, else of the newest.
 
+        Without a name a trial that is a job of its own stands for its sweep: that was submitted.
+
         Parameters
         ----------
         name
@@ -134,7 +138,7 @@ class Ledgers:
         own = [item for item in found if item[0].tags.get(Tag.USER) == self._place.user]
         meant = own if is_changed and name is None else own or found
         if meant:
-            return meant[0]
+            return meant[0] if name else await _submitted(*meant[0])
         where = self.home.tracking_uri
         if troubles:
             raise GatewayUnavailableError(
@@ -210,6 +214,15 @@ class Ledgers:
             report(Stage("tracking", exc.message, "note"))
             return []
         return [(run, ledger) for run in runs]
+
+
+async def _submitted(record: RunRecord, ledger: Ledger) -> tuple[RunRecord, Ledger]:
+    """Return the sweep of a trial that is a job of its own, and any other job as it is."""
+    if is_trial_apart(record):
+        # A sweep that was deleted from the server has left its trials.
+        with contextlib.suppress(JobNotFoundError):
+            record = await in_thread(ledger.runs.get, record.tags[Tag.PARENT_RUN_ID])
+    return record, ledger
 
 
 def _submitted_ms(run: RunRecord) -> int:
