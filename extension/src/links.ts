@@ -7,10 +7,10 @@ import { IJobState } from './wire';
  * Where the pages of MLflow are.
  *
  * @param target Whose tracking server.
- * @param path A file of the project: each of this machine may have a database of its own.
+ * @param path A file of the project: each may have a tracking server or a database of its own.
  */
 export function mlflowLink(target: string, path: string): string {
-  const query = target === 'local' && path ? `?path=${encodeURIComponent(path)}` : '';
+  const query = path ? `?path=${encodeURIComponent(path)}` : '';
   return `${ROOT}proxy/mlflow/${encodeURIComponent(target)}/${query}`;
 }
 

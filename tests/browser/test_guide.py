@@ -6,26 +6,203 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import nbformat
 import pytest
 import pytest_asyncio
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
 from playwright.async_api import expect
 
 from rayspace.app import App
 from rayspace.loop import run
+from tests.browser.by_hand import run_by_hand
 from tests.browser.conftest import LOOP, write_settings
 from tests.browser.lab_page import PATIENCE_MS, RAY_PATIENCE_MS, LabPage
-from tests.guide import copy_guide
+from tests.guide import GUIDE, ROOT, copy_guide
 from tests.laboratory import notebook_json
 from tests.server.jupyter_process import JupyterProcess
 
-FIRST = "00-first-cluster.ipynb"
-#: What stands before a cell that has run.
-_HAS_RUN = re.compile(r"\[\d+\]:")
-_IS_ACTIVE = re.compile(r"\bjp-mod-active\b")
-#: Whether keys go to a notebook.
-_HAS_FOCUS = "() => Boolean(document.activeElement?.closest('.jp-Notebook'))"
+if TYPE_CHECKING:
+    from tests.browser.by_hand import Look
+
+pytestmark = pytest.mark.timeout(900)
 PICTURES = Path(__file__).resolve().parents[2] / "extension" / "screenshots"
+
+
+#: What cells of each notebook show: regular expressions by their ids.
+SHOWN = {
+    "00-first-cluster": {
+        "start": "laptop is ready",
+        "work": "17,984 primes below 200,000",
+        "nodes": r"head\s.*alive",
+    },
+    "01-ship-a-notebook": {
+        "dry": r"bundle\s+\d+ files",
+        "submit": r"phase\s+succeeded",
+        "files": r"pi\.html",
+        "log": r"\[5/5\] cell 5",
+        "run": r"'n_darts': '100000'.*'pi': 3\.1",
+        "list": r"pi-\w+\s+succeeded",
+    },
+    "02-parameters-and-sweeps": {
+        "wrong-name": "no parameter 'n_dart'",
+        "wrong-type": "'many', expected int",
+        "sweep": "✓ 4 of 4 trials.*4 of 4 trials",
+        "again": "succeeded already",
+    },
+    "03-gpus-and-metrics": {
+        "metrics": "system/head/cpu_utilization_percentage",
+        "summary": r"head: CPU \d+% in use",
+        "gpu-cluster": "This is simulated",
+        "gpu-table": r"NVIDIA-L4 \(simulated\)",
+        "gpu-nodes": r"NVIDIA-L4 \(simulated\): \d+% busy",
+    },
+    "04-to-kubernetes": {
+        "dry": "kind: RayCluster",
+        "up": "This is simulated.*Its queue has let it in.*guide is ready",
+        "status": "of simulated",
+        "nodes": r"head\s.*alive",
+        "work": "is simulated: there is no Ray",
+        "result": "succeeded on laptop of local",
+    },
+    "05-when-something-is-wrong": {
+        "typo": r"trouble\.ipynb",
+        "parameter": "no parameter 'knid'",
+        "cell-result": "ZeroDivisionError",
+        "memory-result": "died",
+        "slow-result": "its limit of 3",
+        "too-large": "could ever hold",
+        "image": "has no image",
+        "image-why": "has no image.*--image IMAGE",
+        "image-problems": "image_not_found",
+        "nobody": "cpu-small",
+    },
+    "06-your-teams-profiles": {
+        "again": r"ours: .*\(project\)",
+        "slip": "line 2: the key 'wokers'",
+        "proof": "1 CPU, 1 thread",
+        "limits": "no limits",
+    },
+}
+#: Starters that no other test runs: values that suit two cores, a cell, and what it shows.
+STARTERS = {
+    "batch-inference": ({"n_shards": 12, "rows_per_shard": 1000}, "model", r"9[0-9]\.\d% right"),
+    "data-preparation": ({}, "split", r"train: 35[34] patients.*\ntest: 8[89] patients"),
+    "distributed-training": ({}, "training", "right on 9[5-9]"),
+}
+
+
+def cluster_is(name: str, phase: str, text: str = "") -> Look:
+    """Look for a cluster in the panel."""
+
+    async def look(lab: LabPage) -> None:
+        row = lab.row("clusters", name)
+        await expect(row).to_have_attribute("data-phase", phase, timeout=RAY_PATIENCE_MS)
+        await expect(row).to_contain_text(text)
+
+    return look
+
+
+def cluster_is_gone(name: str) -> Look:
+    """Look for a cluster in the panel that is there no more."""
+
+    async def look(lab: LabPage) -> None:
+        await expect(lab.row("clusters", name)).to_have_count(0, timeout=RAY_PATIENCE_MS)
+
+    return look
+
+
+def job_counts(notebook: str, what: str) -> Look:
+    """Look at a job in the panel that goes on."""
+
+    async def look(lab: LabPage) -> None:
+        side = lab.row("jobs", notebook).locator(".rayspace-Row-side")
+        await expect(side).to_have_text(re.compile(what), timeout=RAY_PATIENCE_MS)
+        before = await side.text_content()
+        await expect(side).not_to_have_text(before or "", timeout=RAY_PATIENCE_MS)
+
+    return look
+
+
+def job_is(notebook: str, phase: str, run_phase: str, run: str, n_jobs: int) -> Look:
+    """Look at the newest job in the panel, and at its run."""
+
+    async def look(lab: LabPage) -> None:
+        rows = lab.section("jobs").locator(".rayspace-Row")
+        await expect(rows).to_have_count(n_jobs)
+        await expect(lab.row("jobs", notebook)).to_have_attribute("data-phase", phase)
+        newest = lab.section("runs").locator(".rayspace-Row").first
+        await expect(newest).to_have_attribute("data-phase", run_phase)
+        await expect(newest).to_contain_text(re.compile(run))
+
+    return look
+
+
+async def evidence(lab: LabPage) -> None:
+    """Open the words of Kubernetes in the last cell that has some."""
+    cell = lab.page.locator(".jp-NotebookPanel:visible .jp-CodeCell", has_text="Evidence").last
+    await cell.locator("summary", has_text="Evidence").last.click()
+    await expect(cell.get_by_text("Pod guide-image").last).to_be_visible()
+    # The keys go to the next cell again.
+    await lab.page.locator(".jp-NotebookPanel:visible .jp-Cell.jp-mod-active").click()
+
+
+async def save(lab: LabPage) -> None:
+    """Save the notebook, as JupyterLab does now and then: it travels with a job."""
+    await lab.command("docmanager:save")
+
+
+#: What is looked at in the panel while cells run, and after them.
+LOOKS: dict[str, tuple[dict[str, Look], dict[str, Look]]] = {
+    "00-first-cluster": ({}, {"start": cluster_is("laptop", "ready", "head only")}),
+    "01-ship-a-notebook": (
+        {"submit": job_counts("pi.ipynb", r"cell \d of 5")},
+        {"submit": job_is("pi.ipynb", "succeeded", "FINISHED", r"^pi-\w+3\.1.*pi$", 1)},
+    ),
+    "02-parameters-and-sweeps": (
+        {"sweep": job_counts("pi.ipynb", "trial [0-3] of 4")},
+        {
+            "sweep": job_is("pi.ipynb", "succeeded", "FINISHED", "^pi-.*n_darts=", 2),
+            "figure": save,
+            "again": job_is("pi.ipynb", "succeeded", "FINISHED", "^pi-.*n_darts=", 2),
+        },
+    ),
+    "03-gpus-and-metrics": (
+        {"job": job_counts("pi.ipynb", r"cell \d of 5")},
+        {
+            "job": job_is("pi.ipynb", "succeeded", "FINISHED", r"^pi-\w+3\.1", 3),
+            "gpu-cluster": cluster_is("guide-gpu", "ready", "2/2 workers · 2 GPU"),
+            "gpu-end": cluster_is_gone("guide-gpu"),
+        },
+    ),
+    "04-to-kubernetes": (
+        {"up": cluster_is("guide", "queued"), "ship": job_counts("pi.ipynb", r"cell \d of 5")},
+        {
+            "up": cluster_is("guide", "ready", "simulated"),
+            "scale": cluster_is("guide", "ready", "1/1 worker"),
+            "ship": job_is("pi.ipynb", "succeeded", "FINISHED", r"^pi-\w+3\.1", 4),
+            "suspend": cluster_is_gone("guide"),
+        },
+    ),
+    "05-when-something-is-wrong": (
+        {},
+        {
+            "cell": job_is("trouble.ipynb", "failed", "FAILED", "^trouble-", 5),
+            "memory": job_is("trouble.ipynb", "failed", "FAILED", "^trouble-", 6),
+            "slow": job_is("trouble.ipynb", "failed", "FAILED", "^trouble-", 7),
+            "mended": job_is("trouble.ipynb", "succeeded", "FINISHED", "^trouble-", 8),
+            "image": cluster_is("guide-image", "failed", "no image"),
+            "image-why": evidence,
+            "image-end": cluster_is_gone("guide-image"),
+        },
+    ),
+    "06-your-teams-profiles": (
+        {},
+        {"up": cluster_is("ours", "ready"), "down": cluster_is_gone("ours")},
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -52,37 +229,36 @@ async def newcomer(server, browser):
     await page.close()
 
 
-async def test_the_first_notebook_is_run_by_hand(newcomer, server, request):
-    """Shift+Enter, look, Shift+Enter: each cell runs, and the panel tells of the cluster."""
-    await newcomer.open_file(FIRST)
-    page = newcomer.page
-    panel = page.locator(".jp-NotebookPanel:visible")
-    await expect(
-        panel.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
-    ).to_be_visible(timeout=RAY_PATIENCE_MS)
-    cells = panel.locator(".jp-Notebook .jp-Cell")
-    kinds = [cell["cell_type"] for cell in json.loads((server.root / FIRST).read_text())["cells"]]
-    await expect(cells).to_have_count(len(kinds))
-    await cells.first.click()
-    shown = ""
-    for index, kind in enumerate(kinds):
-        # A key that is pressed before the page has come to the next cell goes nowhere.
-        await expect(cells.nth(index)).to_have_class(_IS_ACTIVE, timeout=RAY_PATIENCE_MS)
-        await page.wait_for_function(_HAS_FOCUS, timeout=RAY_PATIENCE_MS)
-        await page.keyboard.press("Shift+Enter")
-        if kind != "code":
-            continue
-        # The next cell is read while this one runs, and run when it is done.
-        prompt = cells.nth(index).locator(".jp-InputArea-prompt")
-        await expect(prompt).to_have_text(_HAS_RUN, timeout=RAY_PATIENCE_MS)
-        await expect(cells.nth(index).locator("[data-mime-type*='error']")).to_have_count(0)
-        shown += await cells.nth(index).locator(".jp-Cell-outputArea").inner_text()
-        if "is ready" in shown:
-            row = newcomer.row("clusters", "laptop")
-            await expect(row).to_have_attribute("data-phase", "ready")
-    assert "17,984 primes below 200,000" in shown
-    if request.config.getoption("--screenshots"):
-        await page.screenshot(path=PICTURES / "guide.png")
+@pytest.mark.parametrize("name", SHOWN)
+async def test_a_notebook_of_the_guide_is_run_by_hand(newcomer, server, request, name):
+    """Each cell shows what it should, none fails but those meant to, and the panel tells it too."""
+    meanwhile, afterwards = LOOKS.get(name, ({}, {}))
+    seen = await run_by_hand(newcomer, server, f"{name}.ipynb", meanwhile, afterwards)
+    assert seen.failed == seen.meant_to_fail
+    for cell, pattern in SHOWN[name].items():
+        assert re.search(pattern, seen.texts[cell], re.DOTALL), (cell, seen.texts[cell])
+    print(f"{name} took {seen.seconds:.0f} s")
+    if name.startswith("00") and request.config.getoption("--screenshots"):
+        await newcomer.page.screenshot(path=PICTURES / "guide.png")
+
+
+def test_every_notebook_of_the_guide_is_run():
+    """None is left out: those without a number are what the others ship."""
+    assert {path.stem for path in GUIDE.glob("[0-9]*.ipynb")} == set(SHOWN)
+
+
+@pytest.mark.parametrize("name", STARTERS)
+async def test_a_starter_has_a_real_result(newcomer, server, name):
+    """Outside of a job it starts its run itself, and ends it."""
+    parameters, cell, pattern = STARTERS[name]
+    notebook = load_notebook_node(str(ROOT / "templates" / "notebooks" / f"{name}.ipynb"))
+    if parameters:
+        notebook = parameterize_notebook(notebook, parameters)
+    nbformat.write(notebook, server.root / f"{name}.ipynb")
+    seen = await run_by_hand(newcomer, server, f"{name}.ipynb")
+    assert seen.failed == set()
+    assert re.search(pattern, seen.texts[cell]), seen.texts[cell]
+    print(f"{name} took {seen.seconds:.0f} s")
 
 
 async def test_the_launcher_offers_starters(newcomer, server):

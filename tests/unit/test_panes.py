@@ -15,12 +15,17 @@ class SlowTracking:
     """Services whose MLflow takes as long to start as a test wants."""
 
     def __init__(self, clusters: MemoryClusterGateway) -> None:
-        self.tracking_uri = "sqlite:///mlflow.db"
         self.door = None
         self.environ: dict[str, str] = {}
         self.clusters = SimpleNamespace(status=lambda name, **_: clusters.get(name))
         self.go_on = asyncio.Event()
         self.n_asked = 0
+
+    def targets(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name="local")]
+
+    def tracking_key(self, target: str) -> tuple[str, ...]:
+        return (target,)
 
     async def tracking_of(self, target: str) -> SimpleNamespace:
         self.n_asked += 1

@@ -14,7 +14,7 @@ from rayspace.config import (
     project_dir,
     settings_fingerprint,
 )
-from rayspace.core.tracking import parse_tracking
+from rayspace.core.tracking import configured_tracking, parse_tracking
 from rayspace.gateways.attached import AttachedClusterGateway
 from rayspace.gateways.head_doors import RoutedDoor
 from rayspace.gateways.kube.client import KubeClient
@@ -146,6 +146,16 @@ class App(KnownTargets):
             return TrackingServer(self.tracking_uri, self.tracking_uri, source="machine")
         return await self.kube_tracking(target).find()
 
+    def tracking_key(self, target: str) -> tuple[str, ...]:
+        """Return what tells the tracking server of a target from others, without asking for it."""
+        if target in {LOCAL, SIMULATED}:
+            return (self.tracking_uri,)
+        named = self._named(target)
+        configured = configured_tracking(self._tracking_wish(target), self._common_tracking)
+        if configured is not None:
+            return (configured.uri, configured.userinfo)
+        return (named.context, named.namespace)
+
     def tracking_server(self, target: str) -> TrackingServer:
         """Return what `tracking_of` does, for threads without a loop of ours."""
         return run(self.tracking_of(target))
@@ -168,14 +178,18 @@ class App(KnownTargets):
     def kube_tracking(self, target: str) -> KubeTracking:
         """Return what finds the tracking server of a target on Kubernetes."""
         if target not in self._trackings:
-            settings = self.settings
-            common = TrackingWish(
-                settings.tracking_uri, settings.tracking_pod_uri, settings.tracking_secret
-            )
             self._trackings[target] = KubeTracking(
-                self.kube_client(target), self.environ, self._tracking_wish(target), common
+                self.kube_client(target),
+                self.environ,
+                self._tracking_wish(target),
+                self._common_tracking,
             )
         return self._trackings[target]
+
+    @property
+    def _common_tracking(self) -> TrackingWish:
+        chosen = self.settings
+        return TrackingWish(chosen.tracking_uri, chosen.tracking_pod_uri, chosen.tracking_secret)
 
     def _tracking_wish(self, target: str) -> TrackingWish:
         entry = self.settings.targets.get(target, {}).get("tracking", {})

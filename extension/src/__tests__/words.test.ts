@@ -282,7 +282,7 @@ describe('runLink', () => {
       'rayspace/proxy/mlflow/local/?path=a%20b%2Ftrain.ipynb#/experiments/3/runs/r1'
     );
     expect(runLink(job({ target: 'team/a' }), 'x.ipynb')).toBe(
-      'rayspace/proxy/mlflow/team%2Fa/#/experiments/3/runs/r1'
+      'rayspace/proxy/mlflow/team%2Fa/?path=x.ipynb#/experiments/3/runs/r1'
     );
   });
 });

@@ -116,8 +116,11 @@ export function Row(props: IRowProps): React.ReactElement {
           }}
         >
           <span className="rayspace-Row-first">
-            {onToggle && (
+            {onToggle ? (
               <Caret.react tag="span" width="12px" className="rayspace-Row-caret" />
+            ) : (
+              // Names stand below each other, whether there is more to see or not.
+              <span className="rayspace-Row-caret" />
             )}
             {props.dot}
             <span

@@ -15,6 +15,7 @@ from rayspace.core.notebook import (
     literal_experiment,
     mentioned_paths,
     read_notebook,
+    work_of,
 )
 from rayspace.errors import NotebookFormatError
 
@@ -266,3 +267,27 @@ def test_a_long_chain_of_operators_is_no_trouble() -> None:
     """Code that a machine wrote can be deep."""
     read = notebook("x = " + " / ".join(["1"] * 900) + ' / "a.csv"')
     assert [path for _, path in mentioned_paths(read)] == ["a.csv"]
+
+
+def test_the_work_of_a_notebook_is_its_code_and_its_kernel():
+    """Outputs, counts, text and how JupyterLab writes the same source change nothing."""
+    first = document("a = 1\n", ["b = 2\n", "c = 3"])
+    same = document(["a = 1\n"], "b = 2\nc = 3")
+    same["cells"][0] |= {"outputs": [{"output_type": "stream"}], "execution_count": 4}
+    same["cells"].insert(0, {"cell_type": "markdown", "metadata": {}, "source": "# Title"})
+    same["metadata"] = {"widgets": {"state": {}}, "kernelspec": {"display_name": "Python"}}
+    tagged = document("a = 1\n", ["b = 2\n", "c = 3"])
+    tagged["cells"][0]["metadata"] = {"tags": ["parameters"]}
+    other = document("a = 1\n", "c = 3")
+    kernel = first | {"metadata": {"kernelspec": {"name": "other"}}}
+
+    work, *others = (
+        work_of(json.dumps(item).encode()) for item in (first, same, tagged, other, kernel)
+    )
+    assert others[0] == work
+    assert len({work, *others[1:]}) == 4
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b'{"cells": [1]}', b"\xff", b'{"cells": 1}'])
+def test_the_work_of_what_is_no_notebook_is_all_of_it(data):
+    assert work_of(data) == data

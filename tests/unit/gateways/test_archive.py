@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import io
+import json
 import os
 import random
 import resource
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from rayspace.core.notebook import MAX_NOTEBOOK_BYTES
 from rayspace.errors import BundleError, StorageError
 from rayspace.gateways.archive import pack, unpack, write_archive
 from rayspace.model.bundle import BundleFile, BundlePlan
@@ -71,6 +73,26 @@ def test_the_hash_is_that_of_the_file_and_of_the_content_alone(tmp_path: Path) -
     (tmp_path / "q/a").chmod(0o600)
     (tmp_path / "q/a").write_bytes(b"3")
     assert pack(other, tmp_path / "two.tar.gz").sha256 != first.sha256
+
+
+def test_what_a_notebook_shows_is_no_part_of_the_work(tmp_path: Path) -> None:
+    """The notebook in which a job is submitted is saved with new outputs time and again."""
+
+    def work(**files: bytes) -> str:
+        plan = plan_of(tmp_path / "p", **{"a.py": b"1", "n.ipynb": notebook("1"), **files})
+        return pack(plan, tmp_path / "one.tar.gz").work_sha256
+
+    def notebook(source: str, **shown: object) -> bytes:
+        cell = {"cell_type": "code", "source": [source], "metadata": {}, **shown}
+        return json.dumps({"cells": [cell], "metadata": {}}).encode()
+
+    first = work()
+    assert work(**{"n.ipynb": notebook("1", outputs=["shown"], execution_count=3)}) == first
+    assert work(**{"n.ipynb": notebook("2")}) != first
+    assert work(**{"a.py": b"2"}) != first
+    assert work(**{"n.ipynb": b"no notebook"}) != first
+    large = b" " * (MAX_NOTEBOOK_BYTES + 1)
+    assert len({work(**{"n.ipynb": large}), work(**{"n.ipynb": large + b"1"}), first}) == 3
 
 
 def test_no_owner_and_no_time_travel(tmp_path: Path) -> None:

@@ -124,6 +124,29 @@ def mentioned_paths(notebook: Notebook) -> list[tuple[int, str]]:
     return [(cell_number, path) for path, cell_number in found.items()]
 
 
+def work_of(data: bytes) -> bytes:
+    """Return what of a notebook file runs, as bytes that are equal for equal work.
+
+    Outputs, counts, times and the state of widgets are left by running it; text is for people.
+
+    Parameters
+    ----------
+    data
+        The file's content; what is no notebook stays as it is.
+    """
+    try:
+        document = json.loads(data)
+        code = [
+            ["".join(cell["source"]), cell.get("metadata", {}).get("tags", [])]
+            for cell in document["cells"]
+            if cell["cell_type"] == "code"
+        ]
+        kernel = document.get("metadata", {}).get("kernelspec", {})
+        return json.dumps([code, kernel.get("name", "")]).encode()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return data
+
+
 def _document(data: bytes, name: str) -> dict[str, Any]:
     try:
         document = json.loads(data.decode("utf-8"))

@@ -94,14 +94,14 @@ def trial_key(trial: Mapping[str, object]) -> str:
 
 
 def sweep_key(
-    bundle_digest: str, notebook: str, fixed: Mapping[str, Any], names: Iterable[str]
+    work_digest: str, notebook: str, fixed: Mapping[str, Any], names: Iterable[str]
 ) -> str:
     """Return what is equal for sweeps whose trials can be counted together.
 
     Parameters
     ----------
-    bundle_digest
-        Hash of what travels.
+    work_digest
+        Hash of what of the bundle runs.
     notebook
         Path of the notebook in it.
     fixed
@@ -109,7 +109,7 @@ def sweep_key(
     names
         The parameters that are not.
     """
-    text = json.dumps([bundle_digest, notebook, fixed, sorted(names)], sort_keys=True, default=str)
+    text = json.dumps([work_digest, notebook, fixed, sorted(names)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

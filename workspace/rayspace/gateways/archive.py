@@ -1,7 +1,8 @@
 """Pack a bundle into one file, and unpack it where the job runs.
 
 The archive is a gzipped tar whose bytes depend on names, contents and the right to execute only: a
-sweep and its retries upload one file. Contents are streamed; no file is held in memory.
+sweep and its retries upload one file. Contents are streamed; no file but a notebook is held in
+memory.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import errno
 import gzip
 import hashlib
+import json
 import os
 import posixpath
 import stat
@@ -17,6 +19,7 @@ import tarfile
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from rayspace.core.notebook import MAX_NOTEBOOK_BYTES, work_of
 from rayspace.errors import BundleError, StorageError
 from rayspace.model.bundle import PackedBundle
 
@@ -67,19 +70,19 @@ def pack(
     try:
         try:
             with part.open("wb") as stream:
-                digest = write_archive(plan, stream, on_bytes)
+                digest, work_digest = write_archive(plan, stream, on_bytes)
                 size_bytes = stream.tell()
             part.replace(destination)
         except OSError as error:
             raise _storage_error(error, destination) from error
     finally:
         part.unlink(missing_ok=True)
-    return PackedBundle(destination, digest, size_bytes)
+    return PackedBundle(destination, digest, size_bytes, work_digest)
 
 
 def write_archive(
     plan: BundlePlan, stream: BinaryIO, on_bytes: Callable[[int], None] | None = None
-) -> str:
+) -> tuple[str, str]:
     """Write the files of a plan to a stream.
 
     Parameters
@@ -93,8 +96,8 @@ def write_archive(
 
     Returns
     -------
-    str
-        SHA-256 of what was written, in hexadecimal.
+    tuple of str
+        SHA-256 of what was written, and of what of it runs, in hexadecimal; see `PackedBundle`.
 
     Raises
     ------
@@ -104,6 +107,7 @@ def write_archive(
         If the stream can't be written.
     """
     hashing = _HashingWriter(stream)
+    work = hashlib.sha256()
     n_read_bytes = 0
 
     def count(n_bytes: int) -> None:
@@ -122,8 +126,11 @@ def write_archive(
         ) as archive,
     ):
         for file in sorted(plan.files, key=lambda item: item.path):
-            _add(archive, plan.root, file, count)
-    return hashing.digest.hexdigest()
+            content = _WorkHash(file.path)
+            info = _add(archive, plan.root, file, count, content)
+            member = [info.name, info.mode, info.linkname, content.digest()]
+            work.update(json.dumps(member).encode())
+    return hashing.digest.hexdigest(), work.hexdigest()
 
 
 def unpack(archive: Path, directory: Path) -> None:
@@ -246,16 +253,44 @@ class _HashingWriter:
         self.stream.flush()
 
 
+class _WorkHash:
+    """The hash of what of a file runs: JupyterLab saves notebooks while cells write into them."""
+
+    def __init__(self, path: str) -> None:
+        self._hash = hashlib.sha256()
+        self._notebook: list[bytes] | None = [] if path.endswith(".ipynb") else None
+        self._n_bytes = 0
+
+    def update(self, data: bytes) -> None:
+        self._n_bytes += len(data)
+        if self._notebook is not None:
+            self._notebook.append(data)
+            if self._n_bytes <= MAX_NOTEBOOK_BYTES:
+                return
+            # Not one that could be submitted: it is a file like any other.
+            data, self._notebook = b"".join(self._notebook), None
+        self._hash.update(data)
+
+    def digest(self) -> str:
+        if self._notebook is not None:
+            self._hash.update(work_of(b"".join(self._notebook)))
+            self._notebook = None
+        return self._hash.hexdigest()
+
+
 class _ExactReader:
     """A file of which exactly as much is read as was announced.
 
     A log that grows meanwhile is cut at the announced size, so that the archive stays valid.
     """
 
-    def __init__(self, stream: BinaryIO, path: str, count: Callable[[int], None]) -> None:
+    def __init__(
+        self, stream: BinaryIO, path: str, count: Callable[[int], None], content: _WorkHash
+    ) -> None:
         self.stream = stream
         self.path = path
         self.count = count
+        self.content = content
 
     def read(self, size: int = -1) -> bytes:
         try:
@@ -265,18 +300,23 @@ class _ExactReader:
         if len(data) < size:
             raise _unpackable(self.path, "became shorter while it was packed")
         self.count(len(data))
+        self.content.update(data)
         return data
 
 
 def _add(
-    archive: tarfile.TarFile, root: Path, file: BundleFile, count: Callable[[int], None]
-) -> None:
+    archive: tarfile.TarFile,
+    root: Path,
+    file: BundleFile,
+    count: Callable[[int], None],
+    content: _WorkHash,
+) -> tarfile.TarInfo:
     info = tarfile.TarInfo(file.path)
     info.mtime = _MTIME_S
     if file.link_target:
         info.type, info.linkname, info.mode = tarfile.SYMTYPE, file.link_target, 0o777
         archive.addfile(info)
-        return
+        return info
     try:
         # A pipe that took the file's place would block otherwise.
         handle = os.open(
@@ -293,7 +333,8 @@ def _add(
     with os.fdopen(handle, "rb") as stream:
         info.size = status.st_size
         info.mode = 0o755 if status.st_mode & stat.S_IXUSR else 0o644
-        archive.addfile(info, _ExactReader(stream, file.path, count))
+        archive.addfile(info, _ExactReader(stream, file.path, count, content))
+    return info
 
 
 def _unpackable(path: str, fact: str, cause: OSError | None = None) -> BundleError:

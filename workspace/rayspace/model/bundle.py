@@ -162,11 +162,14 @@ class PackedBundle:
         Hash of the archive, in hexadecimal; the same for the same names, contents and modes.
     size_bytes
         Its size. [bytes]
+    work_sha256
+        Hash of what of its files runs, in hexadecimal: what notebooks show does not count.
     """
 
     path: Path
     sha256: str
     size_bytes: int
+    work_sha256: str
 
 
 @dataclass(frozen=True)

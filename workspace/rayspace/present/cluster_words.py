@@ -28,7 +28,7 @@ def workers_text(cluster: ClusterState) -> str:
         for g in cluster.groups
     ]
     if len(groups) == 1:
-        return groups[0]
+        return "none" if groups[0] == "0 of 0" else groups[0]
     return ", ".join(
         f"{group.name} {text}" for group, text in zip(cluster.groups, groups, strict=True)
     )

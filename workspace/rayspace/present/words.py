@@ -158,9 +158,7 @@ def profile_row(profile: Profile) -> dict[str, str]:
 def _profile_workers(profile: Profile) -> str:
     first = GroupSpec("workers", profile.n_workers, profile.worker, profile.max_workers)
     own = [] if profile.more_groups and not profile.n_workers else [first]
-    return "; ".join(
-        f"{_count(group)} x {resources(group.worker)}" for group in (*own, *profile.more_groups)
-    )
+    return "; ".join(map(_group_text, (*own, *profile.more_groups)))
 
 
 def check_row(check: Check) -> dict[str, str]:
@@ -212,10 +210,7 @@ def facts(value: Any, *, in_notebook: bool = False) -> list[tuple[str, str]]:
             ("name", value.spec.name),
             ("target", value.target),
             ("head", resources(value.spec.head)),
-            *(
-                (group.name, f"{_count(group)} x {resources(group.worker)}")
-                for group in value.spec.groups
-            ),
+            *((group.name, _group_text(group)) for group in value.spec.groups),
             *(("problem", f"{problem.summary} {problem.hint}") for problem in value.problems),
             *(("unknown", note) for note in value.notes),
             ("with --force", value.replaced.why if value.replaced else ""),
@@ -230,6 +225,11 @@ def facts(value: Any, *, in_notebook: bool = False) -> list[tuple[str, str]]:
         message = f"{type(value).__name__} has no description"
         raise TypeError(message)
     return [(name, text) for name, text in pairs if text]
+
+
+def _group_text(group: GroupSpec) -> str:
+    count = _count(group)
+    return "none" if count == "0" else f"{count} x {resources(group.worker)}"
 
 
 def _count(group: GroupSpec) -> str:

@@ -124,7 +124,8 @@ class Apps:
             return ""
         for root in (self.root.absolute(), self.root.resolve()):
             if Path(path).is_relative_to(root):
-                return Path(path).relative_to(root).as_posix().removeprefix(".")
+                below = Path(path).relative_to(root)
+                return below.as_posix() if below.parts else ""
         return ""
 
     async def close(self) -> None:

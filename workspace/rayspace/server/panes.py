@@ -13,7 +13,7 @@ from rayspace.gateways.pane_ways import HeadWay, UrlWay
 from rayspace.gateways.tracking_probe import login_to
 from rayspace.gateways.unix_relay import UnixRelay
 from rayspace.model.cluster import Origin
-from rayspace.model.target import LOCAL
+from rayspace.model.target import LOCAL, SIMULATED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -108,19 +108,27 @@ class Panes:
 
         return await self._socket(key, made)
 
-    async def place(self, path: str) -> str:
-        """Return how the pane with the runs of a project's own jobs is called.
+    async def place(self, path: str, target: str = LOCAL) -> str:
+        """Return how the pane is called that shows the runs of a project's jobs on a target.
 
         Parameters
         ----------
         path
             A notebook or folder of the project.
+        target
+            The target.
         """
         app = self._apps.of(path)
-        if app.tracking_uri == self._apps.of("").tracking_uri:
-            return LOCAL
-        # Each project of this machine may have a database of its own.
-        return f"{LOCAL}:{self._apps.contents_path(str(app.project))}"
+        if target == SIMULATED:
+            # It is played on this machine, and so are its runs.
+            target = LOCAL
+        root = self._apps.of("")
+        if app.project == root.project or (
+            _knows(root, target) and app.tracking_key(target) == root.tracking_key(target)
+        ):
+            return target
+        # Each project may name a tracking server of its own, or have a database of its own.
+        return f"{target}:{self._apps.path_of(app.project)}"
 
     async def mlflow(self, place: str) -> str:
         """Return the socket file to MLflow.
@@ -128,14 +136,21 @@ class Panes:
         Parameters
         ----------
         place
-            A target; for another project than that of the root ``local:`` and its folder.
+            As `place` calls it: a target, for one project after a colon a path of the project.
         """
-        target, _, folder = place.partition(":")
-        is_project = target == LOCAL and bool(folder)
-        app = self._apps.of(folder) if is_project else self._apps.with_target(place)
-        where = LOCAL if is_project else place
-        key = ("mlflow", where, app.tracking_uri if where == LOCAL else "")
-        return await self._socket(key, lambda: self._to_mlflow(app, where))
+        app, target = self._meant(place)
+        key = ("mlflow", *app.tracking_key(target))
+        return await self._socket(key, lambda: self._to_mlflow(app, target))
+
+    def _meant(self, place: str) -> tuple[App, str]:
+        """Return the services that a place names, and the target; names may hold colons."""
+        app, target = self._apps.with_target(place), place
+        while not _knows(app, target):
+            target, colon, _ = target.rpartition(":")
+            if not colon:
+                return self._apps.with_target(place), place
+            app = self._apps.of(place[len(target) + 1 :])
+        return app, target
 
     async def close(self) -> None:
         """Close all."""
@@ -179,6 +194,10 @@ class Panes:
                 if now_s - pane.asked_s > _IDLE_S:
                     await self._panes.pop(key).relay.close()
         self._tidying = None
+
+
+def _knows(app: App, target: str) -> bool:
+    return any(target == known.name for known in app.targets())
 
 
 def _whose(state: ClusterState) -> tuple[str, ...]:

@@ -124,7 +124,8 @@ class PaneHandler(ProxyHandler):  # type: ignore[misc]
         path = self._rest()
         if self._kind == "mlflow" and path == "/" and (of := self.get_query_argument("path", "")):
             # The pages ask for what they need by relative addresses, so the project is in theirs.
-            place = quote(await in_background(self._workspace.panes.place(of)), safe="")
+            panes = self._workspace.panes
+            place = quote(await in_background(panes.place(of, where["target"])), safe="")
             self.redirect(f"{self.base_url}rayspace/proxy/mlflow/{place}/")
             return
         socket_path = await self._socket_path(where)

@@ -8,7 +8,6 @@ from urllib.parse import quote
 from rayspace.extras import missing_extras
 from rayspace.loop import in_thread
 from rayspace.model.run import Tag
-from rayspace.model.target import LOCAL
 
 if TYPE_CHECKING:
     from rayspace.server.ask import Ask
@@ -27,7 +26,7 @@ async def list_runs(ask: Ask) -> Any:
             experiment=query.get("experiment"),
             limit=query["limit"],
         )
-    place = await ask.workspace.panes.place(ask.path) if target == LOCAL else target
+    place = await ask.workspace.panes.place(ask.path, target)
     link = f"rayspace/proxy/mlflow/{quote(place, safe='')}/"
     return {
         "target": target,

@@ -51,7 +51,9 @@ def opening(tracking_uri: str) -> Stage:
 def cell_text(progress: Progress) -> str:
     """Say which cell runs; before the first one its kernel is what takes the time."""
     if progress.unit == "trial":
-        return f"Trials, {progress.cell_preview or 'starting'}"
+        if progress.cell_preview or not progress.n_done:
+            return f"Trials, {progress.cell_preview or 'starting'}"
+        return f"{progress.n_done} of {progress.n_cells} trials"
     if not progress.cell_number:
         return "Starting the kernel"
     return f"Cell {progress.cell_number} of {progress.n_cells}: {progress.cell_preview}"

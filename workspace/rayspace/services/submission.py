@@ -225,7 +225,8 @@ class Submission:
             if request.parent_run_id:
                 tags[Tag.PARENT_RUN_ID] = request.parent_run_id
             if order.trials:
-                key = sweep_key(packed.sha256, order.notebook, order.parameters, request.sweep)
+                work = packed.work_sha256
+                key = sweep_key(work, order.notebook, order.parameters, request.sweep)
                 tags[Tag.SWEEP] = key
                 if not request.again:
                     order = await in_thread(without_done, runs, order, key, report)
