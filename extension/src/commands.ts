@@ -31,6 +31,7 @@ export interface IJobArgs {
 /** What the dialog of a start begins with. */
 export interface IStartArgs {
   readonly profile?: string;
+  readonly target?: string;
 }
 
 /** Which notebook runs, and with what. */
@@ -85,7 +86,10 @@ export const JOB_SCHEMA = {
 export const START_SCHEMA = {
   args: {
     type: 'object',
-    properties: { profile: { ...TEXT, description: 'The profile to begin with' } }
+    properties: {
+      profile: { ...TEXT, description: 'The profile to begin with' },
+      target: { ...TEXT, description: 'Where; by default as the profile says' }
+    }
   }
 } as const;
 

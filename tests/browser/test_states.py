@@ -11,6 +11,8 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from rayspace.model.cluster import ClusterPhase
+from rayspace.model.profile import Profile
+from rayspace.model.wire import to_wire
 from tests import extension_build
 from tests.browser import states
 from tests.browser.conftest import LOOP
@@ -125,6 +127,24 @@ async def test_a_start_says_what_it_replaces_before_it_does(told_page):
     assert (await asked.until("clusters"))["force"] is False
     await page.page.unroute(re.compile("/rayspace/clusters/plan"))
     await page.page.unroute(starts)
+
+
+async def test_a_team_s_profiles_are_shown_and_started_where_they_are(told_page):
+    """Below those of this machine; the dialog begins with profile and namespace."""
+    page = told_page
+
+    async def answer(route) -> None:
+        team = Profile("team-gpu", layer="namespace")
+        await route.fulfill(json={"profiles": [to_wire(team)]})
+
+    await page.page.route(re.compile("/rayspace/profiles.*target=team-a"), answer)
+    await page.tool("Read the profiles anew").click()
+    section = page.section("profiles")
+    await expect(section.locator(".rayspace-Group")).to_have_text("Of team-a")
+    await page.act(page.row("profiles", "team-gpu"), "Start")
+    await expect(page.dialog.get_by_label("Profile")).to_have_value("team-gpu")
+    await expect(page.dialog.get_by_label("Where")).to_have_value("team-a")
+    await page.cancel()
 
 
 async def test_other_peoples_words_are_text(told_page):

@@ -5,6 +5,7 @@ import { ClustersModel } from '../clusters/model';
 import { stageText } from '../operations';
 import { LogFollower } from '../components/log-follower';
 import { JobsModel } from '../jobs/model';
+import { ProfilesModel } from '../profiles/model';
 import { ResponseError } from '../request';
 import { RunsModel } from '../runs/model';
 import { Connection, ILive } from '../tokens';
@@ -18,7 +19,7 @@ class FakeLive implements ILive {
   path = '';
   projectPath = '';
   readonly problems = [];
-  readonly targets = [];
+  targets: readonly wire.ITargetState[] = [];
   readonly jobsProblem = null;
   clusters: readonly wire.IClusterState[] | null = null;
   jobs: readonly wire.IProjectJob[] | null = null;
@@ -66,6 +67,47 @@ class FakeLive implements ILive {
   private readonly _operation = new Signal<this, wire.IOperation>(this);
   private readonly _job = new Signal<this, wire.IProjectJob>(this);
 }
+
+describe('ProfilesModel', () => {
+  const profile = (name: string, layer: string): wire.IProfile =>
+    ({ name, layer }) as unknown as wire.IProfile;
+  const target = (
+    name: string,
+    state: string,
+    source = 'settings'
+  ): wire.ITargetState => ({ name, state, source }) as unknown as wire.ITargetState;
+
+  it('asks each target once that answers, and keeps what is its own', async () => {
+    const laptop = profile('laptop', 'built-in');
+    const server = new FakeServer()
+      .on('GET profiles', { profiles: [laptop] })
+      .on('GET profiles team-a', { profiles: [laptop, profile('a', 'namespace')] })
+      .on('GET profiles team-b', new ResponseError(503, 'unavailable', 'Silence.', ''))
+      .on('GET profiles team-c', { profiles: [laptop] });
+    const live = new FakeLive();
+    live.targets = [
+      target('local', 'answers', 'machine'),
+      target('team-a', 'answers'),
+      target('team-b', 'answers'),
+      target('team-c', 'silent')
+    ];
+    const model = new ProfilesModel(new Api(server.request), live);
+    const settle = (): Promise<void> => new Promise(done => setTimeout(done));
+    live.tell({});
+    live.tell({});
+    await settle();
+    expect(model.profiles).toEqual([laptop]);
+    expect([...model.ofTargets]).toEqual([['team-a', [profile('a', 'namespace')]]]);
+    expect(model.error).toBeNull();
+    expect(server.asked.length).toBe(3);
+    live.tell({ targets: [...live.targets.slice(0, 3), target('team-c', 'answers')] });
+    live.tell({});
+    await settle();
+    expect(server.asked.length).toBe(4);
+    expect([...model.ofTargets.keys()]).toEqual(['team-a']);
+    model.dispose();
+  });
+});
 
 describe('ClustersModel', () => {
   it('shows a start on its own until there is a cluster, then at its row', () => {

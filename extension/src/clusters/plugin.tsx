@@ -28,7 +28,7 @@ import { makeSection } from '../components/section';
 import { tell } from '../components/tell';
 import { kernelOf } from '../kernel';
 import { IPanel, IServer } from '../tokens';
-import { IKernel, IOperation, IReplaced } from '../wire';
+import { IOperation, IReplaced } from '../wire';
 import { ClustersModel, IClusterRow } from './model';
 import { IClusterActions } from './row';
 import { ClustersSection } from './section';
@@ -64,12 +64,20 @@ export const clustersPlugin: JupyterFrontEndPlugin<void> = {
       icon: addIcon,
       describedBy: START_SCHEMA,
       execute: async args => {
-        const { profile } = args as IStartArgs;
+        const { profile, target } = args as IStartArgs;
         panel.reveal();
         // Its packages and its Ray are what a cluster must get on with.
         const notebook = notebooks?.currentWidget;
         const kernel = notebook ? await kernelOf(server.api, notebook) : null;
-        await start(model, profile ?? server.settings.defaultProfile, kernel, trans);
+        const first = profile ?? server.settings.defaultProfile;
+        const form = new StartModel(
+          server.api,
+          server.live.path,
+          first,
+          kernel,
+          target
+        );
+        await start(model, form, trans);
       }
     });
     commands.addCommand(CommandIDs.clusterDown, {
@@ -160,11 +168,9 @@ function clusterActions(
 
 async function start(
   model: ClustersModel,
-  profile: string,
-  kernel: IKernel | null,
+  form: StartModel,
   trans: TranslationBundle
 ): Promise<void> {
-  const form = new StartModel(model.api, model.live.path, profile, kernel);
   try {
     if (!(await askStart(form, model.live.targets, trans))) {
       return;

@@ -33,14 +33,16 @@ export class StartModel implements IDisposable {
    * @param path A path of the project.
    * @param profile The profile to begin with.
    * @param kernel Of the notebook in front, with which the cluster must get on; null for none.
+   * @param target Where; empty for as the profile says.
    */
   constructor(
     private readonly _api: Api,
     readonly path: string,
     profile: string,
-    private readonly _kernel: IKernel | null = null
+    private readonly _kernel: IKernel | null = null,
+    target = ''
   ) {
-    this._form = { profile, name: '', target: '', workers: '', gpus: '', queue: '' };
+    this._form = { profile, name: '', target, workers: '', gpus: '', queue: '' };
   }
 
   /** Emitted when something is to be drawn anew. */
@@ -103,7 +105,7 @@ export class StartModel implements IDisposable {
   /** Ask for the profiles, and for the first plan. */
   async load(): Promise<void> {
     try {
-      this._profiles = await this._api.profiles(this.path);
+      this._profiles = await this._api.profiles(this.path, this._form.target);
       if (!this.profile && this._profiles[0]) {
         this._form = { ...this._form, profile: this._profiles[0].name };
       }

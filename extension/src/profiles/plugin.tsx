@@ -42,8 +42,8 @@ export const profilesPlugin: JupyterFrontEndPlugin<void> = {
         draw: () => (
           <ProfilesSection
             model={model}
-            onStart={profile =>
-              void app.commands.execute(CommandIDs.clusterStart, { profile })
+            onStart={(profile, target) =>
+              void app.commands.execute(CommandIDs.clusterStart, { profile, target })
             }
           />
         )

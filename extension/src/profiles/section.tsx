@@ -17,7 +17,8 @@ import { ProfilesModel } from './model';
 /** Properties of the section. */
 export interface IProfilesSectionProps {
   readonly model: ProfilesModel;
-  readonly onStart: (profile: string) => void;
+  /** Start one; where its namespace is, if it is of one. */
+  readonly onStart: (profile: string, target: string) => void;
 }
 
 /** Draw what can be started. */
@@ -29,58 +30,90 @@ export function ProfilesSection({
   useModel(model);
   const [open, setOpen] = React.useState('');
   const profiles = model.profiles ?? [];
+  const ofTargets = [...model.ofTargets].sort(([a], [b]) => a.localeCompare(b));
+  const list = (own: readonly IProfile[], target: string): React.ReactElement => (
+    <RowList
+      label={target ? trans.__('Profiles of %1', target) : trans.__('Profiles')}
+      keys={own.map(profile => `${target} ${profile.name}`)}
+    >
+      {own.map(profile => (
+        <ProfileRow
+          key={profile.name}
+          rowKey={`${target} ${profile.name}`}
+          profile={profile}
+          isOpen={open === `${target} ${profile.name}`}
+          onToggle={key => setOpen(open === key ? '' : key)}
+          onStart={() => onStart(profile.name, target)}
+        />
+      ))}
+    </RowList>
+  );
   return (
     <SectionState
       live={model.live}
       isLoaded={model.profiles !== null}
-      isEmpty={profiles.length === 0}
+      isEmpty={profiles.length + ofTargets.length === 0}
       error={model.error ?? undefined}
       onRetry={() => void model.refresh()}
       empty={
         <EmptyState text={trans.__('No profile. Write one to .rayspace/profiles.')} />
       }
     >
-      <RowList
-        label={trans.__('Profiles')}
-        keys={profiles.map(profile => profile.name)}
-      >
-        {profiles.map(profile => (
-          <Row
-            key={profile.name}
-            rowKey={profile.name}
-            phase={profile.layer}
-            title={profile.name}
-            side={sizeOf(profile, trans)}
-            facts={<span>{profile.description}</span>}
-            isOpen={open === profile.name}
-            onToggle={() => setOpen(open === profile.name ? '' : profile.name)}
-            actions={tabIndex => (
-              <IconAction
-                icon={runIcon}
-                label={trans.__('Start %1…', profile.name)}
-                tabIndex={tabIndex}
-                onClick={() => onStart(profile.name)}
-              />
-            )}
-          >
-            <dl className="rayspace-Details">
-              <dt>{trans.__('Head')}</dt>
-              <dd>{resources(profile.head, trans)}</dd>
-              <dt>{trans.__('Each worker')}</dt>
-              <dd>{resources(profile.worker, trans)}</dd>
-              {profile.target && (
-                <>
-                  <dt>{trans.__('Where')}</dt>
-                  <dd>{profile.target}</dd>
-                </>
-              )}
-              <dt>{trans.__('From')}</dt>
-              <dd title={profile.path}>{profile.layer}</dd>
-            </dl>
-          </Row>
-        ))}
-      </RowList>
+      {list(profiles, '')}
+      {ofTargets.map(([target, own]) => (
+        <React.Fragment key={target}>
+          <h4 className="rayspace-Group">{trans.__('Of %1', target)}</h4>
+          {list(own, target)}
+        </React.Fragment>
+      ))}
     </SectionState>
+  );
+}
+
+interface IProfileRowProps {
+  readonly rowKey: string;
+  readonly profile: IProfile;
+  readonly isOpen: boolean;
+  readonly onToggle: (key: string) => void;
+  readonly onStart: () => void;
+}
+
+function ProfileRow(props: IProfileRowProps): React.ReactElement {
+  const { rowKey, profile, isOpen, onToggle, onStart } = props;
+  const trans = useTrans();
+  return (
+    <Row
+      rowKey={rowKey}
+      phase={profile.layer}
+      title={profile.name}
+      side={sizeOf(profile, trans)}
+      facts={<span>{profile.description}</span>}
+      isOpen={isOpen}
+      onToggle={() => onToggle(rowKey)}
+      actions={tabIndex => (
+        <IconAction
+          icon={runIcon}
+          label={trans.__('Start %1…', profile.name)}
+          tabIndex={tabIndex}
+          onClick={onStart}
+        />
+      )}
+    >
+      <dl className="rayspace-Details">
+        <dt>{trans.__('Head')}</dt>
+        <dd>{resources(profile.head, trans)}</dd>
+        <dt>{trans.__('Each worker')}</dt>
+        <dd>{resources(profile.worker, trans)}</dd>
+        {profile.target && (
+          <>
+            <dt>{trans.__('Where')}</dt>
+            <dd>{profile.target}</dd>
+          </>
+        )}
+        <dt>{trans.__('From')}</dt>
+        <dd title={profile.path}>{profile.layer}</dd>
+      </dl>
+    </Row>
   );
 }
 
