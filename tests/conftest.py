@@ -27,7 +27,6 @@ def pytest_configure() -> None:
 #: of them idles beside tests that don't need it, and what starts many clusters at once.
 _LAST = (
     "tests/local/",
-    "tests/notebooks/",
     "tests/server/",
     "tests/browser/",
     "tests/cluster/test_jobs.py",
