@@ -95,9 +95,10 @@ function RunRow({ run, isOpen, onToggle, onOpen }: IRunRowProps): React.ReactEle
   const nowMs = useNow(false);
   const first = run.metrics[0];
   const status = statusName(run.status, trans);
+  const age = formatAge((nowMs - (run.ended_ms || run.started_ms)) / 1000);
   const facts = [
     status,
-    trans.__('%1 ago', formatAge((nowMs - (run.ended_ms || run.started_ms)) / 1000)),
+    run.ended_ms ? trans.__('%1 ago', age) : trans.__('for %1', age),
     ...(first ? [first.key] : [])
   ];
   return (
