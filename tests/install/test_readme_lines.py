@@ -10,7 +10,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import sysconfig
@@ -173,10 +172,13 @@ class Newcomer:
                     names = {item["name"] for item in json.loads(get("api/contents"))["content"]}
                     assert names >= {path.name for path in (ROOT / folder).glob("*.ipynb")}
             finally:
-                # Once asks, twice ends it.
-                process.send_signal(signal.SIGINT)
-                process.send_signal(signal.SIGTERM)
-                process.wait(30)
+                process.terminate()
+                try:
+                    process.wait(30)
+                except subprocess.TimeoutExpired:
+                    # Jupyter's loop may stop just after an answer, and leave that one's thread.
+                    process.kill()
+                    process.wait()
 
     def _opened(self, process: subprocess.Popen[bytes]) -> tuple[str, str]:
         """Return the address that the browser was sent to, and the token in it."""
