@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.errors import ClusterToolError
+from tests.cluster.sandbox import cgroups
 from tests.cluster.sandbox.control_plane import ControlPlane
 from tests.cluster.sandbox.layout import API_IP, Layout
 from tests.cluster.sandbox.node import Node, NodePlan, plan_text
@@ -22,6 +23,8 @@ from tests.cluster.sandbox.supervisor import Supervisor, run, succeeds
 
 USERS = ("scientist", "viewer", "outsider")
 _NODE_B_RANGE = "10.78.1.0/24"
+#: Killed processes leave their groups within a moment; the kernel may be busy. [s]
+_KILLED_S = 30.0
 #: The rights of the administrator's group, which kubeadm would bind.
 _ADMINS = ("create", "clusterrolebinding", "kubeadm-admins", "--clusterrole=cluster-admin",
            "--group=kubeadm:cluster-admins")  # fmt: skip
@@ -128,8 +131,7 @@ class Sandbox:
 
     def do_boot_node(self) -> None:
         """Start the processes of the second node, the first time or after it was lost."""
-        if succeeds("ip", "link", "show", "nb0"):
-            run("ip", "link", "delete", "nb0")
+        self._unlink()
         plan = self._node_plan("node-b", "10.76.0.2", _NODE_B_RANGE, link="nb1")
         pid = self._supervisor.start(
             "node-b",
@@ -148,10 +150,19 @@ class Sandbox:
     def do_remove_node(self) -> None:
         """End the second node."""
         self._supervisor.stop("node-b")
-        # With the node its end of the link may have gone, and ours with it.
+        # What ends with it still writes for a moment, and its files are about to go.
+        group = f"{self._plan['cgroup']}/node-b"
+        self._supervisor.wait(
+            "what ran on node-b has ended", lambda: not cgroups.processes(group), _KILLED_S
+        )
+        self._unlink()
+        shutil.rmtree(self._layout.node_dir("node-b"))
+
+    def _unlink(self) -> None:
+        """Remove our end of the link, unless the kernel does so at this moment, as after a kill."""
+        succeeds("ip", "link", "delete", "nb0")
         if succeeds("ip", "link", "show", "nb0"):
             run("ip", "link", "delete", "nb0")
-        shutil.rmtree(self._layout.node_dir("node-b"))
 
     def do_link(self, state: str) -> None:
         """Take the second node's link up or down."""
