@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -36,6 +41,15 @@ def typed_by(line: str) -> str:
 def lines_of(test: str) -> list[str]:
     """Return the lines of the README that a test types, in the order of the README."""
     return [line for line in shell_lines() if typed_by(line) == test]
+
+
+def type_line(line: str, steps: Mapping[str, Callable[[str], None]]) -> None:
+    """Type a line by the first step whose words are in it, and say what it took."""
+    step = next((act for words, act in steps.items() if re.search(words, line)), None)
+    assert step is not None, f"Nobody types this line: {line}"
+    began_s = time.monotonic()
+    step(line)
+    print(f"{time.monotonic() - began_s:6.1f} s  {line}")
 
 
 def blocks(language: str) -> list[str]:

@@ -32,7 +32,7 @@ from tests.cluster.images import RAY, RAY_GPU
 from tests.cluster.late_images import also_named, bring_mlflow_image
 from tests.cluster.store import HERE, ROOT
 from tests.cluster.team import made_volume
-from tests.documented_lines import README, lines_of, shell_lines
+from tests.documented_lines import README, lines_of, shell_lines, type_line
 from tests.laboratory import notebook_json
 
 if TYPE_CHECKING:
@@ -170,11 +170,7 @@ class Readme:
 
     def type(self, line: str) -> None:
         """Type a line, and see whether it does what the README says."""
-        step = next((act for words, act in self.steps.items() if re.search(words, line)), None)
-        assert step is not None, f"Nobody types this line: {line}"
-        began_s = time.monotonic()
-        step(line)
-        print(f"{time.monotonic() - began_s:6.1f} s  {line}")
+        type_line(line, self.steps)
 
     def clusters(self) -> dict[str, Any]:
         """Return the Ray clusters that are no part of a job, by name."""

@@ -23,7 +23,7 @@ import pexpect
 import pytest
 
 from tests import extension_build
-from tests.documented_lines import ROOT, lines_of
+from tests.documented_lines import ROOT, lines_of, type_line
 from tests.install.test_base_install import caller_home
 from tests.server.jupyter_process import free_port
 
@@ -87,11 +87,7 @@ class Newcomer:
 
     def type(self, line: str) -> None:
         """Type a line, and see whether it does what the README says."""
-        step = next((act for words, act in self.steps.items() if re.search(words, line)), None)
-        assert step is not None, f"Nobody types this line: {line}"
-        began_s = time.monotonic()
-        step(line)
-        print(f"{time.monotonic() - began_s:6.1f} s  {line}")
+        type_line(line, self.steps)
 
     def run(self, line: str) -> str:
         """Type a line that ends, and return what it shows."""
