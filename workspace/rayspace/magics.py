@@ -24,11 +24,13 @@ from rayspace.names_here import names_of_kind
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
     from IPython.core.interactiveshell import InteractiveShell
 
     from rayspace.grammar import Parser
+    from rayspace.model.problem import Problem
     from rayspace.model.progress import Report
     from rayspace.present.reporters import Reporter
     from rayspace.present.widgets import CellOutputs
@@ -90,17 +92,21 @@ class RayMagics(Magics):
         return self._run("ray_job", line)
 
     def _run(self, magic: str, line: str) -> Any:
+        from rayspace.present.reporters import Reporter
+
         parser: Parser = _PARSERS[magic](f"%{magic}")
+        reporter = Reporter()
         verb = name = ""
         try:
             args = grammar.parse(parser, words_of(line, self.shell.user_ns if self.shell else {}))
             verb, name = args.verb, getattr(args, "name", None) or ""
-            return self._perform(magic, args)
+            reporter = self._reporter(args)
+            return self._perform(magic, args, reporter)
         except grammar.HelpRequested as exc:
             sys.stdout.write(str(exc))
             return None
         except RayspaceError as exc:
-            raise _for_people(exc) from None
+            raise _for_people(exc, reporter.told) from None
         except KeyboardInterrupt as exc:
             from rayspace.present.words import in_notebook_words, stopped_text
 
@@ -109,7 +115,7 @@ class RayMagics(Magics):
             exc._render_traceback_ = lambda: [text]  # type: ignore[attr-defined]
             raise
 
-    def _perform(self, magic: str, args: argparse.Namespace) -> Any:
+    def _perform(self, magic: str, args: argparse.Namespace, reporter: Reporter) -> Any:
         from rayspace import usage_verbs, verbs
         from rayspace.app import current_app
         from rayspace.loop import iterate, run
@@ -118,7 +124,7 @@ class RayMagics(Magics):
         is_own = magic == "ray_job" and args.verb == "submit" and args.notebook is None
         if is_own:
             args.notebook = _own_notebook(app.environ.get("RAYSPACE_NOTEBOOK", ""))
-        with self._reporter(args, is_inside_job=app.is_inside_job) as report:
+        with reporter as report:
             if is_own and not app.is_inside_job:
                 report(Stage("own", f"Ships {args.notebook} as it was saved last", "note"))
             if magic == "ray_cluster" and args.verb in _OF_THIS_PROCESS:
@@ -168,7 +174,8 @@ class RayMagics(Magics):
             kernel.comm_manager.register_target(COMM_TARGET, outputs.answer)
         return outputs
 
-    def _reporter(self, args: argparse.Namespace, *, is_inside_job: bool) -> Reporter:
+    def _reporter(self, args: argparse.Namespace) -> Reporter:
+        from rayspace.app import current_app
         from rayspace.present.reporters import PlainReporter, Reporter, reporter_for
         from rayspace.present.rows import PlainConsole
 
@@ -176,7 +183,7 @@ class RayMagics(Magics):
             return Reporter()
         # A widget of a job would be a live thing in a page that nobody runs, and its image need
         # not have rich.
-        if is_inside_job:
+        if current_app().is_inside_job:
             return PlainReporter(PlainConsole(sys.stdout))
         if hasattr(self.shell, "kernel"):
             from rayspace.present.widgets import CellReporter
@@ -265,13 +272,22 @@ def _own_notebook(own: str) -> str:
     )
 
 
-def _for_people(error: RayspaceError) -> RayspaceError:
-    """Show an error as its sentence and its advice, with the magics' own words."""
+def _for_people(error: RayspaceError, told: Sequence[Problem]) -> RayspaceError:
+    """Show an error as its sentence and its advice, with the magics' own words.
+
+    What stands on a card right above it already is not said twice.
+    """
     from rayspace.present.words import in_notebook_words
 
-    lines = [f"{type(error).__name__}: {error.message}"]
-    if error.hint:
-        lines.append(in_notebook_words(error.hint))
+    message, hint = error.message, error.hint
+    for problem in told:
+        message = message.replace(problem.summary, "").strip()
+        hint = hint.replace(problem.hint, "").strip()
+    if told:
+        message = f"{message} Why, and what to do, stands above.".lstrip()
+    lines = [f"{type(error).__name__}: {message}"]
+    if hint:
+        lines.append(in_notebook_words(hint))
     error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]
     return error
 

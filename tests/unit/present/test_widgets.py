@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import nbformat
 from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
@@ -83,6 +85,28 @@ def test_why_something_did_not_come_up_stands_below_its_stages():
     assert problems_in(error.details) == (_MISSING,)
     # Details of other errors have other problems.
     assert problems_in({"problems": [{"line": 1}, "code"]}) == ()
+
+
+def test_what_a_card_says_is_not_said_again_by_the_error_below_it(tmp_path):
+    line = "%ray_cluster up head-only --cpus 64 --on simulated"
+    cells = [nbformat.v4.new_code_cell(text) for text in ("%load_ext rayspace", line)]
+    document = nbformat.v4.new_notebook(cells=cells)
+    client = NotebookClient(document, kernel_name="python3", allow_errors=True)
+    client.execute(
+        env={
+            **os.environ,
+            "HOME": str(tmp_path),
+            "RAYSPACE_STATE_DIR": str(tmp_path),
+            "RAYSPACE_SIMULATED": "1",
+        }
+    )
+    card, error = document.cells[1].outputs
+    for kind in ("text/html", "text/plain"):
+        assert card.data[kind].count("the largest node has 16") == 1
+    assert error.traceback == [
+        "PreflightError: Why, and what to do, stands above.",
+        "To try all the same: --force",
+    ]
 
 
 def test_a_card_says_what_helps_in_words_of_a_notebook():

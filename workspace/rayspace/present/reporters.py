@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
+    from rayspace.model.problem import Problem
     from rayspace.model.progress import Stage
     from rayspace.present.rows import PlainConsole
 
@@ -22,7 +23,14 @@ class Reporter:
     """Takes stages while a verb works, and shows nothing: the base of all, and for JSON.
 
     A context manager, so that what it draws is tidied up whatever happens.
+
+    Attributes
+    ----------
+    told
+        The problems of the error that ended it, where it has shown them by itself.
     """
+
+    told: tuple[Problem, ...] = ()
 
     def __call__(self, stage: Stage) -> None:
         """Show a stage."""

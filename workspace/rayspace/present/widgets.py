@@ -21,6 +21,7 @@ from rayspace.errors import RayspaceError
 from rayspace.present.cards import problems_in, why_cards
 from rayspace.present.html import stage_line
 from rayspace.present.reporters import Reporter
+from rayspace.present.words import in_notebook_words
 from rayspace.units import format_duration
 
 if TYPE_CHECKING:
@@ -99,7 +100,6 @@ class CellReporter(Reporter):
         self._id = secrets.token_hex(8)
         self._done: list[tuple[Stage, str]] = []
         self._current: Stage | None = None
-        self._cards = ""
         self._began_s = self._shown_s = 0.0
         self._has_ended = threading.Event()
         # Nothing that goes on may be told after the end.
@@ -135,7 +135,7 @@ class CellReporter(Reporter):
         show: Callable[[str, Faces], None] | None = None
         if self._is_long:
             show = self._outputs.update
-        elif self._done or self._cards:
+        elif self._done or self.told:
             show = self._outputs.show
         if show is not None:
             show(self._id, self._faces(is_final=True))
@@ -143,7 +143,7 @@ class CellReporter(Reporter):
     def __exit__(self, *error: object) -> None:
         # A traceback is text, and is lost to a page that is loaded anew.
         if isinstance(error[1], RayspaceError):
-            self._cards = why_cards(problems_in(error[1].details))
+            self.told = problems_in(error[1].details)
         self.end()
 
     def _repeat(self) -> None:
@@ -161,8 +161,9 @@ class CellReporter(Reporter):
         if (current := self._current) is not None:
             elapsed_s = time.monotonic() - self._began_s
             shown.append((current, format_duration(elapsed_s) if elapsed_s > 1 else ""))
+        reasons = (in_notebook_words(f"{told.summary} {told.hint}".strip()) for told in self.told)
         return {
-            "text/html": "".join(stage_line(*line) for line in shown) + self._cards,
-            "text/plain": "\n".join(stage.text for stage, _ in shown),
+            "text/html": "".join(stage_line(*line) for line in shown) + why_cards(self.told),
+            "text/plain": "\n".join((*(stage.text for stage, _ in shown), *reasons)),
             MARK: {"id": self._id, "is_final": is_final},
         }
