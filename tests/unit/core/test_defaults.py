@@ -86,7 +86,8 @@ def test_certificates_are_mounted_and_named() -> None:
         pod = pod_of(manifest, index)
         (container,) = pod["containers"]
         assert pod["volumes"][1] == {"name": "rayspace-ca", "configMap": {"name": "corp-ca"}}
-        assert [m["mountPath"] for m in container["volumeMounts"]] == ["/data", "/etc/rayspace/ca"]
+        paths = [mount["mountPath"] for mount in container["volumeMounts"]]
+        assert paths[:2] == ["/data", "/etc/rayspace/ca"]
         env = env_of(container)
         for key in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "GIT_SSL_CAINFO"):
             assert env[key] == "/etc/rayspace/ca/bundle.pem"
@@ -178,7 +179,8 @@ image_pull_secrets: [own]
     assert env["C"] == {"secretKeyRef": {"name": "own", "key": "key"}}
     assert env["T"] == {"secretKeyRef": {"name": "hub", "key": "token"}}
     assert len(env) == len(pod["containers"][0]["env"])
-    assert [v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"]] == ["own", "models"]
+    claims = [v.get("persistentVolumeClaim", {}).get("claimName") for v in pod["volumes"]]
+    assert claims[:2] == ["own", "models"]
     assert [item["key"] for item in pod["tolerations"]] == ["own", "theirs"]
     assert pod["nodeSelector"] == {"zone": "b", "disk": "ssd"}
     assert (pod["priorityClassName"], pod["serviceAccountName"]) == ("high", "theirs")

@@ -119,7 +119,7 @@ def test_secrets_and_volumes_are_named_and_never_copied() -> None:
     (container,) = worker["containers"]
     secret = {"secretKeyRef": {"name": "hub", "key": "token"}}
     assert {"name": "HF_TOKEN", "valueFrom": secret} in container["env"]
-    assert [m["mountPath"] for m in container["volumeMounts"]] == ["/data", "/models"]
+    assert [m["mountPath"] for m in container["volumeMounts"]][:2] == ["/data", "/models"]
     assert container["volumeMounts"][1]["readOnly"] is True
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core.container_env import container_env
 from rayspace.core.defaults import CA_DIR, with_defaults, with_registries
 from rayspace.core.driver_slots import RESOURCE, n_driver_slots
+from rayspace.core.head_wait import with_head_wait
 from rayspace.core.manifest_shape import require_shape
 from rayspace.core.overlay import merged
 from rayspace.core.profile_pods import toleration
@@ -304,7 +305,8 @@ def _template(
         body["serviceAccountName"] = pods.service_account
     if pods.image_pull_secrets:
         body["imagePullSecrets"] = [{"name": name} for name in pods.image_pull_secrets]
-    return {"metadata": {"labels": {MANAGED_BY: "rayspace"}}, "spec": body}
+    template = {"metadata": {"labels": {MANAGED_BY: "rayspace"}}, "spec": body}
+    return template if is_head else with_head_wait(template)
 
 
 def has_watcher(spec: ClusterSpec) -> bool:
