@@ -19,7 +19,7 @@ import nbformat
 import papermill
 from nbformat.v4 import new_code_cell, new_notebook
 
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.runner.engine import ENGINE_NAME, register
 from rayspace.runner.execution import Execution
 from rayspace.runner.log import RunnerLog

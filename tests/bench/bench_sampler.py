@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from rayspace.gateways.mlflow import MlflowRunGateway
+from rayspace.gateways.mlflow.runs import MlflowRunGateway
 from rayspace.model.measurement import GpuChoice
 from rayspace.runner.dashboard import Dashboard
 from rayspace.runner.log import RunnerLog

@@ -88,7 +88,7 @@ async def _process(home: Path, *, with_ours: bool) -> tuple[dict[str, int], dict
 
 def _a_run(database: Path) -> None:
     """Put a job that ended on record."""
-    from rayspace.gateways.mlflow import MlflowRunGateway
+    from rayspace.gateways.mlflow.runs import MlflowRunGateway
     from rayspace.model.run import RunStatus, Tag
 
     runs = MlflowRunGateway(f"sqlite:///{database}", database.parent / "mlruns")

@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rayspace.gateways.mlflow import MlflowRunGateway
+from rayspace.gateways.mlflow.runs import MlflowRunGateway
 from rayspace.model.run import RunStatus
 from rayspace.runner.dashboard import Dashboard
 from rayspace.tracked.session import TrackedSession, shown

@@ -21,8 +21,8 @@ import yaml
 from rayspace.gateways.kube.client import KubeClient
 from rayspace.gateways.kube.tracking import KubeTracking
 from rayspace.gateways.kube.tracking_way import ForwardedWay
-from rayspace.gateways.relay import TrackingRelay
-from rayspace.gateways.relay_guard import RelayGuard
+from rayspace.gateways.relay.guard import RelayGuard
+from rayspace.gateways.relay.port import TrackingRelay
 from rayspace.loop import run
 from rayspace.model.target import Target
 

@@ -22,8 +22,8 @@ from rayspace.errors import (
 )
 from rayspace.gateways.local_ray.gateway import LocalRayGateway
 from rayspace.gateways.local_ray.records import RecordStore
-from rayspace.gateways.memory import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
-from rayspace.gateways.ray_head import HttpHeadGateway
+from rayspace.gateways.memory.clusters import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
+from rayspace.gateways.ray_head.http import HttpHeadGateway
 from rayspace.gateways.system_clock import SystemClock
 from rayspace.model.cluster import ClusterPhase, ClusterSpec, Origin
 from rayspace.model.job import LivePhase

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rayspace.gateways.memory_jobs import MemoryJobs
+from rayspace.gateways.memory.jobs import MemoryJobs
 from tests.contract.job_promises import JobPromises
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rayspace.core.notebook import read_notebook
-from rayspace.gateways.memory_packages import MemoryPackages
-from rayspace.gateways.package_survey import ProjectPackages
+from rayspace.gateways.memory.packages import MemoryPackages
+from rayspace.gateways.python.package_survey import ProjectPackages
 from rayspace.model.bundle import BundleFile, BundlePlan
 from rayspace.model.packages import PackagePlan, PackagesMode, Requirement
 from rayspace.model.wire import to_wire

@@ -23,9 +23,9 @@ from rayspace.errors import (
     SpecError,
     StorageError,
 )
-from rayspace.gateways.memory_runs import MemoryRunGateway
-from rayspace.gateways.mlflow import MlflowRunGateway
-from rayspace.gateways.mlflow_errors import CODES, without_credentials
+from rayspace.gateways.memory.runs import MemoryRunGateway
+from rayspace.gateways.mlflow.errors import CODES, without_credentials
+from rayspace.gateways.mlflow.runs import MlflowRunGateway
 from rayspace.model.run import Artifact, RunStatus, Tag
 
 if TYPE_CHECKING:
@@ -296,7 +296,7 @@ def test_artifacts_go_below_the_root_that_was_given(tmp_path: Path, empty_databa
 def test_processes_that_open_a_new_database_at_once_all_succeed(tmp_path: Path) -> None:
     """MLflow itself fails in this race; and none of its chatter reaches the terminal."""
     program = (
-        "import sys; from rayspace.gateways.mlflow import MlflowRunGateway\n"
+        "import sys; from rayspace.gateways.mlflow.runs import MlflowRunGateway\n"
         "gateway = MlflowRunGateway(sys.argv[1], None)\n"
         "print(gateway.create(experiment='e', name='n', tags={}, params={}).run_id)\n"
     )
@@ -340,7 +340,7 @@ def test_every_error_code_becomes_its_error() -> None:
     from mlflow.exceptions import MlflowException
     from mlflow.protos.databricks_pb2 import ErrorCode
 
-    from rayspace.gateways.mlflow_errors import translated
+    from rayspace.gateways.mlflow.errors import translated
 
     for name, expected in CODES.items():
         failure = MlflowException("at http://user:pass@host/", error_code=ErrorCode.Value(name))

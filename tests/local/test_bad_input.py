@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rayspace.errors import ClusterBusyError, StorageError, VersionMismatchError
-from rayspace.gateways.kernels import check_python, find_kernel
+from rayspace.gateways.python.kernels import check_python, find_kernel
 from rayspace.loop import run
 from tests.laboratory import make_app, notebook_json
 

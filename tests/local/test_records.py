@@ -26,8 +26,8 @@ from rayspace.gateways.local_ray.gateway import LocalRayGateway
 from rayspace.gateways.local_ray.records import LocalRecord, ProcessRecord, RecordStore
 from rayspace.gateways.local_ray.temporary import temp_dir_of
 from rayspace.gateways.private_files import write_private
-from rayspace.gateways.project_walk import ProjectWalk
-from rayspace.gateways.ray_head import HttpHeadGateway
+from rayspace.gateways.project.walk import ProjectWalk
+from rayspace.gateways.ray_head.http import HttpHeadGateway
 from rayspace.gateways.system_clock import SystemClock
 from rayspace.loop import run
 from rayspace.model.cluster import ClusterPhase, ClusterSpec, Origin

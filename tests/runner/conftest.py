@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rayspace.errors import JobNotFoundError
-from rayspace.gateways.memory_runs import MemoryRunGateway
-from rayspace.gateways.mlflow import MlflowRunGateway
+from rayspace.gateways.memory.runs import MemoryRunGateway
+from rayspace.gateways.mlflow.runs import MlflowRunGateway
 from tests.runner.workshop import Workshop, runner_environment, wait_for
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import nbformat
 import pytest
 
 from rayspace.errors import SpecError
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.model.job import Cause, Progress
 from rayspace.model.measurement import GpuChoice
 from rayspace.model.run import Artifact, Tag

@@ -10,7 +10,7 @@ import shutil
 
 import pytest
 
-from rayspace.gateways.mlflow import MlflowRunGateway
+from rayspace.gateways.mlflow.runs import MlflowRunGateway
 from rayspace.gateways.runner_archive import runner_archive
 from rayspace.model.job import Cause
 from rayspace.model.packages import EXIT_PACKAGES, Editable, PackagePlan, PackagesMode, Requirement

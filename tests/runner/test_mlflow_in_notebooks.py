@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from rayspace.gateways.mlflow import MlflowRunGateway
+from rayspace.gateways.mlflow.runs import MlflowRunGateway
 from rayspace.model.run import RunStatus, Tag
 from tests.runner.workshop import notebook
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 import threading
 
-from rayspace.gateways.mlflow import MlflowRunGateway
+from rayspace.gateways.mlflow.runs import MlflowRunGateway
 from rayspace.model.run import Artifact, RunStatus, Tag
 from tests.runner.workshop import Workshop, notebook, runner_environment, wait_for
 

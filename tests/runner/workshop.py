@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.model.job import JobOrder
 from rayspace.model.run import Artifact, Tag
 from rayspace.model.wire import to_wire

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from rayspace.gateways import local_mlflow
-from rayspace.gateways.lent_mlflow import LentMlflow
-from rayspace.gateways.local_mlflow import LocalMlflow
+from rayspace.gateways.mlflow import local_server
+from rayspace.gateways.mlflow.lent_server import LentMlflow
+from rayspace.gateways.mlflow.local_server import LocalMlflow
 
 _SEARCH = "/api/2.0/mlflow/experiments/search?max_results=1"
 
@@ -32,7 +32,7 @@ async def asked(uri: str, login: str = "") -> int:
 
 
 async def test_it_ends_when_nobody_asks_and_begins_when_somebody_does(server, monkeypatch):
-    monkeypatch.setattr(local_mlflow, "_LOOK_S", 0.05)
+    monkeypatch.setattr(local_server, "_LOOK_S", 0.05)
     lent = LentMlflow(server, {})
     uri = urlsplit(await lent.uri())
     login, _, place = uri.netloc.rpartition("@")
@@ -42,7 +42,7 @@ async def test_it_ends_when_nobody_asks_and_begins_when_somebody_does(server, mo
     assert await asked(search, login) == 200
     first = server.socket_path
 
-    monkeypatch.setattr(local_mlflow, "_IDLE_S", 0.0)
+    monkeypatch.setattr(local_server, "_IDLE_S", 0.0)
     async with asyncio.timeout(60):
         while server.is_running or Path(first).parent.exists():
             await asyncio.sleep(0.05)

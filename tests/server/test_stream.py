@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.run import Tag
 from rayspace.server.hub import Hub

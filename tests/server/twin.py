@@ -14,8 +14,8 @@ from traitlets.config import Config
 
 from rayspace.app import App
 from rayspace.errors import GatewayUnavailableError
-from rayspace.gateways.memory import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.clusters import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
+from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.gateways.profile_files import ProfileFiles
 from rayspace.gateways.selection_file import SelectionFile
 from rayspace.loop import run

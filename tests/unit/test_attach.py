@@ -11,7 +11,7 @@ import pytest
 
 from rayspace import attach
 from rayspace.errors import AccessError, GatewayError, PhaseError
-from rayspace.gateways.memory import MemoryClusterGateway, MemoryWorld
+from rayspace.gateways.memory.clusters import MemoryClusterGateway, MemoryWorld
 from rayspace.loop import run
 from rayspace.model.cluster import ClusterSpec, HeadAddress
 from rayspace.model.progress import silent

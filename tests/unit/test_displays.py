@@ -8,7 +8,7 @@ import pytest
 from IPython.core.formatters import DisplayFormatter
 
 from rayspace import displays
-from rayspace.gateways.memory import MemoryClusterGateway, MemoryWorld
+from rayspace.gateways.memory.clusters import MemoryClusterGateway, MemoryWorld
 from rayspace.loop import run
 from rayspace.model.check import Check
 from rayspace.model.cluster import ClusterSpec

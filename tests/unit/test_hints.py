@@ -12,7 +12,7 @@ import rayspace
 
 PACKAGE = Path(rayspace.__file__).parent
 #: Not advice: help texts, tables, a note of two lines, and pages of HTML.
-OTHERS = ("grammar", "present/", "magics.py", "gateways/relay.py")
+OTHERS = ("grammar", "present/", "magics.py", "gateways/relay/port.py")
 #: Says that a text names something that can be typed.
 NAMED = re.compile(
     r"\brayspace (?:cluster|demo|doctor|image|job|mlflow) |\bpip install|\bkubectl [a-z]"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
-from rayspace.gateways.memory import MemoryClusterGateway, MemoryWorld
+from rayspace.gateways.memory.clusters import MemoryClusterGateway, MemoryWorld
 from rayspace.model.cluster import ClusterSpec
 from rayspace.model.progress import silent
 from rayspace.server.panes import Panes

@@ -8,7 +8,7 @@ import os
 import pytest
 
 from rayspace.errors import GatewayUnavailableError, PhaseError
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.model.run import RunStatus, Tag
 from rayspace.tracked import tracking
 from rayspace.tracked.marks import Marks

@@ -16,7 +16,6 @@ from rayspace.config import (
 )
 from rayspace.core.tracking import configured_tracking, parse_tracking
 from rayspace.gateways.attached import AttachedClusterGateway
-from rayspace.gateways.head_doors import RoutedDoor
 from rayspace.gateways.kube.client import KubeClient
 from rayspace.gateways.kube.gateway import KubeRayGateway
 from rayspace.gateways.kube.head_door import KubeHeadDoor
@@ -24,7 +23,8 @@ from rayspace.gateways.kube.tracking import CLIENT_SECRET, KubeTracking
 from rayspace.gateways.local_ray.gateway import LocalRayGateway
 from rayspace.gateways.local_ray.installation import find_ray
 from rayspace.gateways.local_ray.records import RecordStore
-from rayspace.gateways.ray_head import HttpHeadGateway
+from rayspace.gateways.ray_head.doors import RoutedDoor
+from rayspace.gateways.ray_head.http import HttpHeadGateway
 from rayspace.gateways.selection_file import SelectionFile
 from rayspace.gateways.system_clock import SystemClock
 from rayspace.job_credentials import job_credentials
@@ -48,11 +48,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from rayspace.gateways.contracts import ClusterGateway, RunGateway
-    from rayspace.gateways.head_doors import HeadDoor
     from rayspace.gateways.kube.client_tunnel import ClientTunnel
-    from rayspace.gateways.lent_mlflow import LentMlflow
-    from rayspace.gateways.local_mlflow import LocalMlflow
-    from rayspace.gateways.simulated import SimulatedGateway
+    from rayspace.gateways.mlflow.lent_server import LentMlflow
+    from rayspace.gateways.mlflow.local_server import LocalMlflow
+    from rayspace.gateways.ray_head.doors import HeadDoor
+    from rayspace.gateways.simulated.gateway import SimulatedGateway
     from rayspace.model.cluster import HeadAddress
     from rayspace.model.kernel import KernelFacts
 
@@ -107,7 +107,7 @@ class App(KnownTargets):
     @functools.cached_property
     def runs(self) -> RunGateway:
         """The tracking server's gateway."""
-        from rayspace.gateways.mlflow import MlflowRunGateway
+        from rayspace.gateways.mlflow.runs import MlflowRunGateway
 
         return MlflowRunGateway(
             self.tracking_uri, self.project / "mlruns", lambda: self.local_mlflow[1]
@@ -116,8 +116,8 @@ class App(KnownTargets):
     @property
     def local_mlflow(self) -> tuple[LocalMlflow, LentMlflow]:
         """MLflow's server for the database of this project, which runs when it is asked."""
-        from rayspace.gateways.kernels import find_mlflow
-        from rayspace.gateways.lent_mlflow import local_mlflow
+        from rayspace.gateways.mlflow.lent_server import local_mlflow
+        from rayspace.gateways.python.kernels import find_mlflow
 
         named = self._kernel.python if self._kernel else ""
         return local_mlflow(self.tracking_uri, self.environ, find_mlflow, named)
@@ -168,7 +168,7 @@ class App(KnownTargets):
         if target in {LOCAL, SIMULATED}:
             return self.runs
         if target not in self._runs_of:
-            from rayspace.gateways.mlflow import MlflowRunGateway
+            from rayspace.gateways.mlflow.runs import MlflowRunGateway
 
             self._runs_of[target] = MlflowRunGateway(
                 lambda: self.tracking_server(target).client_uri, None
@@ -231,8 +231,8 @@ class App(KnownTargets):
 
     def _simulated(self) -> SimulatedGateway:
         """Play a target on Kubernetes: loaded only where somebody switched it on."""
-        from rayspace.gateways.simulated import SimulatedGateway
-        from rayspace.gateways.simulated_door import SimulatedDoor
+        from rayspace.gateways.simulated.gateway import SimulatedGateway
+        from rayspace.gateways.simulated.head_door import SimulatedDoor
 
         versions = functools.partial(versions_here, self._kernel)
         gateway = SimulatedGateway(self.state_dir / "simulated.json", self.clock, versions)
@@ -292,10 +292,10 @@ class App(KnownTargets):
     @functools.cached_property
     def jobs(self) -> JobService:
         """Jobs of all targets."""
-        from rayspace.gateways.kernels import Kernels
-        from rayspace.gateways.package_survey import ProjectPackages
+        from rayspace.gateways.project.workfiles import Workfiles
+        from rayspace.gateways.python.kernels import Kernels
+        from rayspace.gateways.python.package_survey import ProjectPackages
         from rayspace.gateways.runner_archive import runner_archive
-        from rayspace.gateways.workfiles import Workfiles
 
         gateways = {name: gateway.jobs for name, gateway in self._kube_gateways.items()}
         starters = Starters(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from rayspace.errors import RayspaceError
-from rayspace.gateways.kernels import find_kernel
+from rayspace.gateways.python.kernels import find_kernel
 from rayspace.loop import in_thread
 from rayspace.model.check import Check
 from rayspace.model.cluster import ClusterPhase

@@ -8,7 +8,7 @@ import pytest
 
 from rayspace.core.selection import choose, one_of
 from rayspace.errors import ClusterNotFoundError, UsageError
-from rayspace.gateways.memory import MemoryClusterGateway, MemoryWorld
+from rayspace.gateways.memory.clusters import MemoryClusterGateway, MemoryWorld
 from rayspace.model.cluster import ClusterPhase, ClusterSpec, Origin
 from rayspace.model.progress import silent
 

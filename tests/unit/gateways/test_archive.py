@@ -17,7 +17,7 @@ import pytest
 
 from rayspace.core.notebook import MAX_NOTEBOOK_BYTES
 from rayspace.errors import BundleError, StorageError
-from rayspace.gateways.archive import pack, unpack, write_archive
+from rayspace.gateways.project.archive import pack, unpack, write_archive
 from rayspace.model.bundle import BundleFile, BundlePlan
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from rayspace.gateways.kube import client_tunnel
 from rayspace.gateways.kube.client_tunnel import ClientTunnel
-from rayspace.gateways.token_file import TokenFile
+from rayspace.gateways.ray_head.token_file import TokenFile
 
 
 class Forward:

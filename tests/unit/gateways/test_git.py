@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rayspace.gateways.git import git_state, without_credentials
+from rayspace.gateways.project.git import git_state, without_credentials
 from rayspace.model.bundle import GitState
 
 if TYPE_CHECKING:

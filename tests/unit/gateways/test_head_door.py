@@ -15,7 +15,7 @@ from rayspace.errors import AccessError, ClusterNotFoundError, GatewayUnavailabl
 from rayspace.gateways.kube.client import KubeClient
 from rayspace.gateways.kube.head_door import KubeHeadDoor
 from rayspace.gateways.kube.head_forwards import HeadForwards
-from rayspace.gateways.ray_head import HttpHeadGateway
+from rayspace.gateways.ray_head.http import HttpHeadGateway
 from rayspace.model.cluster import HeadAddress
 from rayspace.model.target import AUTO, PORT_FORWARD, PROXY, URL, Target
 

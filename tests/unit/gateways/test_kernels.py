@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from rayspace.errors import KernelNotFoundError, MissingExtraError, VersionMismatchError
-from rayspace.gateways import kernels
-from rayspace.gateways.kernels import check_python, find_kernel, find_mlflow, probe
+from rayspace.gateways.python import kernels
+from rayspace.gateways.python.kernels import check_python, find_kernel, find_mlflow, probe
 
 RAY = probe(sys.executable)["ray"]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rayspace.errors import GatewayTimeoutError, MissingExtraError
-from rayspace.gateways import lent_mlflow, local_mlflow
-from rayspace.gateways.lent_mlflow import LocalMlflowWay
-from rayspace.gateways.local_mlflow import LocalMlflow
-from rayspace.gateways.pane_ways import UrlWay
+from rayspace.gateways.mlflow import lent_server, local_server
+from rayspace.gateways.mlflow.lent_server import LocalMlflowWay
+from rayspace.gateways.mlflow.local_server import LocalMlflow
+from rayspace.gateways.relay.pane_ways import UrlWay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -110,8 +110,8 @@ async def test_a_password_is_for_the_server_only(server, folder) -> None:
 
 async def test_an_answer_that_takes_long_keeps_it(server, folder, monkeypatch) -> None:
     """Idle is who has no answer under way, not who asks nothing new."""
-    monkeypatch.setattr(local_mlflow, "_LOOK_S", 0.01)
-    monkeypatch.setattr(local_mlflow, "_IDLE_S", 0.0)
+    monkeypatch.setattr(local_server, "_LOOK_S", 0.01)
+    monkeypatch.setattr(local_server, "_IDLE_S", 0.0)
     looks = 0
 
     async def look(_s: float, *, sleep=asyncio.sleep) -> None:
@@ -122,7 +122,7 @@ async def test_an_answer_that_takes_long_keeps_it(server, folder, monkeypatch) -
     folder.tell("go")
     async with server.held():
         await server.ready()
-        monkeypatch.setattr(local_mlflow.asyncio, "sleep", look)
+        monkeypatch.setattr(local_server.asyncio, "sleep", look)
         async with asyncio.timeout(20):
             while looks < 5:
                 await look(0)
@@ -150,7 +150,7 @@ async def test_all_that_come_after_a_restart_share_one_connection(
             await super().close()
             self.is_closed = True
 
-    monkeypatch.setattr(lent_mlflow, "UrlWay", Way)
+    monkeypatch.setattr(lent_server, "UrlWay", Way)
     folder.tell("go")
     way = LocalMlflowWay(server)
 

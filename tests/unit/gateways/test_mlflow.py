@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rayspace.errors import JobNotFoundError, MissingExtraError, StorageError
-from rayspace.gateways import mlflow
-from rayspace.gateways.mlflow import MlflowRunGateway
-from rayspace.gateways.mlflow_errors import without_credentials
+from rayspace.gateways.mlflow.errors import without_credentials
+from rayspace.gateways.mlflow.runs import MlflowRunGateway
 from rayspace.model.run import Tag
 
 
@@ -61,7 +60,7 @@ class _Nobody:
 @pytest.mark.parametrize("lender", [None, _Nobody])
 def test_where_nothing_reads_it_no_database_is_made(database, monkeypatch, lender) -> None:
     """The check says so before a cluster is started; and what lists goes on to find nothing."""
-    monkeypatch.setattr(mlflow.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     runs = MlflowRunGateway(f"sqlite:///{database}", None, lender)
     with pytest.raises(MissingExtraError):
         runs.check()

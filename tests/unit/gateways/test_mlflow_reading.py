@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rayspace.errors import GatewayUnavailableError
-from rayspace.gateways.mlflow_errors import read_again
+from rayspace.gateways.mlflow.errors import read_again
 
 
 class ChunkedEncodingError(Exception):

@@ -12,11 +12,11 @@ import pytest
 
 from rayspace.core.notebook import read_notebook
 from rayspace.errors import VersionMismatchError
-from rayspace.gateways.archive import pack
-from rayspace.gateways.distributions import installed_packages
-from rayspace.gateways.package_survey import ProjectPackages
-from rayspace.gateways.pythons import is_interpreter, is_same_python
-from rayspace.gateways.workfiles import plan_bundle
+from rayspace.gateways.project.archive import pack
+from rayspace.gateways.project.workfiles import plan_bundle
+from rayspace.gateways.python.distributions import installed_packages
+from rayspace.gateways.python.package_survey import ProjectPackages
+from rayspace.gateways.python.pythons import is_interpreter, is_same_python
 from rayspace.model.packages import PackagesMode
 
 if TYPE_CHECKING:

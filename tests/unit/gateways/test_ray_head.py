@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from rayspace.errors import AccessError, GatewayError, GatewayUnavailableError, JobNotFoundError
-from rayspace.gateways.ray_head import HttpHeadGateway
+from rayspace.gateways.ray_head.http import HttpHeadGateway
 from rayspace.model.cluster import HeadAddress
 
 

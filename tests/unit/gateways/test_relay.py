@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from rayspace.errors import AccessError, GatewayUnavailableError
-from rayspace.gateways.relay import TrackingRelay
-from rayspace.gateways.relay_guard import RelayGuard
+from rayspace.gateways.relay.guard import RelayGuard
+from rayspace.gateways.relay.port import TrackingRelay
 
 _OWN = ("ada", "correct horse")
 _SIZE_BYTES = 8 * 2**20

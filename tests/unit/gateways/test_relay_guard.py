@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rayspace.gateways.relay_guard import stays_below
+from rayspace.gateways.relay.guard import stays_below
 
 
 @pytest.mark.parametrize(

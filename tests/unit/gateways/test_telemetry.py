@@ -8,7 +8,7 @@ import sys
 
 _CODE = """
 from pathlib import Path
-from rayspace.gateways.mlflow import MlflowRunGateway
+from rayspace.gateways.mlflow.runs import MlflowRunGateway
 runs = MlflowRunGateway("sqlite:///runs.db", Path("runs"))
 runs.create(experiment="e", name="n", tags={}, params={})
 from mlflow.telemetry import get_telemetry_client

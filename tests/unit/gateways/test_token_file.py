@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from rayspace.errors import StorageError
-from rayspace.gateways.token_file import TokenFile
+from rayspace.gateways.ray_head.token_file import TokenFile
 
 
 def test_a_token_is_there_for_this_person_until_it_is_closed(tmp_path) -> None:
@@ -35,7 +35,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next(tmp_path) -> None:
     """Of one that lives, nothing is."""
     code = (
         "import os, pathlib, signal, sys\n"
-        "from rayspace.gateways.token_file import TokenFile\n"
+        "from rayspace.gateways.ray_head.token_file import TokenFile\n"
         "made = TokenFile.write(pathlib.Path(sys.argv[1]), 'left')\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )

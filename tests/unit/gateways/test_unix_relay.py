@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from rayspace.gateways.pane_ways import UrlWay
-from rayspace.gateways.unix_relay import UnixRelay
+from rayspace.gateways.relay.pane_ways import UrlWay
+from rayspace.gateways.relay.socket_file import UnixRelay
 
 
 class Behind:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rayspace.errors import BundleError, NotebookNotFoundError, StorageError
-from rayspace.gateways.workfiles import Workfiles, bundle_root, path_exists, plan_bundle
+from rayspace.gateways.project.workfiles import Workfiles, bundle_root, path_exists, plan_bundle
 from rayspace.model.bundle import BundleFile, BundlePlan, Skip
 
 if TYPE_CHECKING:

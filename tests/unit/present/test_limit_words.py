@@ -88,7 +88,7 @@ async def test_a_machine_has_no_limits_and_a_namespace_without_has_no_policy(mon
     async def none(_self) -> NamespaceLimits:
         return NamespaceLimits("prod", "team-a", Limits())
 
-    monkeypatch.setattr("rayspace.gateways.memory.MemoryClusterGateway.limits", none)
+    monkeypatch.setattr("rayspace.gateways.memory.clusters.MemoryClusterGateway.limits", none)
     with pytest.raises(ObjectNotFoundError, match="'team-a' of prod has no limits") as caught:
         await space.service.limits_policy()
     assert "profiles.yaml" in caught.value.hint

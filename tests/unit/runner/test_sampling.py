@@ -12,7 +12,7 @@ from email.utils import formatdate
 import pytest
 
 from rayspace.errors import GatewayUnavailableError
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.model.job import JobOrder
 from rayspace.model.measurement import GpuChoice
 from rayspace.runner.dashboard import Dashboard

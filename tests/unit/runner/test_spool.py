@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 from rayspace.core.lifecycle import recorded_verdict
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.model.job import JobPhase, Verdict
 from rayspace.runner.log import RunnerLog
 from rayspace.runner.spool import Spool

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rayspace.errors import AccessError
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.model.job import JobPhase, Verdict
 from rayspace.model.run import Artifact, Tag
 from rayspace.runner import store as stores

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rayspace.errors import ClusterNotFoundError, GatewayUnavailableError, UsageError
-from rayspace.gateways.memory import MemoryClusterGateway, MemoryWorld
+from rayspace.gateways.memory.clusters import MemoryClusterGateway, MemoryWorld
 from rayspace.loop import run
 from rayspace.model.cluster import ClusterSpec
 from rayspace.model.progress import silent

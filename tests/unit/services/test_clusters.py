@@ -21,9 +21,9 @@ from rayspace.errors import (
     StorageError,
     UsageError,
 )
-from rayspace.gateways.memory import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
-from rayspace.gateways.memory_namespace import MemoryNamespaceGateway
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.clusters import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
+from rayspace.gateways.memory.namespace import MemoryNamespaceGateway
+from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.model.cluster import ClusterPhase, Origin
 from rayspace.model.job import LivePhase
 from rayspace.model.place import Place

@@ -9,8 +9,8 @@ import pytest
 
 from rayspace.core.diagnosis.diagnose import diagnose, is_half_known
 from rayspace.errors import ClusterStartError, GatewayTimeoutError, GatewayUnavailableError
-from rayspace.gateways.memory import MemoryWorld
-from rayspace.gateways.memory_namespace import MemoryNamespaceGateway
+from rayspace.gateways.memory.clusters import MemoryWorld
+from rayspace.gateways.memory.namespace import MemoryNamespaceGateway
 from rayspace.model.cluster import ClusterPhase, ClusterSpec
 from rayspace.model.problem import Owner, Problem
 from rayspace.model.progress import silent

@@ -18,11 +18,11 @@ from rayspace.errors import (
     RayspaceError,
     UsageError,
 )
-from rayspace.gateways.memory import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
-from rayspace.gateways.memory_packages import MemoryPackages
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.clusters import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
+from rayspace.gateways.memory.packages import MemoryPackages
+from rayspace.gateways.memory.runs import MemoryRunGateway
+from rayspace.gateways.project.workfiles import Workfiles
 from rayspace.gateways.selection_file import SelectionFile
-from rayspace.gateways.workfiles import Workfiles
 from rayspace.model.job import Cause, JobPhase, LivePhase
 from rayspace.model.kernel import KernelSpec
 from rayspace.model.parameter import Text

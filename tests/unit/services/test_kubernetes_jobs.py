@@ -22,12 +22,12 @@ from rayspace.errors import (
     TrackingMissingError,
     UsageError,
 )
-from rayspace.gateways.memory import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
-from rayspace.gateways.memory_jobs import MemoryJobs
-from rayspace.gateways.memory_packages import MemoryPackages
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.clusters import MemoryClusterGateway, MemoryHeadGateway, MemoryWorld
+from rayspace.gateways.memory.jobs import MemoryJobs
+from rayspace.gateways.memory.packages import MemoryPackages
+from rayspace.gateways.memory.runs import MemoryRunGateway
+from rayspace.gateways.project.workfiles import Workfiles
 from rayspace.gateways.selection_file import SelectionFile
-from rayspace.gateways.workfiles import Workfiles
 from rayspace.model.job import Cause, JobPhase, JobState, LiveJob, LivePhase, Verdict
 from rayspace.model.parameter import Text
 from rayspace.model.place import Place

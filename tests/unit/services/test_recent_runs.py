@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from rayspace.errors import GatewayUnavailableError
-from rayspace.gateways.memory_runs import MemoryRunGateway
+from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.model.run import RunStatus
 from rayspace.services import recent_runs
 from rayspace.services.recent_runs import RecentRuns

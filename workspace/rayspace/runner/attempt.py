@@ -88,7 +88,7 @@ def main() -> int:
     for name, value in _CLIENT_ENV.items():
         os.environ.setdefault(name, value)
     settings = RunnerSettings.from_environment(inherited)
-    from rayspace.gateways.mlflow import MlflowRunGateway
+    from rayspace.gateways.mlflow.runs import MlflowRunGateway
 
     runs = MlflowRunGateway(settings.tracking_uri, settings.artifact_root)
     log = RunnerLog(secrets=settings.secrets)
@@ -324,7 +324,7 @@ class Attempt:
         )
 
     def _fetch_bundle(self, order: JobOrder) -> None:
-        from rayspace.gateways.archive import unpack
+        from rayspace.gateways.project.archive import unpack
 
         archive = self._patiently(
             lambda: self._runs.download(

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.gateways.pythons import is_same_python
+from rayspace.gateways.python.pythons import is_same_python
 from rayspace.model.packages import (
     EXIT_PACKAGES,
     RUNNER_REQUIREMENTS,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.tracking import patient_uri
-from rayspace.gateways.mlflow_errors import without_credentials
+from rayspace.gateways.mlflow.errors import without_credentials
 from rayspace.model.run import Tag
 from rayspace.model.tracking import BY_THE_SERVER
 from rayspace.runner.settings import PRIVATE_NAMES

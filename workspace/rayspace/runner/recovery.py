@@ -56,7 +56,7 @@ def recover(
     if kernel is not None and kill_group(kernel):
         log.line("rayspace: the kernel, which had outlived the runner, was killed.")
     if runs is None:
-        from rayspace.gateways.mlflow import MlflowRunGateway
+        from rayspace.gateways.mlflow.runs import MlflowRunGateway
 
         # Credentials are in the environment of the attempt, not in ours.
         os.environ.update(settings.credentials)

@@ -11,7 +11,7 @@ from rayspace.core.parameter_types import parse_type
 from rayspace.core.submitted_parameters import known_parameters
 from rayspace.errors import UsageError
 from rayspace.extras import missing_extras
-from rayspace.gateways.workfiles import Workfiles
+from rayspace.gateways.project.workfiles import Workfiles
 from rayspace.loop import in_thread
 from rayspace.model.parameter import Text
 from rayspace.server.ask import Accepted

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from rayspace.errors import RefusedError
-from rayspace.gateways.lent_mlflow import LocalMlflowWay
-from rayspace.gateways.pane_ways import HeadWay, UrlWay
-from rayspace.gateways.tracking_probe import login_to
-from rayspace.gateways.unix_relay import UnixRelay
+from rayspace.gateways.mlflow.lent_server import LocalMlflowWay
+from rayspace.gateways.mlflow.probe import login_to
+from rayspace.gateways.relay.pane_ways import HeadWay, UrlWay
+from rayspace.gateways.relay.socket_file import UnixRelay
 from rayspace.model.cluster import Origin
 from rayspace.model.target import LOCAL, SIMULATED
 

@@ -21,7 +21,7 @@ from jupyter_server_proxy.handlers import ProxyHandler
 from tornado import web
 
 from rayspace.errors import RayspaceError, UsageError
-from rayspace.gateways.relay_guard import stays_below
+from rayspace.gateways.relay.guard import stays_below
 from rayspace.loop import in_background
 from rayspace.server.errors import error_body, status_of
 

@@ -14,7 +14,7 @@ from rayspace.loop import run
 from rayspace.runner.dashboard import time_of
 
 if TYPE_CHECKING:
-    from rayspace.gateways.head_doors import HeadDoor
+    from rayspace.gateways.ray_head.doors import HeadDoor
     from rayspace.model.cluster import HeadAddress
 
 #: An answer takes milliseconds; thousands of nodes through an API server take seconds. [s]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace import attach
 from rayspace.errors import PhaseError
-from rayspace.gateways.mlflow_errors import without_credentials
+from rayspace.gateways.mlflow.errors import without_credentials
 from rayspace.job_credentials import job_credentials
 from rayspace.loop import run
 from rayspace.model.measurement import GpuChoice

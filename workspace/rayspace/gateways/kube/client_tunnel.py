@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rayspace.gateways.kube.port_forward import PortForward
-    from rayspace.gateways.token_file import TokenFile
+    from rayspace.gateways.ray_head.token_file import TokenFile
 
 #: How long a farewell that both sides want may take: a second, or a few on a busy head. [s]
 FAREWELL_S = 5.0

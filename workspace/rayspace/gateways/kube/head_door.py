@@ -28,12 +28,12 @@ from rayspace.errors import (
     RefusedError,
 )
 from rayspace.gateways import this_ray
-from rayspace.gateways.head_doors import HEARTBEAT_S, payload
 from rayspace.gateways.kube.answers import status_error, why_not_trusted
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.client_tunnel import ClientTunnel
 from rayspace.gateways.kube.head_forwards import HeadForwards
-from rayspace.gateways.token_file import TokenFile
+from rayspace.gateways.ray_head.doors import HEARTBEAT_S, payload
+from rayspace.gateways.ray_head.token_file import TokenFile
 from rayspace.model.target import AUTO, DIRECT, PORT_FORWARD, PROXY, URL
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from rayspace.errors import (
 )
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.tracking_way import NAME, PORT, ForwardedWay, ProxyWay
-from rayspace.gateways.relay import TrackingRelay
-from rayspace.gateways.relay_guard import RelayGuard
-from rayspace.gateways.tracking_probe import PATIENCE_S, PROBE, login_to, server_status
+from rayspace.gateways.mlflow.probe import PATIENCE_S, PROBE, login_to, server_status
+from rayspace.gateways.relay.guard import RelayGuard
+from rayspace.gateways.relay.port import TrackingRelay
 from rayspace.loop import on_exit
 from rayspace.model.tracking import RELAY_USER, TrackingServer, TrackingWish
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rayspace.gateways.kube.client import KubeClient
-    from rayspace.gateways.way import Way
+    from rayspace.gateways.relay.way import Way
 
 #: Secret with what pods need where MLflow asks for a name, unless settings name another.
 CLIENT_SECRET = "rayspace-mlflow-client"  # noqa: S105  the name of an object

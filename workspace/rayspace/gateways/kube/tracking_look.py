@@ -17,7 +17,7 @@ from rayspace.errors import (
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.tracking import CLIENT_SECRET
 from rayspace.gateways.kube.tracking_way import NAME
-from rayspace.gateways.tracking_probe import login_to, server_status
+from rayspace.gateways.mlflow.probe import login_to, server_status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 from rayspace.errors import KernelNotFoundError, MissingExtraError, VersionMismatchError
-from rayspace.gateways.pythons import is_interpreter
+from rayspace.gateways.python.pythons import is_interpreter
 from rayspace.model.kernel import KernelSpec
 from rayspace.names import nearest
 

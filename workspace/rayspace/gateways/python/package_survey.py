@@ -16,10 +16,10 @@ from rayspace.core.package_plan import plan_packages
 from rayspace.core.package_words import package_lines
 from rayspace.core.pins import is_pins_file, read_pins
 from rayspace.errors import KernelNotFoundError
-from rayspace.gateways.distributions import installed_packages
-from rayspace.gateways.editable_files import editable_files
-from rayspace.gateways.kernels import find_kernel
-from rayspace.gateways.pythons import is_interpreter, is_same_python
+from rayspace.gateways.project.editable_files import editable_files
+from rayspace.gateways.python.distributions import installed_packages
+from rayspace.gateways.python.kernels import find_kernel
+from rayspace.gateways.python.pythons import is_interpreter, is_same_python
 from rayspace.model.package_survey import PackageSurvey
 from rayspace.model.packages import PackagePlan, PackagesMode
 

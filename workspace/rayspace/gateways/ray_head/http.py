@@ -23,14 +23,14 @@ from rayspace.errors import (
     GatewayUnavailableError,
     JobNotFoundError,
 )
-from rayspace.gateways.head_doors import LoopbackDoor
+from rayspace.gateways.ray_head.doors import LoopbackDoor
 from rayspace.model.job import LiveJob, LivePhase
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
     from pathlib import Path
 
-    from rayspace.gateways.head_doors import HeadDoor
+    from rayspace.gateways.ray_head.doors import HeadDoor
     from rayspace.model.cluster import HeadAddress, Node
 
 #: An answer of the dashboard takes milliseconds; a busy laptop may take a few seconds. [s]

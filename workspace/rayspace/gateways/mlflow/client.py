@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.errors import AccessError
-from rayspace.gateways.mlflow_errors import unavailable, without_credentials
+from rayspace.gateways.mlflow.errors import unavailable, without_credentials
 from rayspace.model.tracking import BY_THE_SERVER
 
 if TYPE_CHECKING:

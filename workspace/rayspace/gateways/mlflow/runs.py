@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from rayspace.errors import JobNotFoundError, MissingExtraError, StorageError
-from rayspace.gateways.mlflow_client import (
+from rayspace.gateways.mlflow.client import (
     check_creatable,
     check_health,
     is_missing_database,
     one_creator,
     quiet_client,
 )
-from rayspace.gateways.mlflow_errors import is_http, read_again, translated, without_credentials
+from rayspace.gateways.mlflow.errors import is_http, read_again, translated, without_credentials
 from rayspace.model.run import RunRecord, RunStatus, Tag
 from rayspace.names import safe_name
 from rayspace.units import format_bytes

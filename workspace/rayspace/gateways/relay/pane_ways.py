@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from rayspace.gateways.head_doors import HeadDoor
+    from rayspace.gateways.ray_head.doors import HeadDoor
     from rayspace.model.cluster import HeadAddress
 
 #: A stream of a dashboard may be silent for long, and ends with its page. [s]

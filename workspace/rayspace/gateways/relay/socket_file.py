@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rayspace.errors import RayspaceError, RefusedError
-from rayspace.gateways.relay_guard import stays_below
+from rayspace.gateways.relay.guard import stays_below
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from aiohttp import web
 
-    from rayspace.gateways.way import SocketWay
+    from rayspace.gateways.relay.way import SocketWay
 
 #: What a server needs to know of a browser; all else stays here.
 _PASSED = {

@@ -11,10 +11,10 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.tracking import usual_variables
-from rayspace.gateways.local_mlflow import LocalMlflow
-from rayspace.gateways.pane_ways import UrlWay
-from rayspace.gateways.relay import TrackingRelay
-from rayspace.gateways.relay_guard import RelayGuard
+from rayspace.gateways.mlflow.local_server import LocalMlflow
+from rayspace.gateways.relay.guard import RelayGuard
+from rayspace.gateways.relay.pane_ways import UrlWay
+from rayspace.gateways.relay.port import TrackingRelay
 from rayspace.loop import on_exit, run
 from rayspace.model.tracking import RELAY_USER
 

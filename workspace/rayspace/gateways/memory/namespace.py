@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rayspace.core.replacement import replacement
-from rayspace.gateways.memory import MemoryClusterGateway
+from rayspace.gateways.memory.clusters import MemoryClusterGateway
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.progress import Report, Stage
 
 if TYPE_CHECKING:
     from rayspace.gateways.contracts import Clock
-    from rayspace.gateways.memory import MemoryWorld
+    from rayspace.gateways.memory.clusters import MemoryWorld
     from rayspace.model.cluster import ClusterSpec, ClusterState
     from rayspace.model.problem import Problem
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rayspace.core.bundle import FILE_LIMIT_BYTES, FILES_LIMIT, check_count, skip_by_name
 from rayspace.core.links import Link, travelling_links
-from rayspace.gateways.ignore_files import rules_above, rules_in, wide_folders
+from rayspace.gateways.project.ignore_files import rules_above, rules_in, wide_folders
 from rayspace.model.bundle import BundleFile, Skip, Skipped
 from rayspace.units import format_bytes
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from rayspace.core.bundle import FILE_LIMIT_BYTES, FILES_LIMIT, TOTAL_LIMIT_BYTES, check_size
 from rayspace.core.include import Include, read_include
 from rayspace.errors import BundleError, NotebookNotFoundError, StorageError
-from rayspace.gateways.archive import pack
-from rayspace.gateways.git import git_state
-from rayspace.gateways.ignore_files import wide_folders
-from rayspace.gateways.project_walk import ProjectWalk
+from rayspace.gateways.project.archive import pack
+from rayspace.gateways.project.git import git_state
+from rayspace.gateways.project.ignore_files import wide_folders
+from rayspace.gateways.project.walk import ProjectWalk
 from rayspace.model.bundle import BundlePlan
 from rayspace.names import nearest
 
@@ -155,11 +155,11 @@ class Workfiles:
         return plan_bundle(root, notebook_path, includes=include)
 
     def pack(self, plan: BundlePlan, destination: Path) -> PackedBundle:
-        """Pack them into one file; see `rayspace.gateways.archive.pack`."""
+        """Pack them into one file; see `rayspace.gateways.project.archive.pack`."""
         return pack(plan, destination)
 
     def git_state(self, root: Path) -> GitState:
-        """Say which commit the files are of; see `rayspace.gateways.git.git_state`."""
+        """Say which commit the files are of; see `rayspace.gateways.project.git.git_state`."""
         return git_state(root)
 
 

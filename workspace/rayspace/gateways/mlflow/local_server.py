@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.errors import GatewayTimeoutError, MissingExtraError
-from rayspace.gateways.mlflow_errors import without_credentials
+from rayspace.gateways.mlflow.errors import without_credentials
 from rayspace.loop import on_exit
 
 if TYPE_CHECKING:

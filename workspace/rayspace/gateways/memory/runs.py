@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from rayspace.errors import JobNotFoundError, SpecError
-from rayspace.gateways.mlflow_errors import unavailable
+from rayspace.gateways.mlflow.errors import unavailable
 from rayspace.model.run import RunRecord, RunStatus, Tag
 
 if TYPE_CHECKING:

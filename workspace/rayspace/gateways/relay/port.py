@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import tenacity
 
 from rayspace.errors import GatewayError, RayspaceError, RefusedError
-from rayspace.gateways.relay_guard import (
+from rayspace.gateways.relay.guard import (
     RelayGuard,
     is_of_this_machine,
     is_same_origin,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from aiohttp import ClientResponse, web
 
-    from rayspace.gateways.way import Way
+    from rayspace.gateways.relay.way import Way
 
 #: Where a browser changes its key for a cookie.
 ENTRANCE = "/-/rayspace/enter"

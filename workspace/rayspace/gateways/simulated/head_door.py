@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from rayspace.gateways.contracts import Clock
-    from rayspace.gateways.simulated import SimulatedGateway
+    from rayspace.gateways.simulated.gateway import SimulatedGateway
     from rayspace.model.cluster import HeadAddress
 
 

@@ -1,0 +1,1 @@
+"""MLflow: its runs, what it raises, and servers of its own on this machine."""

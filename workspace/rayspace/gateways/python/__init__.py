@@ -1,0 +1,1 @@
+"""Pythons of this machine: kernels of notebooks, and the packages that they have."""

@@ -1,0 +1,1 @@
+"""Ports and socket files of this machine that lead to a server, with what that server asks for."""

@@ -1,0 +1,1 @@
+"""A target on Kubernetes that is only played."""
