@@ -19,17 +19,19 @@ _ANNOTATION = "rayspace.dev/head-wait"
 _VOLUME = "rayspace-head-wait"
 _DIR, _FILE = "/etc/rayspace-head-wait", "functions.sh"
 _VARIABLE = "BASH_ENV"
-#: Shorter than the minute after which it is told that a worker does not reach its head: KubeRay's
-#: container says so only between two questions.
+#: Asked too early, the name of the head is not there yet, and a DNS remembers that for seconds;
+#: asked often by many workers, it has much to answer. All is over before the minute after which it
+#: is told that a worker does not reach its head: KubeRay's container speaks between two questions.
 _FUNCTIONS = """\
 unset BASH_ENV
 # KubeRay gives this to Ray's own container alone.
 [ -n "${KUBERAY_GEN_RAY_START_CMD:-}" ] || ray() {
   if [ "$#" = 3 ] && [ "$1 $2" = "health-check --address" ]; then
-    local end=$((SECONDS + 30))
+    local end=$((SECONDS + 30)) pause=2
     while ((SECONDS < end)); do
+      sleep "$pause"
       timeout 2 bash -c 'exec 3<>"/dev/tcp/${0%:*}/${0##*:}"' "$3" 2>/dev/null && return
-      sleep 0.2
+      pause=$((pause < 4 ? pause + 1 : 4))
     done
   fi
   command ray "$@"
