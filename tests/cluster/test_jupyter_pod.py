@@ -41,6 +41,13 @@ if TYPE_CHECKING:
 SLOW_MS = 180_000
 BASE_URL = "/user/alice/"
 MISSING = "docker.io/rayspace/nobody-has-it:1"
+#: What the administrator of the namespace gives to its people.
+OF_THE_TEAM = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": "rayspace-profiles"},
+    "data": {"team-solo.yaml": SOLO + "idle: 30m\n"},
+}
 #: What a hub would have in its image: the product, and what a person brought.
 START = """
 set -e
@@ -88,6 +95,7 @@ def seat() -> Iterator[Path]:
 def alice(place, seat, tmp_path_factory) -> Iterator[JupyterProcess]:
     """Start her server as a pod with an account of its own, which may what a person may."""
     bring_mlflow(place)
+    place.kubectl("apply", "-f", "-", user="admin", stdin=yaml.safe_dump(OF_THE_TEAM))
     image = bring_lab_image()
     place.kubectl("create", "serviceaccount", "alice", user="admin")
     bind = ("rolebinding", "alice", "--role=rayspace-user", f"--serviceaccount={place.name}:alice")
@@ -139,24 +147,35 @@ def bob(cluster, place, own_home, tmp_path_factory) -> Iterator[tuple[Person, Ju
     server.stop(hard=True)
 
 
-async def start(page: LabPage, profile: str, name: str) -> None:
-    """Start a cluster from the panel, in the namespace of the pod."""
+async def choose(page: LabPage, profile: str, name: str, more: str = "") -> None:
+    """Ask for a cluster in the namespace of the pod, in the dialog of the panel."""
     await page.tool("Start a cluster").first.click()
     await page.dialog.get_by_label("Profile").select_option(profile)
     await page.dialog.get_by_label("Where").select_option("in-cluster")
+    await call(page, profile, name, more)
+
+
+async def call(page: LabPage, profile: str, name: str, more: str = "") -> None:
+    """Give it a name; the dialog knows all of what is asked for."""
     await page.dialog.get_by_label("Name").fill(name)
     magic = page.dialog.locator(".rayspace-Magic code")
-    await expect(magic).to_have_text(f"%ray_cluster up {profile} --name {name} --on in-cluster")
-    await page.accept()
+    line = f"%ray_cluster up {profile} --name {name} --on in-cluster{more}"
+    await expect(magic).to_have_text(line)
 
 
 async def test_a_day_in_the_panel(alice, place):
-    """A cluster that comes up, one that can't, a notebook from its toolbar, and what shows them."""
+    """A cluster of a team's profile, one that can't come up, a notebook, and what shows them."""
     async with started_browser() as browser:
         page = await LabPage.open(browser, alice)
-        await start(page, "solo", "one")
-        await expect(page.row("clusters", "one")).to_have_attribute("data-phase", "starting")
-        await start(page, "broken", "bad")
+        group = page.section("profiles").locator(".rayspace-Group")
+        await expect(group).to_have_text("Of in-cluster")
+        await page.act(page.row("profiles", "team-solo"), "Start")
+        await call(page, "team-solo", "one")
+        await page.accept()
+        one = page.row("clusters", "one")
+        await expect(one).to_have_attribute("data-phase", "starting")
+        await choose(page, "broken", "bad")
+        await page.accept()
         bad = page.row("clusters", "bad")
         await expect(bad).to_contain_text(MISSING, timeout=SLOW_MS)
         body = await page.open_row(bad)
@@ -167,11 +186,18 @@ async def test_a_day_in_the_panel(alice, place):
         await body.get_by_role("button", name="Stop waiting").click()
         await expect(body.get_by_role("button", name="Stop waiting")).to_have_count(0)
         await expect(bad.locator(".rayspace-Card").first).to_contain_text(MISSING)
+        await choose(page, "solo", "bad", " --force")
+        await page.dialog.locator("button.jp-mod-accept").click()
+        await expect(page.dialog).to_contain_text("Replace the cluster bad?")
+        await page.dialog.get_by_role("button", name="Replace it").click()
+        await expect(bad).to_have_attribute("data-phase", "ready", timeout=SLOW_MS)
+        await expect(bad).not_to_contain_text(MISSING)
+        group = place.object("rayclusters", "bad")["spec"]["headGroupSpec"]
+        assert group["template"]["spec"]["containers"][0]["image"] == RAY
         await page.act(bad, "End")
         await page.dialog.get_by_role("button", name="End it").click()
         await expect(bad).to_have_count(0, timeout=SLOW_MS)
 
-        one = page.row("clusters", "one")
         await expect(one).to_have_attribute("data-phase", "ready", timeout=SLOW_MS)
         await_mlflow(place)
         await page.run_on_ray("hello.ipynb", "one (in-cluster)")
@@ -180,11 +206,14 @@ async def test_a_day_in_the_panel(alice, place):
         job = page.row("jobs", "hello.ipynb")
         side = job.locator(".rayspace-Row-side")
         await expect(side).to_have_text(re.compile(r"cell [123] of 4"), timeout=SLOW_MS)
+        await expect(one).to_contain_text("in use", timeout=SLOW_MS)
         (head,) = place.object("pods", "-l", "ray.io/cluster=one")["items"]
         place.kubectl("exec", head["metadata"]["name"], "--", "touch", SEEN, user="admin")
         await expect(job).to_have_attribute("data-phase", "succeeded", timeout=SLOW_MS)
         await page.act(job, "Open the executed notebook")
         await expect(page.page.locator(".rayspace-Executed")).to_contain_text("1 node there")
+        await expect(one).to_contain_text("idle for", timeout=SLOW_MS)
+        await expect(one).to_contain_text(re.compile("suspends in (29|30) min"))
 
         await page.act(one, "Open the Ray dashboard")
         ray = page.page.frame_locator("iframe[title='Ray: one']")
