@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rayspace.core.cluster_spec import MAX_KUBE_WORKERS, Wishes, cluster_spec
-from rayspace.core.image import ImageChoice
-from rayspace.core.manifest import ManifestFacts, ray_cluster_manifest
-from rayspace.core.manifest_diff import manifest_yaml
-from rayspace.core.profiles import parse_profile
-from rayspace.core.ray_job import NO_LIMITS, ray_job_manifest
+from rayspace.core.clusters.spec import MAX_KUBE_WORKERS, cluster_spec
+from rayspace.core.clusters.wishes import Wishes
+from rayspace.core.images.choice import ImageChoice
+from rayspace.core.jobs.ray_job import NO_LIMITS, ray_job_manifest
+from rayspace.core.manifests.diff import manifest_yaml
+from rayspace.core.manifests.ray_cluster import ManifestFacts, ray_cluster_manifest
+from rayspace.core.profiles.files import parse_profile
 from rayspace.model.limits import Limits
 from rayspace.model.ray_job import Launch
 

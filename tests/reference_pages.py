@@ -21,8 +21,10 @@ from typing import TYPE_CHECKING, Any
 import rayspace.model
 from rayspace import errors
 from rayspace.config import _ENV, Rayspace
-from rayspace.core import defaults, limits, node_metrics
-from rayspace.core.usage_summary import usage_metrics
+from rayspace.core.limits import limits
+from rayspace.core.nodes import metrics as node_metrics
+from rayspace.core.nodes.usage_summary import usage_metrics
+from rayspace.core.profiles import defaults
 from rayspace.grammar import cluster_parser, command_parser, job_parser, verb_parsers
 from rayspace.model import usage
 from rayspace.model.limits import Limits
@@ -34,7 +36,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "workspace" / "reference"
 #: Modules beside the model whose values are printed as JSON.
 _PRINTED_BY = (
-    "rayspace.core.cluster_spec",
+    "rayspace.core.clusters.spec",
     "rayspace.demo",
     "rayspace.services.ending",
     "rayspace.services.results",

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from rayspace.core import lifecycle
+from rayspace.core.jobs import lifecycle
 from rayspace.errors import GatewayUnavailableError
 from rayspace.loop import run
 from rayspace.model.job import Cause, JobPhase

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rayspace.core.kuberay_release import LEAST_RELEASE
+from rayspace.core.kube.kuberay_release import LEAST_RELEASE
 from rayspace.errors import PreflightError
 from rayspace.loop import run
 from rayspace.model.cluster import ClusterPhase

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from rayspace.core.cluster_spec import Wishes
+from rayspace.core.clusters.wishes import Wishes
 from rayspace.loop import run
 from tests.cluster import kueue
 from tests.cluster.binaries import KUBERAY, build

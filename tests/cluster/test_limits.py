@@ -8,10 +8,10 @@ import time
 
 import pytest
 
-from rayspace.core.activity import Annotation
-from rayspace.core.admission_policy import admission_policy
-from rayspace.core.limits import exceeded, parse_limits
-from rayspace.core.manifest import IDLE_S, MAX_LIFETIME_S
+from rayspace.core.clusters.activity import Annotation
+from rayspace.core.limits.admission_policy import admission_policy
+from rayspace.core.limits.limits import exceeded, parse_limits
+from rayspace.core.manifests.ray_cluster import IDLE_S, MAX_LIFETIME_S
 from tests.cluster.images import RAY
 from tests.cluster.samples import cluster_spec, raycluster, rayjob
 from tests.cluster.test_ray import condition

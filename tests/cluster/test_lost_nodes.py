@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rayspace.core import ray_job_verdict
+from rayspace.core.jobs import ray_job_verdict
 from rayspace.model.job import Cause, JobPhase
 from rayspace.model.run import Artifact
 from tests.cluster.conftest import made_namespace

@@ -101,6 +101,20 @@ def test_a_cluster_from_up_to_down(person):
         lambda: {n.is_head for n in run(other.clusters.nodes("one"))} == {True, False},
     )
     assert any("ray" in line.lower() for line in _lines(other, "one"))
+    (worker,) = person.namespace.object("pods", "-l", "ray.io/node-type=worker")["items"]
+
+    def inside(*words: str) -> str:
+        command = ("exec", worker["metadata"]["name"], "--", *words)
+        return person.namespace.kubectl(*command, user="admin").strip()
+
+    # What waits for the head asks by a function of bash, of which Ray itself knows nothing.
+    ask = ("bash", "-c", "type -t ray")
+    assert inside("env", "KUBERAY_GEN_RAY_START_CMD=", *ask) == "function"
+    assert inside(*ask) == "file"
+    of_raylet = "tr '\\0' '\\n' < /proc/$(pgrep -x raylet)/environ"
+    environ = inside("sh", "-c", of_raylet)
+    assert "RAY_AUTH_MODE=token" in environ
+    assert "BASH_ENV" not in environ
     # The same again is the same cluster; another of that name is refused.
     assert person.up("one").uid == state.uid
     with pytest.raises(ClusterExistsError, match="CPU"):
@@ -244,7 +258,7 @@ def test_what_others_made_is_seen_and_left_alone(person):
 
 def test_a_dry_run_shows_the_object_and_makes_none(person):
     """As YAML, and as a difference where there is one already."""
-    from rayspace.core.cluster_spec import Wishes
+    from rayspace.core.clusters.wishes import Wishes
 
     wishes = Wishes(name="plan", workers=0)
     plan = run(person.clusters.preview("tiny", wishes, target=person.target))

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from rayspace.core.activity import Annotation
+from rayspace.core.clusters.activity import Annotation
 from rayspace.model.job import JobPhase
 from tests.cluster.binaries import KUBERAY, build
 from tests.cluster.conftest import Namespace

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from rayspace.core.activity import Annotation
+from rayspace.core.clusters.activity import Annotation
 from rayspace.gateways.watcher_archive import watcher_archive
 from rayspace.loop import run
 from tests.cluster import kueue

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rayspace.core.notebook import read_notebook
+from rayspace.core.notebooks.notebook import read_notebook
 from rayspace.gateways.memory.packages import MemoryPackages
 from rayspace.gateways.python.package_survey import ProjectPackages
 from rayspace.model.bundle import BundleFile, BundlePlan

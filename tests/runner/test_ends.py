@@ -10,7 +10,7 @@ import threading
 import pytest
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-from rayspace.core.interruption import ERROR_MARKER_TAG
+from rayspace.core.jobs.interruption import ERROR_MARKER_TAG
 from rayspace.model.job import Cause, JobPhase
 from rayspace.model.run import Artifact, RunStatus, Tag
 from rayspace.runner.processes import identify

@@ -9,7 +9,7 @@ import papermill
 import pytest
 from papermill.exceptions import PapermillExecutionError
 
-from rayspace.core.interruption import ERROR_MARKER_TAG
+from rayspace.core.jobs.interruption import ERROR_MARKER_TAG
 from rayspace.runner.engine import ENGINE_NAME, register
 from tests.runner.workshop import notebook
 

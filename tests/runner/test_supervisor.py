@@ -11,7 +11,7 @@ import sys
 import psutil
 import pytest
 
-from rayspace.core.interruption import ERROR_MARKER_TAG
+from rayspace.core.jobs.interruption import ERROR_MARKER_TAG
 from rayspace.gateways.runner_archive import runner_archive
 from rayspace.model.job import Cause
 from rayspace.model.ray_job import POD_ENDS

@@ -8,7 +8,7 @@ import pydoc
 import pytest
 
 import rayspace
-from rayspace.core.job_wishes import SubmitOptions
+from rayspace.core.jobs.wishes import SubmitOptions
 from rayspace.services.clusters import ClusterService
 from rayspace.services.jobs import JobService
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rayspace.core.admission_policy import admission_policy
-from rayspace.core.kuberay_release import LEAST_RELEASE, TESTED_RELEASE
-from rayspace.core.limits import exceeded, parse_limits
-from rayspace.core.profiles import parse_profile
-from rayspace.core.rights import wanted_rights
+from rayspace.core.kube.kuberay_release import LEAST_RELEASE, TESTED_RELEASE
+from rayspace.core.kube.rights import wanted_rights
+from rayspace.core.limits.admission_policy import admission_policy
+from rayspace.core.limits.limits import exceeded, parse_limits
+from rayspace.core.profiles.files import parse_profile
 from rayspace.gateways.kube.namespace_look import RULES, USER_ROLE
 from rayspace.model.limits import LIMITS_KEY, Limits
 from tests.golden_manifests import PROFILES, Case, JobCase

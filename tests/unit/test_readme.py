@@ -153,7 +153,9 @@ def test_an_entry_names_who_can_mend_it() -> None:
 
 def test_every_check_of_a_namespace_is_in_the_table() -> None:
     """With the file of the kit that mends it."""
-    sources = [PACKAGE / "core" / name for name in ("namespace_checks.py", "tracking_checks.py")]
+    sources = [
+        PACKAGE / "core" / name for name in ("kube/namespace_checks.py", "tracking/checks.py")
+    ]
     text = "".join(path.read_text("utf-8") for path in sources)
     names = set(re.findall(r"Check\(\s*\"([a-z-]+)\"", text))
     names |= set(re.findall(r"name = \"([a-z-]+)\"", text))

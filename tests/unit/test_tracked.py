@@ -13,7 +13,7 @@ from rayspace.model.run import RunStatus, Tag
 from rayspace.tracked import tracking
 from rayspace.tracked.marks import Marks
 from rayspace.tracked.session import TrackedSession, shown
-from tests.unit.core.node_answers import gpu, node, summary
+from tests.unit.core.nodes.answers import gpu, node, summary
 
 
 class Head:

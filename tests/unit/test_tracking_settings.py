@@ -7,7 +7,7 @@ import json
 import pytest
 
 from rayspace.config import load_settings
-from rayspace.core.tracking import configured_tracking, parse_tracking
+from rayspace.core.tracking.server import configured_tracking, parse_tracking
 from rayspace.errors import SettingsError
 from rayspace.model.tracking import TrackingServer, TrackingWish
 from rayspace.model.wire import to_wire

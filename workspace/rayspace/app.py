@@ -14,7 +14,7 @@ from rayspace.config import (
     project_dir,
     settings_fingerprint,
 )
-from rayspace.core.tracking import configured_tracking, parse_tracking
+from rayspace.core.tracking.server import configured_tracking, parse_tracking
 from rayspace.gateways.attached import AttachedClusterGateway
 from rayspace.gateways.kube.client import KubeClient
 from rayspace.gateways.kube.gateway import KubeRayGateway

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 from rayspace.config import Rayspace, load_settings
-from rayspace.core.access import with_access_of
+from rayspace.core.clusters.access import with_access_of
 from rayspace.errors import RefusedError, SettingsError, TargetNotFoundError
 from rayspace.gateways.kube.credentials import kubeconfig_targets, pod_target
 from rayspace.gateways.kube.used_targets import UsedTargets

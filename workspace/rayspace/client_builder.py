@@ -19,7 +19,7 @@ import ray.util.client
 
 from rayspace import attach
 from rayspace.app import current_app
-from rayspace.core.access import named_in
+from rayspace.core.clusters.access import named_in
 from rayspace.errors import PhaseError
 from rayspace.loop import run
 

@@ -15,8 +15,8 @@ import platformdirs
 from traitlets import Bool, Dict, Enum, Float, TraitError, Unicode
 from traitlets.config import Configurable
 
-from rayspace.core.access import check_access
-from rayspace.core.tracking import check_tracking, parse_tracking
+from rayspace.core.clusters.access import check_access
+from rayspace.core.tracking.server import check_tracking, parse_tracking
 from rayspace.errors import SettingsError
 from rayspace.model.measurement import GpuChoice
 from rayspace.model.target import IN_CLUSTER, LOCAL, SIMULATED

@@ -26,7 +26,7 @@ _HOMES = {
     "JobState": "rayspace.model.job",
     "Profile": "rayspace.model.profile",
     "SubmitPlan": "rayspace.model.submission",
-    "UpPlan": "rayspace.core.cluster_spec",
+    "UpPlan": "rayspace.core.clusters.spec",
     "DownResult": "rayspace.services.ending",
     "ResultPaths": "rayspace.services.results",
     "Listing": "rayspace.verbs",

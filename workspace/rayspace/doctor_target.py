@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.namespace_checks import namespace_checks
+from rayspace.core.kube.namespace_checks import namespace_checks
 from rayspace.errors import RayspaceError, SpecError
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.namespace_look import RULES, look_at_namespace
@@ -14,7 +14,7 @@ from rayspace.model.check import Check
 
 if TYPE_CHECKING:
     from rayspace.app import App
-    from rayspace.core.namespace_checks import NamespaceFacts
+    from rayspace.core.kube.namespace_checks import NamespaceFacts
 
 MLFLOW, NETWORK = "kubernetes/mlflow.yaml", "kubernetes/network.yaml"
 _RESOURCES = {

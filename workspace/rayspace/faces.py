@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from rayspace import attach
 from rayspace.app import current_app
-from rayspace.core.job_wishes import SubmitOptions
+from rayspace.core.jobs.wishes import SubmitOptions
 from rayspace.doctor import examine
 from rayspace.loop import iterate, run
 from rayspace.model.cluster import Origin

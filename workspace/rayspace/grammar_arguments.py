@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from rayspace.core.yaml_text import read_yaml_value
+from rayspace.core.profiles.yaml_text import read_yaml_value
 from rayspace.errors import UsageError
 from rayspace.units import parse_duration
 

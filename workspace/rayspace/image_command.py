@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rayspace.core.image_build import image_build
+from rayspace.core.images.build import image_build
 from rayspace.gateways.templates import templates_dir
 from rayspace.this_machine import versions_here
 

@@ -129,7 +129,7 @@ def _wait_for_mlflow(app: App, target: str, image: str) -> None:
 
 async def _until_ready(app: App, target: str) -> None:
     """Wait, and tell what for."""
-    from rayspace.core.mlflow_start import start_advice
+    from rayspace.core.tracking.mlflow_start import start_advice
     from rayspace.gateways.kube.tracking_look import mlflow_start
 
     client = app.kube_client(target)

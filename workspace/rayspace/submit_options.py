@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rayspace.core.sweep import sweep_values
+from rayspace.core.jobs.sweep import sweep_values
 from rayspace.model.parameter import Text
 
 if TYPE_CHECKING:
     import argparse
 
-    from rayspace.core.job_wishes import SubmitOptions
+    from rayspace.core.jobs.wishes import SubmitOptions
 
 
 def line_parameters(args: argparse.Namespace) -> dict[str, object]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.cluster_spec import Wishes
+from rayspace.core.clusters.wishes import Wishes
 from rayspace.errors import UsageError
 from rayspace.extras import missing_extras
 from rayspace.grammar_arguments import where

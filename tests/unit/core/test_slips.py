@@ -9,12 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rayspace.core import manifest as manifests
-from rayspace.core.cluster_spec import Wishes, cluster_spec
-from rayspace.core.demand import demand_of
-from rayspace.core.image import ImageChoice
-from rayspace.core.preflight import PreflightFacts, preflight, unjudged
-from rayspace.core.profiles import parse_profile
+from rayspace.core.clusters.spec import cluster_spec
+from rayspace.core.clusters.wishes import Wishes
+from rayspace.core.images.choice import ImageChoice
+from rayspace.core.kube.preflight import PreflightFacts, preflight, unjudged
+from rayspace.core.limits.demand import demand_of
+from rayspace.core.manifests import ray_cluster as manifests
+from rayspace.core.profiles.files import parse_profile
 from rayspace.errors import ManifestError, RayspaceError, UsageError
 from rayspace.grammar_arguments import setting
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from rich.console import Console
 
-from rayspace.core.admission_policy import admission_policy
-from rayspace.core.limits import parse_limits
+from rayspace.core.limits.admission_policy import admission_policy
+from rayspace.core.limits.limits import parse_limits
 from rayspace.errors import ObjectNotFoundError, UsageError
 from rayspace.model.limits import Limits, LimitsPolicy, NamespaceLimits
 from rayspace.model.wire import to_wire

@@ -20,7 +20,7 @@ from rayspace.runner.node_record import NodeRecord
 from rayspace.runner.processes import descends_from_us
 from rayspace.runner.sample_file import SampleFile
 from rayspace.runner.spool import Spool
-from tests.unit.core.node_answers import gpu, node, recorded, summary, worker
+from tests.unit.core.nodes.answers import gpu, node, recorded, summary, worker
 
 BEGIN_MS = 1_700_000_000_000
 

@@ -22,7 +22,7 @@ from rayspace.runner.notebook_job import sums_up
 from rayspace.runner.reporter import Reporter
 from rayspace.runner.sampler import Sampler
 from rayspace.runner.spool import Spool
-from tests.unit.core.node_answers import gpu, node, summary
+from tests.unit.core.nodes.answers import gpu, node, summary
 
 
 class Head(http.server.ThreadingHTTPServer):

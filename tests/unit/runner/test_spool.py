@@ -8,7 +8,7 @@ import tempfile
 
 import pytest
 
-from rayspace.core.lifecycle import recorded_verdict
+from rayspace.core.jobs.lifecycle import recorded_verdict
 from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.model.job import JobPhase, Verdict
 from rayspace.runner.log import RunnerLog

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from rayspace.core.interruption import ERROR_MARKER_TAG
+from rayspace.core.jobs.interruption import ERROR_MARKER_TAG
 from rayspace.errors import SettingsError
 from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
 from rayspace.model.run import RunRecord, RunStatus, Tag

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from rayspace.core.cluster_spec import MAX_WORKERS, Wishes
-from rayspace.core.profiles import profile_not_found, profile_of
+from rayspace.core.clusters.spec import MAX_WORKERS
+from rayspace.core.clusters.wishes import Wishes
+from rayspace.core.profiles.files import profile_not_found, profile_of
 from rayspace.errors import (
     ClusterBusyError,
     ClusterExistsError,

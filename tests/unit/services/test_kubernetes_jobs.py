@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rayspace.core.lifecycle import SILENT_AFTER_MS, verdict_tags
-from rayspace.core.ray_job_verdict import LOST_NODE_MS
-from rayspace.core.sweep import trial_key
+from rayspace.core.jobs.lifecycle import SILENT_AFTER_MS, verdict_tags
+from rayspace.core.jobs.ray_job_verdict import LOST_NODE_MS
+from rayspace.core.jobs.sweep import trial_key
 from rayspace.errors import (
     ClusterStartError,
     GatewayTimeoutError,

@@ -9,7 +9,7 @@ import pytest
 
 from rayspace.app import App
 from rayspace.config import load_settings
-from rayspace.core.job_wishes import asked_gpus, gpus_of_cluster
+from rayspace.core.jobs.wishes import asked_gpus, gpus_of_cluster
 from rayspace.errors import SettingsError, UsageError
 from rayspace.grammar import job_parser, parse
 from rayspace.model.job import JobOrder

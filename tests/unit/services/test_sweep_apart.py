@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rayspace.core.lifecycle import verdict_tags
+from rayspace.core.jobs.lifecycle import verdict_tags
 from rayspace.errors import PhaseError, UsageError
 from rayspace.model.job import Cause, JobPhase, Verdict
 from rayspace.model.ray_job import RayJobStage

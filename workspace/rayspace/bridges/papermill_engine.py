@@ -71,7 +71,7 @@ class ClusterEngine(Engine):  # type: ignore[misc]  # papermill bears no types
         """
         from rayspace.app import current_app
         from rayspace.bridges.shipping import failure, ship, wanted
-        from rayspace.core.job_wishes import SubmitOptions
+        from rayspace.core.jobs.wishes import SubmitOptions
         from rayspace.model.job import Cause, JobPhase
 
         app = current_app()

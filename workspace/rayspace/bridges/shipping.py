@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rayspace.app import App
-    from rayspace.core.job_wishes import SubmitOptions
+    from rayspace.core.jobs.wishes import SubmitOptions
     from rayspace.model.job import JobState
     from rayspace.model.progress import Report
     from rayspace.services.results import ResultPaths

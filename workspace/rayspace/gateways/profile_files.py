@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import platformdirs
 
-from rayspace.core.profiles import profile_entries, profile_not_found, profile_of
+from rayspace.core.profiles.files import profile_entries, profile_not_found, profile_of
 from rayspace.gateways.templates import list_templates, read_template
 from rayspace.model.profile_entry import LAYERS, ProfileEntry, ProfileFile
 

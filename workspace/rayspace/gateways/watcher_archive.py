@@ -14,7 +14,8 @@ _TIME = (1980, 1, 1, 0, 0, 0)
 _IMPORTED = (
     "__init__.py",
     "core/__init__.py",
-    "core/activity.py",
+    "core/clusters/__init__.py",
+    "core/clusters/activity.py",
     "errors.py",
     "gateways/__init__.py",
     "gateways/exchange.py",

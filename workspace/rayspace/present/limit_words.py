@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rayspace.core.limit_rules import cpus_text, gpus_text, memory_text, workers_text
-from rayspace.core.manifest_diff import manifest_yaml
+from rayspace.core.limits.rules import cpus_text, gpus_text, memory_text, workers_text
+from rayspace.core.manifests.diff import manifest_yaml
 from rayspace.units import format_duration
 
 if TYPE_CHECKING:

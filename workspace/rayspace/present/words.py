@@ -6,8 +6,8 @@ import os
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.cluster_spec import UpPlan
-from rayspace.core.manifest_diff import manifest_yaml
+from rayspace.core.clusters.spec import UpPlan
+from rayspace.core.manifests.diff import manifest_yaml
 from rayspace.model.cluster import ClusterPhase, ClusterState, Node
 from rayspace.model.job import Cause, JobPhase, JobState
 from rayspace.model.limits import LimitsPolicy, NamespaceLimits

@@ -14,8 +14,8 @@ import traceback
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from rayspace.core.lifecycle import STATUS_OF_PHASE
-from rayspace.core.sweep_apart import is_trial_apart
+from rayspace.core.jobs.lifecycle import STATUS_OF_PHASE
+from rayspace.core.jobs.sweep_apart import is_trial_apart
 from rayspace.errors import GatewayError, JobNotFoundError, RayspaceError
 from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict
 from rayspace.model.ray_job import DEADLINE_S

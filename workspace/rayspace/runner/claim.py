@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rayspace.core.lifecycle import recorded_verdict
+from rayspace.core.jobs.lifecycle import recorded_verdict
 from rayspace.model.job import Cause, JobPhase, Verdict
 from rayspace.model.run import Tag
 

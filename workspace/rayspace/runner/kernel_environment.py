@@ -14,7 +14,7 @@ import posixpath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.tracking import patient_uri
+from rayspace.core.tracking.server import patient_uri
 from rayspace.gateways.mlflow.errors import without_credentials
 from rayspace.model.run import Tag
 from rayspace.model.tracking import BY_THE_SERVER

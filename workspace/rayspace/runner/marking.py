@@ -10,7 +10,7 @@ import copy
 import uuid
 from typing import Any
 
-from rayspace.core.interruption import ERROR_MARKER_TAG, mark_interrupted
+from rayspace.core.jobs.interruption import ERROR_MARKER_TAG, mark_interrupted
 from rayspace.model.job import JobPhase, Verdict
 
 _STYLE = (

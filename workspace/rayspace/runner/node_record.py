@@ -8,12 +8,12 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rayspace.core.gpu_holding import each_gpu_once, jobs_of_programs, only_held
-from rayspace.core.node_follower import NodeFollower
-from rayspace.core.node_metrics import MAX_GPUS, node_metrics
-from rayspace.core.node_readings import read_nodes
-from rayspace.core.usage_meter import UsageMeter
-from rayspace.core.usage_summary import summarise, usage_metrics
+from rayspace.core.nodes.follower import NodeFollower
+from rayspace.core.nodes.gpu_holding import each_gpu_once, jobs_of_programs, only_held
+from rayspace.core.nodes.metrics import MAX_GPUS, node_metrics
+from rayspace.core.nodes.readings import read_nodes
+from rayspace.core.nodes.usage_meter import UsageMeter
+from rayspace.core.nodes.usage_summary import summarise, usage_metrics
 from rayspace.model.measurement import GpuChoice
 from rayspace.model.run import Artifact
 from rayspace.model.wire import to_wire

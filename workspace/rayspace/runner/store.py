@@ -12,7 +12,7 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.lifecycle import STATUS_OF_PHASE, verdict_tags
+from rayspace.core.jobs.lifecycle import STATUS_OF_PHASE, verdict_tags
 from rayspace.errors import AccessError, GatewayError, RayspaceError
 from rayspace.model.job import JobPhase
 from rayspace.model.run import Artifact, RunStatus, Tag

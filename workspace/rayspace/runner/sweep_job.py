@@ -13,7 +13,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.sweep_apart import own_metrics
+from rayspace.core.jobs.sweep_apart import own_metrics
 from rayspace.errors import RayspaceError
 from rayspace.model.job import Cause, JobPhase, Progress, Verdict
 from rayspace.runner.node_record import NodeRecord

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from rayspace.core.kube_events import event_lines
+from rayspace.core.kube.events import event_lines
 from rayspace.errors import NotFoundError, RayspaceError, RefusedError
 from rayspace.gateways.pod_api import ACCOUNT_DIR, PodApi, pod_api_url
 

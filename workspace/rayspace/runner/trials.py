@@ -10,8 +10,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.lifecycle import STATUS_OF_PHASE, recorded_verdict, verdict_tags
-from rayspace.core.sweep import trial_key, trial_name
+from rayspace.core.jobs.lifecycle import STATUS_OF_PHASE, recorded_verdict, verdict_tags
+from rayspace.core.jobs.sweep import trial_key, trial_name
 from rayspace.model.run import Tag
 from rayspace.runner.attempts import KEPT_TAGS
 from rayspace.runner.settings import PRIVATE_NAMES

@@ -17,7 +17,7 @@ from rayspace.units import format_bytes, format_count, format_duration, short_du
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from rayspace.core.usage_meter import UsageMeter
+    from rayspace.core.nodes.usage_meter import UsageMeter
     from rayspace.model.usage import GpuUsage, NodeUsage, UsageSummary
 
 #: Rows that a table bears; the rest is in the JSON beside the page. [1]

@@ -7,8 +7,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from rayspace.core.cluster_spec import Wishes
-from rayspace.core.manifest_diff import manifest_yaml
+from rayspace.core.clusters.wishes import Wishes
+from rayspace.core.manifests.diff import manifest_yaml
 from rayspace.errors import (
     GatewayTimeoutError,
     RayspaceError,

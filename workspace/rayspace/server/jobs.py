@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from rayspace.core.manifest_diff import manifest_yaml
-from rayspace.core.notebook import read_notebook
-from rayspace.core.parameter_types import parse_type
-from rayspace.core.submitted_parameters import known_parameters
+from rayspace.core.jobs.submitted_parameters import known_parameters
+from rayspace.core.manifests.diff import manifest_yaml
+from rayspace.core.notebooks.notebook import read_notebook
+from rayspace.core.notebooks.parameter_types import parse_type
 from rayspace.errors import UsageError
 from rayspace.extras import missing_extras
 from rayspace.gateways.project.workfiles import Workfiles
@@ -22,7 +22,7 @@ from rayspace.server.literals import json_default, json_value
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from rayspace.core.job_wishes import SubmitOptions
+    from rayspace.core.jobs.wishes import SubmitOptions
     from rayspace.model.bundle import BundlePlan
     from rayspace.model.job import JobState
     from rayspace.model.parameter import Parameter

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from rayspace.core.node_history import NodeHistory
+from rayspace.core.nodes.history import NodeHistory
 from rayspace.errors import RayspaceError
 from rayspace.model.cluster import ClusterPhase, Origin
 from rayspace.model.target import LOCAL

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from rayspace.core.ownership import require_own
-from rayspace.core.selection import choose, one_of
+from rayspace.core.clusters.ownership import require_own
+from rayspace.core.clusters.selection import choose, one_of
 from rayspace.errors import (
     ClusterNotFoundError,
     GatewayError,

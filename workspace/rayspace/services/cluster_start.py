@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.cluster_spec import (
+from rayspace.core.clusters.replacement import is_replaceable
+from rayspace.core.clusters.spec import (
     MAX_KUBE_WORKERS,
     MAX_WORKERS,
     UpPlan,
-    Wishes,
     as_it_runs,
     cluster_spec,
     default_name,
     differences,
     workers_to_scale,
 )
-from rayspace.core.manifest_diff import manifest_difference
-from rayspace.core.replacement import is_replaceable
+from rayspace.core.clusters.wishes import Wishes
+from rayspace.core.manifests.diff import manifest_difference
 from rayspace.errors import ClusterNotFoundError, ManifestError, ProfileNotFoundError, StorageError
 from rayspace.loop import in_thread
 from rayspace.model.cluster import ClusterPhase, ClusterState, Origin
@@ -29,7 +29,7 @@ from rayspace.services.readiness import check_ready, wait_ready, wait_workers
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rayspace.core.cluster_spec import Preview
+    from rayspace.core.clusters.spec import Preview
     from rayspace.gateways.contracts import Clock, ClusterGateway, HeadGateway, ProfileSource
     from rayspace.model.cluster import ClusterSpec, ReadyAt
     from rayspace.model.profile import Profile

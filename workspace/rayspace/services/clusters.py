@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rayspace.core.admission_policy import admission_policy
-from rayspace.core.client_versions import check_versions, require_standing
-from rayspace.core.cluster_spec import (
+from rayspace.core.clusters.client_versions import check_versions, require_standing
+from rayspace.core.clusters.spec import (
     MAX_KUBE_WORKERS,
     MAX_WORKERS,
     check_count,
 )
+from rayspace.core.limits.admission_policy import admission_policy
 from rayspace.errors import ObjectNotFoundError
 from rayspace.loop import in_thread
 from rayspace.model.limits import LimitsPolicy, NamespaceLimits

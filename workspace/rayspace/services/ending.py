@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rayspace.core.lifecycle import recorded_verdict
+from rayspace.core.jobs.lifecycle import recorded_verdict
 from rayspace.errors import GatewayError, NotFoundError, RayspaceError
 from rayspace.loop import in_thread
 from rayspace.model.cluster import ClusterPhase, ClusterState, Origin

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.notebook import read_notebook
-from rayspace.core.submitted_parameters import known_parameters
+from rayspace.core.jobs.submitted_parameters import known_parameters
+from rayspace.core.notebooks.notebook import read_notebook
 from rayspace.errors import NotebookFormatError, NotFoundError
 from rayspace.model.run import Artifact
 from rayspace.services.orders import order_of

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.log_continuation import TAIL_CHARS, rest_after
-from rayspace.core.sweep_apart import is_apart
+from rayspace.core.jobs.log_continuation import TAIL_CHARS, rest_after
+from rayspace.core.jobs.sweep_apart import is_apart
 from rayspace.errors import GatewayError, NotFoundError, PhaseError
 from rayspace.loop import in_thread
 from rayspace.model.run import Artifact, Tag

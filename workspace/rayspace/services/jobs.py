@@ -6,9 +6,9 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.job_wishes import SubmitOptions, job_wishes, wishes_again
-from rayspace.core.lifecycle import has_own_cluster
-from rayspace.core.sweep_apart import is_apart
+from rayspace.core.jobs.lifecycle import has_own_cluster
+from rayspace.core.jobs.sweep_apart import is_apart
+from rayspace.core.jobs.wishes import SubmitOptions, job_wishes, wishes_again
 from rayspace.errors import PhaseError, StorageError
 from rayspace.loop import in_thread
 from rayspace.model.progress import Report, Stage, silent

@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rayspace.core.sweep_apart import is_trial_apart
+from rayspace.core.jobs.sweep_apart import is_trial_apart
 from rayspace.errors import (
     GatewayUnavailableError,
     JobNotFoundError,

@@ -6,8 +6,8 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rayspace.core.lifecycle import UNSEEN, Observation, recorded_verdict
-from rayspace.core.ray_job_verdict import is_kept
+from rayspace.core.jobs.lifecycle import UNSEEN, Observation, recorded_verdict
+from rayspace.core.jobs.ray_job_verdict import is_kept
 from rayspace.errors import (
     ClusterNotFoundError,
     GatewayError,

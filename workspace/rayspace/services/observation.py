@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.lifecycle import (
+from rayspace.core.jobs.lifecycle import (
     UNSEEN,
     has_own_cluster,
     is_quiet,
@@ -20,8 +20,8 @@ from rayspace.core.lifecycle import (
     recorded_verdict,
     silence_ms,
 )
-from rayspace.core.ray_job_verdict import is_kept
-from rayspace.core.sweep_apart import apart_progress, is_apart
+from rayspace.core.jobs.ray_job_verdict import is_kept
+from rayspace.core.jobs.sweep_apart import apart_progress, is_apart
 from rayspace.errors import RayspaceError
 from rayspace.loop import in_thread
 from rayspace.model.job import Cause, JobPhase
@@ -32,7 +32,7 @@ from rayspace.services.settlement import settle, store_logs
 from rayspace.services.sweep_apart import close_apart, trials_of
 
 if TYPE_CHECKING:
-    from rayspace.core.lifecycle import Observation
+    from rayspace.core.jobs.lifecycle import Observation
     from rayspace.gateways.contracts import Clock, RunGateway
     from rayspace.model.job import JobState, Progress, Verdict
     from rayspace.model.place import Place

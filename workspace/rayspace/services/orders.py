@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.cluster_spec import UpPlan, Wishes
-from rayspace.core.job_wishes import DEFAULT_PROFILE, asked_gpus, job_wishes, wishes_on_record
-from rayspace.core.parameters import parse_parameters_file
-from rayspace.core.sweep import MAX_TRIALS
+from rayspace.core.clusters.wishes import Wishes
+from rayspace.core.jobs.sweep import MAX_TRIALS
+from rayspace.core.jobs.wishes import DEFAULT_PROFILE, asked_gpus, job_wishes, wishes_on_record
+from rayspace.core.notebooks.parameters import parse_parameters_file
 from rayspace.errors import PhaseError, RefusedError, UsageError
 from rayspace.loop import in_thread
 from rayspace.model.cluster import ClusterPhase
@@ -24,7 +24,8 @@ from rayspace.model.target import LOCAL, SIMULATED
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rayspace.core.job_wishes import JobWishes, SubmitOptions
+    from rayspace.core.clusters.spec import UpPlan
+    from rayspace.core.jobs.wishes import JobWishes, SubmitOptions
     from rayspace.gateways.contracts import RunGateway
     from rayspace.model.progress import Report
     from rayspace.model.run import RunRecord

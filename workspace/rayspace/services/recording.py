@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.lifecycle import STATUS_OF_PHASE, verdict_tags
+from rayspace.core.jobs.lifecycle import STATUS_OF_PHASE, verdict_tags
 from rayspace.errors import RayspaceError
 from rayspace.loop import in_thread
 from rayspace.model.job import Cause, JobOrder, JobPhase, Verdict

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rayspace.core.lifecycle import recorded_verdict
-from rayspace.core.sweep import trial_key
+from rayspace.core.jobs.lifecycle import recorded_verdict
+from rayspace.core.jobs.sweep import trial_key
 from rayspace.errors import PhaseError
 from rayspace.model.job import JobPhase
 from rayspace.model.progress import Report, Stage

@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.interruption import mark_interrupted
-from rayspace.core.lifecycle import STATUS_OF_PHASE, verdict_tags
+from rayspace.core.jobs.interruption import mark_interrupted
+from rayspace.core.jobs.lifecycle import STATUS_OF_PHASE, verdict_tags
 from rayspace.errors import NotFoundError
 from rayspace.model.run import Artifact
 from rayspace.services.results import notebook_name

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-    from rayspace.core.cluster_spec import UpPlan
-    from rayspace.core.job_wishes import JobWishes
+    from rayspace.core.clusters.spec import UpPlan
+    from rayspace.core.jobs.wishes import JobWishes
     from rayspace.gateways.contracts import HeadGateway, JobGateway
     from rayspace.model.cluster import ClusterState
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rayspace.core.job_wishes import gpus_of_cluster
+from rayspace.core.jobs.wishes import gpus_of_cluster
 from rayspace.errors import ManifestError
 from rayspace.loop import in_thread
 from rayspace.model.ray_job import NO_SHELL, Launch
@@ -19,8 +19,8 @@ from rayspace.model.target import LOCAL
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from rayspace.core.cluster_spec import UpPlan
-    from rayspace.core.job_wishes import JobWishes
+    from rayspace.core.clusters.spec import UpPlan
+    from rayspace.core.jobs.wishes import JobWishes
     from rayspace.gateways.contracts import HeadGateway, JobGateway
     from rayspace.model.cluster import ClusterState
     from rayspace.model.job import JobOrder

@@ -11,14 +11,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.bundle import path_warnings
-from rayspace.core.notebook import literal_experiment, mentioned_paths, read_notebook
-from rayspace.core.submitted_parameters import (
+from rayspace.core.bundles.bundle import path_warnings
+from rayspace.core.jobs.submitted_parameters import (
     converted_parameters,
     default_values,
     known_parameters,
 )
-from rayspace.core.sweep import sweep_key
+from rayspace.core.jobs.sweep import sweep_key
+from rayspace.core.notebooks.notebook import literal_experiment, mentioned_paths, read_notebook
 from rayspace.errors import NotebookFormatError
 from rayspace.loop import in_thread
 from rayspace.model.job import JobOrder

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.lifecycle import STATUS_OF_PHASE, recorded_verdict, verdict_tags
-from rayspace.core.sweep import trial_key, trial_name
-from rayspace.core.sweep_apart import apart_table, apart_verdict, trials_apart
+from rayspace.core.jobs.lifecycle import STATUS_OF_PHASE, recorded_verdict, verdict_tags
+from rayspace.core.jobs.sweep import trial_key, trial_name
+from rayspace.core.jobs.sweep_apart import apart_table, apart_verdict, trials_apart
 from rayspace.errors import RayspaceError, UsageError
 from rayspace.loop import in_thread
 from rayspace.model.progress import Report, Stage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rayspace.core.node_history import NodeHistory
+from rayspace.core.nodes.history import NodeHistory
 from rayspace.errors import GatewayError, PhaseError
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.cluster_usage import ClusterUsage

@@ -7,8 +7,8 @@ import dataclasses
 import shlex
 from typing import TYPE_CHECKING
 
-from rayspace.core.lifecycle import SILENT_AFTER_MS, recorded_verdict, silence_ms
-from rayspace.core.sweep_apart import is_apart
+from rayspace.core.jobs.lifecycle import SILENT_AFTER_MS, recorded_verdict, silence_ms
+from rayspace.core.jobs.sweep_apart import is_apart
 from rayspace.errors import (
     ClusterStartError,
     GatewayError,

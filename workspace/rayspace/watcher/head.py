@@ -14,7 +14,7 @@ from __future__ import annotations
 import urllib.parse
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rayspace.core.activity import Activity
+from rayspace.core.clusters.activity import Activity
 from rayspace.errors import GatewayError, NotFoundError
 from rayspace.gateways.exchange import exchange
 

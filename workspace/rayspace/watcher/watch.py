@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rayspace.core.activity import (
+from rayspace.core.clusters.activity import (
     Action,
     Activity,
     ActivityNote,

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rayspace.core.diagnosis.diagnose import CODES, diagnose
-from rayspace.core.provisioning import ProvisionState, StageName, StageState, provision_stages
+from rayspace.core.kube.provisioning import ProvisionState, StageName, StageState, provision_stages
 from rayspace.model.problem import Evidence, Owner, Problem
 from rayspace.model.snapshot import ClusterSnapshot
 from tests.unit.core.diagnosis.snapshots import TAKEN_MS, golden, golden_names

@@ -10,7 +10,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from rayspace.core.diagnosis.fields import text
-from rayspace.core.manifest import PROFILE
+from rayspace.core.manifests.ray_cluster import PROFILE
 
 if TYPE_CHECKING:
     from rayspace.core.diagnosis.view import ClusterView

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.defaults import parse_defaults
-from rayspace.core.limits import parse_limits
+from rayspace.core.limits.limits import parse_limits
+from rayspace.core.profiles.defaults import parse_defaults
 from rayspace.errors import NotFoundError, RefusedError
 from rayspace.gateways.kube.client import object_path
 from rayspace.model.defaults import DEFAULTS_KEY, Defaults

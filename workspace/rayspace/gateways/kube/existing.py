@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rayspace.core import manifest as manifests
-from rayspace.core.cluster_spec import differences
-from rayspace.core.replacement import is_replaceable
+from rayspace.core.clusters.replacement import is_replaceable
+from rayspace.core.clusters.spec import differences
+from rayspace.core.manifests import ray_cluster as manifests
 from rayspace.errors import ClusterExistsError, GatewayTimeoutError
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core import manifest as manifests
-from rayspace.core.activity import Annotation
-from rayspace.core.cluster_spec import Preview
-from rayspace.core.defaults import with_defaults
-from rayspace.core.kube_state import spec_of
-from rayspace.core.ownership import require_own
-from rayspace.core.replacement import replaced, replacement
-from rayspace.core.worker_groups import scaled
+from rayspace.core.clusters.activity import Annotation
+from rayspace.core.clusters.ownership import require_own
+from rayspace.core.clusters.replacement import replaced, replacement
+from rayspace.core.clusters.spec import Preview
+from rayspace.core.clusters.worker_groups import scaled
+from rayspace.core.kube.state import spec_of
+from rayspace.core.manifests import ray_cluster as manifests
+from rayspace.core.profiles.defaults import with_defaults
 from rayspace.errors import (
     ClusterNotFoundError,
     ObjectNotFoundError,

@@ -18,8 +18,8 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from rayspace.core.access import head_url
-from rayspace.core.manifest import CLIENT_PORT, DASHBOARD_PORT
+from rayspace.core.clusters.access import head_url
+from rayspace.core.manifests.ray_cluster import CLIENT_PORT, DASHBOARD_PORT
 from rayspace.errors import (
     AccessError,
     GatewayUnavailableError,

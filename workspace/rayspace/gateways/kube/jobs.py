@@ -10,8 +10,7 @@ import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.kube_events import event_lines
-from rayspace.core.ray_job import (
+from rayspace.core.jobs.ray_job import (
     ACCOUNT,
     ORIGIN_LABEL,
     RUNNER_FILE,
@@ -20,6 +19,7 @@ from rayspace.core.ray_job import (
     ray_job_state,
     runner_secret,
 )
+from rayspace.core.kube.events import event_lines
 from rayspace.errors import (
     ClusterNotFoundError,
     ConflictError,

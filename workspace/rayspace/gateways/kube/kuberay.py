@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.kuberay_release import has_job_rules, kuberay_problem, no_kuberay
+from rayspace.core.kube.kuberay_release import has_job_rules, kuberay_problem, no_kuberay
 from rayspace.errors import GatewayError, NotFoundError, PreflightError, RefusedError
 from rayspace.gateways.kube.namespace_watch import RAY
 from rayspace.gateways.kube.queues import KUEUE

@@ -6,9 +6,9 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.admission_policy import admission_policy
-from rayspace.core.namespace_checks import NamespaceFacts
-from rayspace.core.rights import not_granted, wanted_rights
+from rayspace.core.kube.namespace_checks import NamespaceFacts
+from rayspace.core.kube.rights import not_granted, wanted_rights
+from rayspace.core.limits.admission_policy import admission_policy
 from rayspace.errors import NotFoundError, PreflightError, RefusedError, SpecError
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import Configuration, read_configuration
@@ -21,7 +21,7 @@ from rayspace.model.limits import LIMITS_CONFIG_MAP
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from rayspace.core.rights import Right
+    from rayspace.core.kube.rights import Right
     from rayspace.gateways.kube.client import KubeClient
     from rayspace.gateways.kube.tracking import KubeTracking
     from rayspace.model.limits import Limits

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.core.diagnosis.diagnose import diagnose
 from rayspace.core.diagnosis.pods import WAIT_FOR_HEAD
-from rayspace.core.kube_state import cluster_state
-from rayspace.core.manifest import QUEUE
+from rayspace.core.kube.state import cluster_state
+from rayspace.core.manifests.ray_cluster import QUEUE
 from rayspace.errors import ClusterNotFoundError, GatewayError, NotFoundError, RefusedError
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.namespace_changes import NamespaceChanges, is_settled

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core import manifest as manifests
-from rayspace.core.defaults import without_ends
-from rayspace.core.image import DEFAULT_RAY, ImageChoice, choose_image, mismatch
-from rayspace.core.limits import exceeded
-from rayspace.core.preflight import PreflightFacts, preflight, unjudged
+from rayspace.core.images.choice import DEFAULT_RAY, ImageChoice, choose_image, mismatch
+from rayspace.core.kube.preflight import PreflightFacts, preflight, unjudged
+from rayspace.core.limits.limits import exceeded
+from rayspace.core.manifests import ray_cluster as manifests
+from rayspace.core.profiles.defaults import without_ends
 from rayspace.errors import NotFoundError, PreflightError, RefusedError
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.configuration import Configuration, read_configuration

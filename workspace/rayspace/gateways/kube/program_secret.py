@@ -7,7 +7,7 @@ import base64
 import contextlib
 from typing import TYPE_CHECKING
 
-from rayspace.core import manifest as manifests
+from rayspace.core.manifests import ray_cluster as manifests
 from rayspace.errors import GatewayUnavailableError, NotFoundError, RefusedError
 from rayspace.gateways.kube.client import object_path
 

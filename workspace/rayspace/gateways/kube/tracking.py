@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from rayspace.core.tracking import configured_tracking, usual_variables
+from rayspace.core.tracking.server import configured_tracking, usual_variables
 from rayspace.errors import (
     AccessError,
     GatewayUnavailableError,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rayspace.core.mlflow_start import start_advice, start_state
-from rayspace.core.tracking_checks import TrackingFacts
+from rayspace.core.tracking.checks import TrackingFacts
+from rayspace.core.tracking.mlflow_start import start_advice, start_state
 from rayspace.errors import (
     AccessError,
     NotFoundError,
@@ -22,7 +22,7 @@ from rayspace.gateways.mlflow.probe import login_to, server_status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rayspace.core.mlflow_start import StartState
+    from rayspace.core.tracking.mlflow_start import StartState
     from rayspace.gateways.kube.client import KubeClient
     from rayspace.gateways.kube.tracking import KubeTracking
     from rayspace.model.tracking import TrackingServer

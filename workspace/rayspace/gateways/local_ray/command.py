@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from rayspace.core.driver_slots import RESOURCE, START_TIMEOUT, n_driver_slots
+from rayspace.core.manifests.driver_slots import RESOURCE, START_TIMEOUT, n_driver_slots
 from rayspace.gateways.local_ray.processes import MARKER
 
 if TYPE_CHECKING:

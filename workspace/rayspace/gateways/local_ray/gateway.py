@@ -11,7 +11,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from rayspace.core.cluster_spec import differences
+from rayspace.core.clusters.spec import differences
 from rayspace.errors import ClusterExistsError, PhaseError, StorageError
 from rayspace.gateways.local_ray import processes
 from rayspace.gateways.local_ray.acts import Acts

@@ -10,8 +10,8 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from rayspace.core.cluster_spec import differences
-from rayspace.core.ownership import require_own
+from rayspace.core.clusters.ownership import require_own
+from rayspace.core.clusters.spec import differences
 from rayspace.errors import (
     ClusterBusyError,
     ClusterExistsError,

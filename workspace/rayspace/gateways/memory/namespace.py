@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rayspace.core.replacement import replacement
+from rayspace.core.clusters.replacement import replacement
 from rayspace.gateways.memory.clusters import MemoryClusterGateway
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.progress import Report, Stage

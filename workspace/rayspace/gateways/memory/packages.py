@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rayspace.core.package_words import package_lines
+from rayspace.core.packages.words import package_lines
 from rayspace.model.package_survey import PackageSurvey
 from rayspace.model.packages import PackagePlan
 

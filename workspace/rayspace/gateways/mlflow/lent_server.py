@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.tracking import usual_variables
+from rayspace.core.tracking.server import usual_variables
 from rayspace.gateways.mlflow.local_server import LocalMlflow
 from rayspace.gateways.relay.guard import RelayGuard
 from rayspace.gateways.relay.pane_ways import UrlWay

@@ -7,7 +7,7 @@ import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from rayspace.core.tracking import usual_variables
+from rayspace.core.tracking.server import usual_variables
 from rayspace.errors import GatewayUnavailableError
 
 if TYPE_CHECKING:

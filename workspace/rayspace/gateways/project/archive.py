@@ -19,7 +19,7 @@ import tarfile
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from rayspace.core.notebook import MAX_NOTEBOOK_BYTES, work_of
+from rayspace.core.notebooks.notebook import MAX_NOTEBOOK_BYTES, work_of
 from rayspace.errors import BundleError, StorageError
 from rayspace.model.bundle import PackedBundle
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.bundle import (
+from rayspace.core.bundles.bundle import (
     FILES_LIMIT,
     TOTAL_LIMIT_BYTES,
     check_count,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from rayspace.core.ignore import IgnoreFile, read_ignore_file
+from rayspace.core.bundles.ignore import IgnoreFile, read_ignore_file
 
 #: Read in this order in every directory: a later one wins, so ours can undo git's.
 _NAMES = (".gitignore", ".rayspaceignore")

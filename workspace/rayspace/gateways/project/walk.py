@@ -6,8 +6,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from rayspace.core.bundle import FILE_LIMIT_BYTES, FILES_LIMIT, check_count, skip_by_name
-from rayspace.core.links import Link, travelling_links
+from rayspace.core.bundles.bundle import FILE_LIMIT_BYTES, FILES_LIMIT, check_count, skip_by_name
+from rayspace.core.bundles.links import Link, travelling_links
 from rayspace.gateways.project.ignore_files import rules_above, rules_in, wide_folders
 from rayspace.model.bundle import BundleFile, Skip, Skipped
 from rayspace.units import format_bytes
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from rayspace.core.ignore import IgnoreFile
-    from rayspace.core.include import Include
+    from rayspace.core.bundles.ignore import IgnoreFile
+    from rayspace.core.bundles.include import Include
 
 _ENVIRONMENT_MARKS = ("pyvenv.cfg", "conda-meta")
 #: How many entries of a skipped directory are looked at to tell its size. [1]

@@ -11,8 +11,13 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.bundle import FILE_LIMIT_BYTES, FILES_LIMIT, TOTAL_LIMIT_BYTES, check_size
-from rayspace.core.include import Include, read_include
+from rayspace.core.bundles.bundle import (
+    FILE_LIMIT_BYTES,
+    FILES_LIMIT,
+    TOTAL_LIMIT_BYTES,
+    check_size,
+)
+from rayspace.core.bundles.include import Include, read_include
 from rayspace.errors import BundleError, NotebookNotFoundError, StorageError
 from rayspace.gateways.project.archive import pack
 from rayspace.gateways.project.git import git_state

@@ -11,7 +11,7 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from rayspace.core.pins import without_user
+from rayspace.core.packages.pins import without_user
 from rayspace.errors import VersionMismatchError
 from rayspace.model.packages import Distribution, InstalledPackages
 

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rayspace.core.imports import imported_modules
-from rayspace.core.package_plan import plan_packages
-from rayspace.core.package_words import package_lines
-from rayspace.core.pins import is_pins_file, read_pins
+from rayspace.core.packages.imports import imported_modules
+from rayspace.core.packages.pins import is_pins_file, read_pins
+from rayspace.core.packages.plan import plan_packages
+from rayspace.core.packages.words import package_lines
 from rayspace.errors import KernelNotFoundError
 from rayspace.gateways.project.editable_files import editable_files
 from rayspace.gateways.python.distributions import installed_packages

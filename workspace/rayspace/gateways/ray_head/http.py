@@ -13,8 +13,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.driver_slots import RESOURCE
-from rayspace.core.nodes import nodes_from_answers
+from rayspace.core.manifests.driver_slots import RESOURCE
+from rayspace.core.nodes.listing import nodes_from_answers
 from rayspace.errors import (
     AccessError,
     ConflictError,

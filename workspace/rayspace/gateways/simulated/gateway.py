@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import filelock
 
-from rayspace.core import manifest as manifests
-from rayspace.core.cluster_spec import Preview, differences
-from rayspace.core.image import DEFAULT_RAY, choose_image, mismatch
-from rayspace.core.kube_state import cluster_state, spec_of
-from rayspace.core.preflight import PreflightFacts, preflight
-from rayspace.core.replacement import replaced, replacement
-from rayspace.core.simulation import NAMESPACE, SimulatedCluster, kube_nodes, snapshot_of
+from rayspace.core.clusters.replacement import replaced, replacement
+from rayspace.core.clusters.spec import Preview, differences
+from rayspace.core.images.choice import DEFAULT_RAY, choose_image, mismatch
+from rayspace.core.kube.preflight import PreflightFacts, preflight
+from rayspace.core.kube.simulation import NAMESPACE, SimulatedCluster, kube_nodes, snapshot_of
+from rayspace.core.kube.state import cluster_state, spec_of
+from rayspace.core.manifests import ray_cluster as manifests
 from rayspace.errors import (
     ClusterExistsError,
     ClusterNotFoundError,

@@ -6,8 +6,8 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any, cast
 
-from rayspace.core.kube_state import cluster_state
-from rayspace.core.simulation import ray_answers, snapshot_of
+from rayspace.core.kube.simulation import ray_answers, snapshot_of
+from rayspace.core.kube.state import cluster_state
 from rayspace.errors import GatewayUnavailableError, RefusedError
 from rayspace.model.cluster import ClusterPhase
 from rayspace.model.target import SIMULATED, Target

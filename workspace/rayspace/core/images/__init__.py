@@ -1,0 +1,1 @@
+"""Images of clusters: which one fits, and how one is built."""

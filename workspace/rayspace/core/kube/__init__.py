@@ -1,0 +1,1 @@
+"""What Kubernetes says of a cluster and of its namespace."""

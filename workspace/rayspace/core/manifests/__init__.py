@@ -1,0 +1,1 @@
+"""The objects that KubeRay makes pods of."""

@@ -1,0 +1,1 @@
+"""Notebooks, read without running them, and their parameters."""

@@ -1,0 +1,1 @@
+"""Profiles, and what administrators and people put above and below them."""

@@ -1,0 +1,1 @@
+"""Tracking servers: which one is meant, and whether it can be used."""
