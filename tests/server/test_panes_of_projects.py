@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING
 
 import mlflow
 import pytest
 
 from tests.server.jupyter_process import JupyterProcess
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PANE = "/rayspace/proxy/mlflow"
 #: As a context of a cloud's Kubernetes may be called.
@@ -102,13 +106,18 @@ async def test_a_pane_shows_the_tracking_server_of_the_project(projects, target,
     assert ("west" in place) == (name == "west")
 
 
-@pytest.mark.parametrize("target", ["local", "simulated"])
-async def test_a_pane_opens_the_database_that_holds_the_run(projects, target):
-    """Each project of this machine has one, also where a link leads to it."""
+@pytest.fixture(scope="module")
+def linked_run(projects) -> tuple[Path, str]:
+    """Return a database and a run in it, made before anybody looks: a look serves for a while."""
     database = (projects.root / "linked").resolve() / "mlflow.db"
     client = mlflow.MlflowClient(f"sqlite:///{database}")
-    run_id = client.create_run("0", run_name=f"run-{target}").info.run_id
+    return database, client.create_run("0", run_name="linked").info.run_id
 
+
+@pytest.mark.parametrize("target", ["local", "simulated"])
+async def test_a_pane_opens_the_database_that_holds_the_run(projects, linked_run, target):
+    """Each project of this machine has one, also where a link leads to it."""
+    database, run_id = linked_run
     found = await projects.get(f"/rayspace/runs?path=linked/train.ipynb&target={target}")
     run = next(run for run in found["runs"] if run["run_id"] == run_id)
     pane = run["link"].partition("#")[0]
@@ -116,5 +125,5 @@ async def test_a_pane_opens_the_database_that_holds_the_run(projects, target):
 
     assert found["tracking_uri"] == f"sqlite:///{database}"
     assert asked.status == 200, asked
-    assert asked.json["run"]["info"]["run_name"] == f"run-{target}"
+    assert asked.json["run"]["info"]["run_name"] == "linked"
     assert f"/{pane}" == PANE + await _led(projects, target, "linked/train.ipynb")
