@@ -2,8 +2,8 @@
 
 KubeRay puts a container before each worker that asks ``ray health-check``, and again five seconds
 after an answer of no. Under its fifth of a CPU Ray takes six seconds to import, each time. Bash
-connects to the port at once: a function by the name of the program does that, and leaves to the
-program itself all else, and what it could not find out.
+needs none of that to connect to the port: a function by the name of the program does so, and leaves
+to the program itself all else, and what it could not find out.
 
 The function comes by ``BASH_ENV``, since that container has the environment and the mounts of
 Ray's, and nothing else of it can be set; its text is an annotation of the pod, which needs no other
