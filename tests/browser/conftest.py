@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +28,8 @@ LOOP = "session"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run coroutines of these tests in the loop that the browser lives in."""
     for item in items:
-        if "tests/browser/" in item.nodeid:
+        is_coroutine = isinstance(item, pytest.Function) and iscoroutinefunction(item.function)
+        if is_coroutine and "tests/browser/" in item.nodeid:
             item.add_marker(pytest.mark.asyncio(loop_scope=LOOP), append=False)
 
 

@@ -7,9 +7,9 @@ import { Stages } from '../components/stages';
 import { useTrans } from '../components/trans';
 import { isWaiting } from '../operations';
 import { IClusterDetail, IOperation } from '../wire';
+import { IClusterActions } from './actions';
 import { IClusterRow } from './model';
 import { Nodes } from './nodes';
-import type { IClusterActions } from './row';
 import { activityText } from './words';
 import { Workers } from './workers';
 

@@ -12,26 +12,12 @@ import { StatusDot } from '../components/status-dot';
 import { useTrans } from '../components/trans';
 import { useNow } from '../components/use-signal';
 import { stageText } from '../operations';
-import { IClusterDetail, IOperation, IWorkersWish } from '../wire';
+import { IClusterDetail } from '../wire';
+import { IClusterActions } from './actions';
 import { ClusterBody } from './body';
 import { canSuspend, idleText, IIdleGpus } from './idle';
 import { IClusterRow } from './model';
 import { clusterFacts, isOthers, sizeText } from './words';
-
-/** What can be done with a cluster. */
-export interface IClusterActions {
-  openDashboard(row: IClusterRow): void;
-  connect(row: IClusterRow): void;
-  openLog(row: IClusterRow): void;
-  use(row: IClusterRow): void;
-  scale(row: IClusterRow, change: IWorkersWish): void;
-  suspend(row: IClusterRow): void;
-  resume(row: IClusterRow): void;
-  extend(row: IClusterRow): void;
-  /** Stop waiting for it; it goes on. */
-  letBe(operation: IOperation): void;
-  down(row: IClusterRow): void;
-}
 
 /** Properties of a row. */
 export interface IClusterRowProps {

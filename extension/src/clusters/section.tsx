@@ -13,9 +13,10 @@ import { useTrans } from '../components/trans';
 import { useModel } from '../components/use-signal';
 import { stageText } from '../operations';
 import { IOperation, isSilent } from '../wire';
+import { IClusterActions } from './actions';
 import { LetBe } from './body';
 import { ClustersModel } from './model';
-import { ClusterRow, IClusterActions } from './row';
+import { ClusterRow } from './row';
 
 /** Properties of the section. */
 export interface IClustersSectionProps {
