@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rayspace.core.clusters.spec import MAX_KUBE_WORKERS, cluster_spec
 from rayspace.core.clusters.wishes import Wishes
@@ -19,6 +19,9 @@ from rayspace.core.manifests.ray_cluster import ManifestFacts, ray_cluster_manif
 from rayspace.core.profiles.files import parse_profile
 from rayspace.model.limits import Limits
 from rayspace.model.ray_job import Launch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "manifests"
@@ -66,6 +69,18 @@ ADMINISTRATORS = {
 }
 
 
+def _facts(overlay: Mapping[str, Any] | None) -> ManifestFacts:
+    return ManifestFacts(
+        "team-a",
+        "ada@example.org",
+        IMAGE,
+        "2.60.0",
+        overlay,
+        tracking_secret="mlflow",
+        head_may_burst=True,
+    )
+
+
 @dataclass(frozen=True)
 class Case:
     """One manifest: of a profile's text, and what is asked on top of it."""
@@ -86,9 +101,7 @@ class Case:
         spec, _ = cluster_spec(
             profile, Wishes(**self.wishes), "/home/ada/project", limit=MAX_KUBE_WORKERS
         )
-        facts = ManifestFacts(
-            "team-a", "ada@example.org", IMAGE, "2.60.0", self.overlay, tracking_secret="mlflow"
-        )
+        facts = _facts(self.overlay)
         return ray_cluster_manifest(spec, facts)
 
 
@@ -105,9 +118,7 @@ class JobCase(Case):
         """Return what would be applied."""
         profile = parse_profile(self.text, name=self.name)
         spec, _ = cluster_spec(profile, Wishes(**self.wishes, name="train-x7k2p"), "/home/ada/p")
-        facts = ManifestFacts(
-            "team-a", "ada@example.org", IMAGE, "2.60.0", self.overlay, tracking_secret="mlflow"
-        )
+        facts = _facts(self.overlay)
         env = {"MLFLOW_TRACKING_URI": "http://mlflow:5000", "RAYSPACE_RUN_ID": "0a1b2c"}
         launch = Launch(spec, "0a1b2c", env, **self.launch)
         cluster = ray_cluster_manifest(spec, facts)

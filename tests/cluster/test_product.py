@@ -102,10 +102,16 @@ def test_a_cluster_from_up_to_down(person):
     )
     assert any("ray" in line.lower() for line in _lines(other, "one"))
     (worker,) = person.namespace.object("pods", "-l", "ray.io/node-type=worker")["items"]
+    (head,) = person.namespace.object("pods", "-l", "ray.io/node-type=head")["items"]
 
-    def inside(*words: str) -> str:
-        command = ("exec", worker["metadata"]["name"], "--", *words)
+    def inside(*words: str, pod: dict = worker) -> str:
+        command = ("exec", pod["metadata"]["name"], "--", *words)
         return person.namespace.kubectl(*command, user="admin").strip()
+
+    # Nothing here counts what a head may use, and its dashboard need not ask what cloud it is in.
+    assert head["spec"]["containers"][0]["resources"]["requests"]["cpu"] == "300m"
+    assert head["spec"]["containers"][0]["resources"]["limits"]["cpu"] == "2"
+    assert inside("bash", "-c", "cat ~/ray_bootstrap_config.yaml", pod=head) == "{}"
 
     # What waits for the head asks by a function of bash, of which Ray itself knows nothing.
     ask = ("bash", "-c", "type -t ray")

@@ -5,25 +5,22 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from rayspace.core.manifests.head_wait import with_head_wait
+from rayspace.core.manifests.bash_env import with_bash_env
+from rayspace.core.manifests.head_wait import HEAD_WAIT
+from tests.unit.core.manifests.test_bash_env import TEMPLATE
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-TEMPLATE: dict[str, Any] = {
-    "metadata": {"labels": {"a": "b"}},
-    "spec": {"containers": [{"name": "ray-worker", "env": [{"name": "A", "value": "1"}]}]},
-}
 
 
 @pytest.fixture
 def said(tmp_path: Path):
     """Run a script as KubeRay's container does, and return what was asked of the real program."""
-    changed = with_head_wait(TEMPLATE)
+    changed = with_bash_env(TEMPLATE, HEAD_WAIT)
     (functions,) = changed["metadata"]["annotations"].values()
     (tmp_path / "functions.sh").write_text(functions)
     program = tmp_path / "ray"
@@ -67,6 +64,16 @@ def test_a_head_that_comes_later_is_found_in_the_same_question(said) -> None:
         timer.join()
 
 
+def test_its_name_is_looked_for_in_one_place(said) -> None:
+    """That of KubeRay ends without a dot, so that a resolver tries five endings first."""
+    show = 'timeout() { echo "$5:$6"; }; ray health-check --address'
+    assert said(f"{show} one-head-svc.team.svc.cluster.local:6379") == (
+        "one-head-svc.team.svc.cluster.local.:6379"
+    )
+    assert said(f"{show} 10.0.0.1:6379") == "10.0.0.1:6379"
+    assert said(f"{show} head:6379") == "head:6379"
+
+
 def test_what_could_not_be_found_out_is_left_to_ray(said) -> None:
     """Its words are KubeRay's to show; here a stand-in says no, and that all the time is over."""
     words = "ray health-check --address h:1"
@@ -83,17 +90,3 @@ def test_nothing_is_left_where_ray_itself_runs(said, head) -> None:
     words = f"ray health-check --address {head}"
     found = said(f"type -t ray; {words}; echo ${{BASH_ENV-gone}}", KUBERAY_GEN_RAY_START_CMD="ray")
     assert found == f"file\n{words}\ngone"
-
-
-def test_a_template_keeps_all_that_it_has() -> None:
-    changed = with_head_wait(TEMPLATE)
-    (ray,) = changed["spec"]["containers"]
-    assert changed["metadata"]["labels"] == {"a": "b"}
-    assert ray["env"][0] == {"name": "A", "value": "1"}
-    assert "annotations" not in TEMPLATE["metadata"]
-
-
-def test_a_file_of_somebody_else_for_bash_stays() -> None:
-    env = [{"name": "BASH_ENV", "value": "/etc/own.sh"}]
-    template = {**TEMPLATE, "spec": {"containers": [{"name": "ray-worker", "env": env}]}}
-    assert with_head_wait(template) is template

@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rayspace.core.clusters.spec import cluster_spec
+from rayspace.core.clusters.wishes import Wishes
 from rayspace.core.images.choice import ImageChoice
+from rayspace.core.profiles.files import parse_profile
 from rayspace.errors import AccessError, PreflightError
 from rayspace.gateways.kube.client import KubeClient
 from rayspace.gateways.kube.configuration import Configuration
 from rayspace.gateways.kube.observer import KubeObserver
-from rayspace.gateways.kube.planning import ClusterPlanner
+from rayspace.gateways.kube.planning import ClusterPlanner, Plan
 from rayspace.model.target import Target
 from tests.unit.core.kube.test_kuberay_release import described
 from tests.unit.core.kube.test_preflight import node
-from tests.unit.core.manifests.test_ray_cluster import made
+from tests.unit.core.manifests.test_ray_cluster import made, pod_of
 
 if TYPE_CHECKING:
     from rayspace.model.progress import Stage
@@ -35,6 +38,9 @@ class Api(KubeClient):
             NODES: {"items": [node("1")]},
         }
 
+    async def create(self, path, body, *, operation, query=None):
+        return {"status": {"userInfo": {"username": "ada"}}}
+
     async def get(self, path, *, operation, query=None):
         answer = self.answers.get(path, {"items": []})
         if isinstance(answer, Exception):
@@ -51,7 +57,8 @@ async def checked(api: Api, text: str, **more: Any) -> list[str]:
     """Check the cluster of a profile, and return what was told."""
     told: list[Stage] = []
     planner = ClusterPlanner(api, KubeObserver(api, None), lambda: ("2.60.0", "3.12"))
-    await planner.check(made(text), CHOICE, Configuration(), told.append, **more)
+    plan = Plan(made(text), CHOICE, Configuration(), ())
+    await planner.check(plan, told.append, **more)
     return [stage.text for stage in told]
 
 
@@ -68,15 +75,28 @@ async def test_whoever_is_refused_may_try_all_the_same(api, applied) -> None:
 
 async def test_each_thing_that_may_not_be_read_has_a_line_of_its_own(api) -> None:
     """One does not stand in for another."""
-    for path in (NODES, QUOTAS, QUEUES):
+    for path in (NODES, QUEUES):
         api.answers[path] = AccessError("You may not.")
     told: list[Stage] = []
     planner = ClusterPlanner(api, KubeObserver(api, None), lambda: ("2.60.0", "3.12"))
-    manifest = made("queue: q\nhead: {cpus: 1}")
-    await planner.check(manifest, CHOICE, Configuration(), told.append, force=False)
+    plan = Plan(made("queue: q\nhead: {cpus: 1}"), CHOICE, Configuration(), None)
+    await planner.check(plan, told.append, force=False)
     assert [stage.text.partition(" is unknown")[0] for stage in told] == [
         "Whether a node could hold it",
         "Whether a quota has room for it",
         "Whether there is a queue 'q'",
     ]
     assert len({stage.key for stage in told}) == 3
+
+
+@pytest.mark.parametrize(("hard", "limit"), [({}, "2"), ({"limits.cpu": "9"}, "1")])
+async def test_a_head_may_use_more_where_no_quota_counts_it(api, hard, limit) -> None:
+    """What a plan found out of the namespace is in the manifest."""
+    api.answers[QUOTAS] = {"items": [{"metadata": {"name": "q"}, "spec": {"hard": hard}}]}
+    planner = ClusterPlanner(api, KubeObserver(api, None), lambda: ("2.60.0", "3.12"))
+    spec, _ = cluster_spec(parse_profile("head: {cpus: 1}", name="p"), Wishes(), "/x", limit=9)
+    plan = await planner.plan(spec)
+    assert plan.quotas
+    resources = pod_of(plan.manifest)["containers"][0]["resources"]
+    assert resources["limits"]["cpu"] == f"{limit}000m"
+    assert resources["requests"]["cpu"] == "1000m"

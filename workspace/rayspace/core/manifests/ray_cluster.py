@@ -12,9 +12,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.manifests.bash_env import with_bash_env
 from rayspace.core.manifests.container_env import container_env
 from rayspace.core.manifests.driver_slots import RESOURCE, n_driver_slots
-from rayspace.core.manifests.head_wait import with_head_wait
+from rayspace.core.manifests.head_start import NO_CLOUD_SEARCH, head_cpu_limit
+from rayspace.core.manifests.head_wait import HEAD_WAIT
 from rayspace.core.manifests.shape import require_shape
 from rayspace.core.profiles.defaults import CA_DIR, with_defaults, with_registries
 from rayspace.core.profiles.overlay import merged
@@ -105,6 +107,8 @@ class ManifestFacts:
     tracking_secret
         Secret with the credentials of the tracking server, for jobs on a cluster that runs; used
         if it is there. Empty for none.
+    head_may_burst
+        Whether the head may use more CPUs than it asks for.
     """
 
     namespace: str
@@ -114,6 +118,7 @@ class ManifestFacts:
     overlay: Mapping[str, Any] | None = None
     defaults: Defaults = Defaults()
     tracking_secret: str = ""
+    head_may_burst: bool = False
 
 
 def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, Any]:
@@ -237,7 +242,7 @@ def _template(
     container: dict[str, Any] = {
         "name": HEAD_CONTAINER if is_head else WORKER_CONTAINER,
         "image": facts.image.image,
-        "resources": _resources(node),
+        "resources": _resources(node, may_burst=is_head and facts.head_may_burst),
         "env": container_env(spec, is_head=is_head),
         "readinessProbe": {
             "httpGet": _HEAD_PROBE if is_head else _WORKER_PROBE,
@@ -306,7 +311,7 @@ def _template(
     if pods.image_pull_secrets:
         body["imagePullSecrets"] = [{"name": name} for name in pods.image_pull_secrets]
     template = {"metadata": {"labels": {MANAGED_BY: "rayspace"}}, "spec": body}
-    return template if is_head else with_head_wait(template)
+    return with_bash_env(template, NO_CLOUD_SEARCH if is_head else HEAD_WAIT)
 
 
 def has_watcher(spec: ClusterSpec) -> bool:
@@ -344,14 +349,19 @@ def _watcher(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, Any]:
     }
 
 
-def _resources(node: NodeResources) -> dict[str, dict[str, str]]:
+def _resources(node: NodeResources, *, may_burst: bool) -> dict[str, dict[str, str]]:
     cpus = max(node.cpus if node.cpus is not None else 1.0, 0.0) or _LEAST_CPU
     memory_bytes = node.memory_bytes or _DEFAULT_MEMORY_BYTES
-    amounts = {"cpu": f"{math.ceil(cpus * 1000)}m", "memory": str(memory_bytes)}
+    amounts = {"cpu": _milli(cpus), "memory": str(memory_bytes)}
     if node.gpus:
         amounts[GPU] = str(node.gpus)
-    # As much as is asked for, and no more: Ray counts on what it was told.
-    return {"requests": amounts, "limits": dict(amounts)}
+    # A worker gets as much as it asks for, and no more: tasks take as long each time.
+    limits = {**amounts, "cpu": _milli(head_cpu_limit(cpus, may_burst=may_burst))}
+    return {"requests": amounts, "limits": limits}
+
+
+def _milli(cpus: float) -> str:
+    return f"{math.ceil(cpus * 1000)}m"
 
 
 def _n_slots(head: NodeResources) -> int:

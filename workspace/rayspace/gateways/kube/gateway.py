@@ -118,13 +118,13 @@ class KubeRayGateway:
                 require_same(old, spec)
                 return old
             report(Stage("anew", why, "note"))
-        manifest, choice, configuration = await self._planner.manifest(spec)
-        await self._planner.check(manifest, choice, configuration, report, force=force)
+        plan = await self._planner.plan(spec)
+        await self._planner.check(plan, report, force=force)
         if old is not None:
             # To apply would not do: KubeRay leaves pods alone whose template changed, unless the
             # cluster has an upgradeStrategy, which is new in 1.6. Source: its issue 3840.
             await self._end(old, report, with_all=True)
-        is_watched = manifests.has_watcher(with_defaults(spec, configuration.defaults))
+        is_watched = manifests.has_watcher(with_defaults(spec, plan.configuration.defaults))
         if is_watched:
             archive = self._state_dir / "watcher.zip"
             await made_with_program(
@@ -133,10 +133,10 @@ class KubeRayGateway:
                 manifests.WATCHER_FILE,
                 await asyncio.to_thread(watcher_archive, archive),
                 "RayCluster",
-                lambda: self._apply(spec.name, manifest),
+                lambda: self._apply(spec.name, plan.manifest),
             )
         else:
-            await self._apply(spec.name, manifest)
+            await self._apply(spec.name, plan.manifest)
         text = f"{spec.name} was accepted in {self._client.target.namespace} of {self.target}"
         report(Stage("accepted", text, "done"))
         return await self.get(spec.name)
@@ -144,14 +144,14 @@ class KubeRayGateway:
     async def preview(self, spec: ClusterSpec) -> Preview:
         """Return what `create` would apply, and what would keep it from coming up."""
         existing = await self._existing(spec.name)
-        planned = await self._planner.manifest(spec)
+        plan = await self._planner.plan(spec)
         given_up: Replaced | None = None
         if existing and is_own_name(existing, await self._observer.user()):
             given_up = replaced(spec, await self.get(spec.name))
         # One that is there and stays says itself why it is not up.
         stays = existing and not given_up
-        found = ((), ()) if stays else await self._planner.problems(*planned)
-        return Preview(planned[0], dict(existing) if existing else None, *found, given_up)
+        found = ((), ()) if stays else await self._planner.problems(plan)
+        return Preview(plan.manifest, dict(existing) if existing else None, *found, given_up)
 
     async def get(self, name: str) -> ClusterState:
         """Observe a cluster."""

@@ -38,9 +38,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rayspace.gateways.kube.client import KubeClient
-    from rayspace.gateways.kube.configuration import Configuration
     from rayspace.gateways.kube.observer import KubeObserver
-    from rayspace.gateways.kube.planning import ClusterPlanner
+    from rayspace.gateways.kube.planning import ClusterPlanner, Plan
     from rayspace.model.cluster import ClusterSpec, ClusterState
     from rayspace.model.progress import Report
     from rayspace.model.ray_job import Launch
@@ -75,31 +74,25 @@ class KubeJobs:
 
     async def preview(self, launch: Launch) -> dict[str, Any]:
         """Return the object that `create` would apply."""
-        cluster, _, configuration = await self._planner.manifest(
-            _unwatched(launch.spec), is_of_job=True
-        )
-        return await self._manifest(launch, cluster, configuration)
+        plan = await self._planner.plan(_unwatched(launch.spec), is_of_job=True)
+        return await self._manifest(launch, plan)
 
     async def check(self, launch: Launch, report: Report, *, force: bool = False) -> None:
         """Raise what would never come up; tell what may have to wait. Changes nothing."""
-        cluster, choice, configuration = await self._planner.manifest(
-            _unwatched(launch.spec), is_of_job=True
-        )
-        job = await self._manifest(launch, cluster, configuration)
-        await self._planner.check(cluster, choice, configuration, report, force=force, applied=job)
+        plan = await self._planner.plan(_unwatched(launch.spec), is_of_job=True)
+        job = await self._manifest(launch, plan)
+        await self._planner.check(plan, report, force=force, applied=job)
 
-    async def _manifest(
-        self, launch: Launch, cluster: dict[str, Any], configuration: Configuration
-    ) -> dict[str, Any]:
+    async def _manifest(self, launch: Launch, plan: Plan) -> dict[str, Any]:
         has_rules, has_account = await asyncio.gather(
             self._planner.kuberay.has_job_rules(), self._planner.has_account(ACCOUNT)
         )
         return ray_job_manifest(
             launch,
-            cluster,
+            plan.manifest,
             has_deletion_rules=has_rules,
             has_account=bool(has_account),
-            limits=configuration.limits,
+            limits=plan.configuration.limits,
         )
 
     async def create(self, launch: Launch, archive: Path) -> RayJobState:

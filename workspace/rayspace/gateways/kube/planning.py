@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.images.choice import DEFAULT_RAY, ImageChoice, choose_image, mismatch
+from rayspace.core.kube.cpu_limits import counts_cpu_limits
 from rayspace.core.kube.preflight import PreflightFacts, preflight, unjudged
 from rayspace.core.limits.limits import exceeded
 from rayspace.core.manifests import ray_cluster as manifests
@@ -24,6 +26,29 @@ if TYPE_CHECKING:
     from rayspace.gateways.kube.observer import KubeObserver
     from rayspace.model.cluster import ClusterSpec
     from rayspace.model.problem import Problem
+    from rayspace.model.snapshot import KubeObject
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be applied for a wish.
+
+    Parameters
+    ----------
+    manifest
+        The RayCluster.
+    image
+        Its image.
+    configuration
+        What the administrator set.
+    quotas
+        Quotas of the namespace; None where they may not be read.
+    """
+
+    manifest: dict[str, Any]
+    image: ImageChoice
+    configuration: Configuration
+    quotas: tuple[KubeObject, ...] | None
 
 
 class ClusterPlanner:
@@ -54,15 +79,16 @@ class ClusterPlanner:
         self._versions = versions
         self.kuberay = KubeRayCheck(client)
 
-    async def manifest(
-        self, spec: ClusterSpec, *, is_of_job: bool = False
-    ) -> tuple[dict[str, Any], ImageChoice, Configuration]:
-        """Return the RayCluster of a wish, its image, and what the administrator set.
+    async def plan(self, spec: ClusterSpec, *, is_of_job: bool = False) -> Plan:
+        """Return what would be applied for a wish.
 
         The cluster of a job ends with it: the ends that the administrator sets are not for it.
         """
-        configuration, user = await asyncio.gather(
-            read_configuration(self._client), self._observer.user()
+        configuration, user, quotas, ranges = await asyncio.gather(
+            read_configuration(self._client),
+            self._observer.user(),
+            self._observer.readable("v1", "resourcequotas"),
+            self._observer.readable("v1", "limitranges"),
         )
         ray_version, python_version = self._versions()
         parts = (spec.head, *(group.worker for group in spec.groups))
@@ -79,14 +105,14 @@ class ClusterPlanner:
             configuration.limits.overlay,
             without_ends(configuration.defaults) if is_of_job else configuration.defaults,
             self._tracking_secret,
+            head_may_burst=not counts_cpu_limits(configuration.limits, quotas, ranges),
         )
-        return manifests.ray_cluster_manifest(spec, facts), choice, configuration
+        manifest = manifests.ray_cluster_manifest(spec, facts)
+        return Plan(manifest, choice, configuration, quotas)
 
     async def check(
         self,
-        manifest: dict[str, Any],
-        choice: ImageChoice,
-        configuration: Configuration,
+        plan: Plan,
         report: Report,
         *,
         force: bool,
@@ -96,7 +122,7 @@ class ClusterPlanner:
 
         What is applied is held against the limits: the cluster, or the object that brings it.
         """
-        problems, notes = await self.problems(manifest, choice, configuration, applied)
+        problems, notes = await self.problems(plan, applied)
         final = [problem for problem in problems if problem.is_final]
         if final and not force:
             raise PreflightError(
@@ -110,29 +136,25 @@ class ClusterPlanner:
             report(Stage(f"preflight-unknown-{number}", text, "note"))
 
     async def problems(
-        self,
-        manifest: dict[str, Any],
-        choice: ImageChoice,
-        configuration: Configuration,
-        applied: dict[str, Any] | None = None,
+        self, plan: Plan, applied: dict[str, Any] | None = None
     ) -> tuple[tuple[Problem, ...], tuple[str, ...]]:
         """Say what would keep a cluster from coming up, and what is not known of that."""
         ray_version, python_version = self._versions()
+        manifest = plan.manifest
         queue = (manifest["metadata"]["labels"]).get(manifests.QUEUE)
-        nodes, quotas, queues, account, _ = await asyncio.gather(
+        nodes, queues, account, _ = await asyncio.gather(
             self._observer.readable("v1", "nodes", namespaced=False),
-            self._observer.readable("v1", "resourcequotas"),
             self._observer.queues.listed("localqueues") if queue else _nothing(),
             self._has_head_account(manifest),
             self.kuberay.require(),
         )
         facts = PreflightFacts(
             nodes=nodes,
-            quotas=quotas,
+            quotas=plan.quotas,
             queues=queues,
-            excesses=exceeded(configuration.limits, applied or manifest),
+            excesses=exceeded(plan.configuration.limits, applied or manifest),
             has_head_account=account,
-            mismatch=mismatch(choice, ray_version, python_version),
+            mismatch=mismatch(plan.image, ray_version, python_version),
         )
         return preflight(manifest, facts), unjudged(manifest, facts)
 
