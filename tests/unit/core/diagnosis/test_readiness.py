@@ -7,6 +7,7 @@ import pytest
 from rayspace.core.diagnosis.diagnose import diagnose
 from rayspace.model.problem import Owner
 from tests.unit.core.diagnosis.snapshots import (
+    a_group,
     a_node,
     a_pod,
     a_ray_cluster,
@@ -189,6 +190,25 @@ def test_a_pod_that_was_ended_and_is_gone_is_told(event, role: str, owner) -> No
     problem = only(a_snapshot(events=(event,)), "evicted")
     assert problem.summary.startswith(f"{role} was ended by Kubernetes ({event['reason']})")
     assert problem.owner is owner
+
+
+def test_ends_are_counted_where_there_are_more_than_pods_are_wanted() -> None:
+    """A node that is drained ends many pods once; one that lacks something ends each new one."""
+    said = "The node was low on resource: ephemeral-storage."
+    ends = [an_event("Evicted", said, on=f"c-w-worker-1234{n}", age=n) for n in range(3)]
+    few = only(a_snapshot(events=tuple(ends[:2])), "evicted")
+    assert "ended by Kubernetes (Evicted)" in few.summary
+    assert few.hint.startswith("Nothing needs to be done")
+    many = only(a_snapshot(events=tuple(ends)), "evicted")
+    assert "3 times in ten minutes, the last time (Evicted): The node was low" in many.summary
+    assert (many.owner, many.is_final) == (Owner.ADMIN, False)
+    assert many.hint.startswith("Ask an admin what its nodes lack")
+    drained = a_snapshot(
+        ray_cluster=a_ray_cluster(groups=[a_group("w", replicas=3)]),
+        pods=(a_pod(), *(a_pod("worker", name=f"c-w-worker-5678{n}") for n in range(3))),
+        events=tuple(ends),
+    )
+    assert only(drained, "evicted").hint.startswith("Nothing needs to be done")
 
 
 def test_an_old_end_or_one_of_a_pod_that_is_there_is_not_told() -> None:

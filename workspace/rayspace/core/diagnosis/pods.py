@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The init container by which KubeRay lets a worker wait for the head.
 WAIT_FOR_HEAD = "wait-gcs-ready"
+#: Letters of a name that KubeRay keeps before the kind of a node. [1]
+_LONGEST_START = 50
 NODE_TYPE_LABEL, _GROUP = "ray.io/node-type", "ray.io/group"
 
 
@@ -191,6 +193,26 @@ def role_in_name(name: str, cluster: str) -> tuple[bool, str]:
     rest = name.removeprefix(f"{cluster}-")
     group, is_worker, _ = rest.rpartition("-worker-")
     return (rest.startswith("head-") and not is_worker), group
+
+
+def pod_name_starts(cluster: KubeObject) -> tuple[str, ...]:
+    """Return how the names of a cluster's pods begin, up to the five letters that differ.
+
+    Parameters
+    ----------
+    cluster
+        The RayCluster.
+
+    Returns
+    -------
+    tuple of str
+        That of the head, and those of its groups. Source: PodName in
+        ray-operator/controllers/ray/utils/util.go of KubeRay 1.5 and 1.6.
+    """
+    name = text(cluster, "metadata", "name")
+    groups = (text(group, "groupName") for group in items(cluster, "spec", "workerGroupSpecs"))
+    starts = [(name, "head"), *((f"{name}-{group}", "worker") for group in groups)]
+    return tuple(f"{start[:_LONGEST_START]}-{kind}-".lower() for start, kind in starts)
 
 
 def pod_resources(spec: KubeObject, kind: str) -> dict[str, float]:

@@ -16,6 +16,9 @@ from rayspace.core.diagnosis.pods import WAIT_FOR_HEAD, role_in_name
 from rayspace.model.problem import Evidence, Owner
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rayspace.core.diagnosis.events import KubeEvent
     from rayspace.core.diagnosis.pods import RayPod
     from rayspace.core.diagnosis.view import ClusterView
 
@@ -29,6 +32,13 @@ _SANDBOX = ("FailedCreatePodSandBox", "NetworkNotReady")
 _NETWORK = re.compile(r"network|\bcni\b", re.IGNORECASE)
 #: Sources: kubelet's eviction, and the controller that clears nodes of a taint.
 _EVICTIONS = ("Evicted", "Preempted", "TaintManagerEviction")
+#: What the kubelet says of a pod that used more than it may, whatever its node has left.
+_OWN_STORAGE = re.compile(
+    r"ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit"
+    r"|EmptyDir volume .* exceeds the limit"
+)
+#: So often within ten minutes for each pod that is wanted it is bad luck, and no more. [1]
+_SOME_TIMES = 2
 
 
 def start_finding(view: ClusterView, pod: RayPod) -> Finding | None:
@@ -129,31 +139,55 @@ def ended_finding(view: ClusterView, pod: RayPod) -> Finding | None:
 def past_findings(view: ClusterView) -> list[Finding]:
     """Say which pods Kubernetes ended in the last minutes that are listed no more."""
     listed = {pod.name for pod in view.pods}
-    found = []
+    ended: dict[Role, list[KubeEvent]] = {}
     for event in view.events:
         told = event.kind == "Pod" and event.reason in _EVICTIONS and event.name not in listed
         if told and view.is_recent(event):
             is_head, group = role_in_name(event.name, view.snapshot.name)
-            evidence = Evidence("Pod", event.name, event.message)
-            found.append(_ended(Role(is_head, group), evidence, event.reason))
-    return found
+            ended.setdefault(Role(is_head, group), []).append(event)
+    return [
+        finding for role, events in ended.items() for finding in _of_those_ended(role, events, view)
+    ]
 
 
-def _ended(role: Role, evidence: Evidence, reason: str) -> Finding:
+def _of_those_ended(role: Role, events: list[KubeEvent], view: ClusterView) -> Iterator[Finding]:
+    n_wanted = 1
+    if not role.is_head:
+        n_wanted = sum(group.n_desired for group in view.groups if group.name == role.group)
+    if len(events) > _SOME_TIMES * max(n_wanted, 1):
+        events, times = events[-1:], len(events)
+    else:
+        times = 1
+    for event in events:
+        yield _ended(role, Evidence("Pod", event.name, event.message), event.reason, times)
+
+
+def _ended(role: Role, evidence: Evidence, reason: str, times: int = 1) -> Finding:
     words = evidence.text
     first = words.splitlines()[0].strip().rstrip(".") if words.strip() else reason
-    is_memory = "memory" in first.lower()
     hint = "Nothing needs to be done: KubeRay makes a new pod; what ran in the old one is lost."
-    if is_memory:
+    owner = Owner.ADMIN
+    if _OWN_STORAGE.search(first):
+        hint = (
+            "It wrote more to its disk than it may: write to a volume, or raise ephemeral-storage"
+            " in the raw fields of the profile."
+        )
+        owner = Owner.YOU
+    elif "memory" in first.lower():
         hint = "Ask for as much memory as is used, so that the node keeps it free: --memory SIZE"
+        owner = Owner.YOU
+    elif times > 1:
+        hint = "Ask an admin what its nodes lack: a new pod is ended like the one before."
+    how = f"{times} times in ten minutes, the last time " if times > 1 else ""
     return Finding(
         "evicted",
-        f"was ended by Kubernetes ({reason or 'without a reason'}): {first}.",
+        f"was ended by Kubernetes {how}({reason or 'without a reason'}): {first}.",
         hint,
-        Owner.YOU if is_memory else Owner.ADMIN,
+        owner,
         (evidence,),
         roles=(role,),
-        is_aside=True,
+        # It is no aside that each new pod is ended too.
+        is_aside=times == 1,
     )
 
 

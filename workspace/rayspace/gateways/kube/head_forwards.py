@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rayspace.core.kube.belonging import CLUSTER_LABEL
 from rayspace.errors import (
     ClusterNotFoundError,
     GatewayUnavailableError,
@@ -11,7 +12,7 @@ from rayspace.errors import (
     RefusedError,
 )
 from rayspace.gateways.kube.client import object_path
-from rayspace.gateways.kube.namespace_watch import CLUSTER_LABEL, RAY
+from rayspace.gateways.kube.namespace_watch import RAY
 from rayspace.gateways.kube.port_forward import PortForward
 
 if TYPE_CHECKING:

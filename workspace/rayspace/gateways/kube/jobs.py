@@ -19,6 +19,7 @@ from rayspace.core.jobs.ray_job import (
     ray_job_state,
     runner_secret,
 )
+from rayspace.core.kube.belonging import CLUSTER_LABEL
 from rayspace.core.kube.events import event_lines
 from rayspace.errors import (
     ClusterNotFoundError,
@@ -30,7 +31,7 @@ from rayspace.errors import (
     RefusedError,
 )
 from rayspace.gateways.kube.client import object_path
-from rayspace.gateways.kube.namespace_watch import CLUSTER_LABEL, RAY
+from rayspace.gateways.kube.namespace_watch import RAY
 from rayspace.gateways.kube.program_secret import made_with_program
 from rayspace.model.ray_job import RayJobStage, RayJobState
 

@@ -7,13 +7,15 @@ import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from rayspace.gateways.kube.namespace_watch import CLUSTER_LABEL, NamespaceWatch, assembled
+from rayspace.core.diagnosis.pods import pod_name_starts
+from rayspace.core.kube.belonging import CLUSTER_LABEL, assembled, start_of_pod
 from rayspace.model.cluster import ClusterPhase
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterable, Mapping
 
     from rayspace.gateways.contracts import Clock
+    from rayspace.gateways.kube.namespace_watch import NamespaceWatch
     from rayspace.model.cluster import ClusterState
     from rayspace.model.snapshot import ClusterSnapshot, KubeObject
     from rayspace.model.target import Target
@@ -134,9 +136,11 @@ class NamespaceChanges:
             if (name := _cluster_of(pod)) in names:
                 pods[name].append(pod)
                 owner[str(pod["metadata"].get("uid", ""))] = name
+        # Of pods that are gone only the names tell whose they were.
+        starts = {start: name for name in names for start in pod_name_starts(present[name])}
         for event in self._watch.events.objects.values():
             about = owner.get(str((event.get("involvedObject") or {}).get("uid", "")))
-            if about:
+            if about or (about := starts.get(start_of_pod(event))):
                 events[about].append(event)
         for workload in self._watch.workloads.objects.values():
             for reference in workload["metadata"].get("ownerReferences") or []:

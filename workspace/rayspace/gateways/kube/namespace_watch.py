@@ -10,21 +10,19 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from rayspace.core.kube.belonging import CLUSTER_LABEL, assembled
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.informer import Informer
 from rayspace.gateways.kube.queues import KUEUE
-from rayspace.model.snapshot import ClusterSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from rayspace.gateways.contracts import Clock
     from rayspace.gateways.kube.client import KubeClient
-    from rayspace.model.target import Target
+    from rayspace.model.snapshot import ClusterSnapshot
 
 RAY = "ray.io/v1"
-#: Label of KubeRay on every pod of a cluster: the cluster's name.
-CLUSTER_LABEL = "ray.io/cluster"
 #: Several objects change together; who looks wants to see them so. [s]
 _TOGETHER_S = 0.05
 
@@ -141,56 +139,3 @@ class NamespaceWatch:
             waker.set()
         for hear in self.hearers:
             hear(item)
-
-
-def assembled(
-    name: str,
-    target: Target,
-    now_ms: int,
-    cluster: Mapping[str, Any] | None,
-    pods: Any,
-    events: Any,
-    workloads: Any,
-    **more: Any,
-) -> ClusterSnapshot:
-    """Pick what belongs to one cluster.
-
-    Parameters
-    ----------
-    name, target
-        The cluster, and where it is.
-    now_ms
-        The time. [ms since 1970-01-01 UTC]
-    cluster
-        The RayCluster.
-    pods, events, workloads
-        All that are known.
-    more
-        Other fields of the snapshot.
-    """
-    uid = str(cluster["metadata"].get("uid", "")) if cluster else ""
-    mine = [pod for pod in pods if _labels(pod).get(CLUSTER_LABEL) == name]
-    uids = {uid, *(str(pod["metadata"].get("uid", "")) for pod in mine)} - {""}
-    told = tuple(e for e in events if (e.get("involvedObject") or {}).get("uid") in uids)
-    return ClusterSnapshot(
-        name=name,
-        namespace=target.namespace,
-        target=target.name,
-        taken_ms=now_ms,
-        ray_cluster=cluster,
-        pods=tuple(sorted(mine, key=lambda pod: str(pod["metadata"].get("name", "")))),
-        events=told,
-        workload=next((item for item in workloads if _owned_by(item, uid)), None),
-        # An operator that sees a cluster writes its status, or an event about what is wrong.
-        has_operator=bool(told or (cluster or {}).get("status")),
-        **more,
-    )
-
-
-def _labels(item: Mapping[str, Any]) -> Mapping[str, Any]:
-    return item["metadata"].get("labels") or {}
-
-
-def _owned_by(item: Mapping[str, Any], uid: str) -> bool:
-    owners: Any = item["metadata"].get("ownerReferences") or []
-    return bool(uid) and any(owner.get("uid") == uid for owner in owners)

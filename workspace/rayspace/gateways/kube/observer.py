@@ -9,17 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace.core.diagnosis.diagnose import diagnose
 from rayspace.core.diagnosis.pods import WAIT_FOR_HEAD
+from rayspace.core.kube.belonging import CLUSTER_LABEL, assembled
 from rayspace.core.kube.state import cluster_state
 from rayspace.core.manifests.ray_cluster import QUEUE
 from rayspace.errors import ClusterNotFoundError, GatewayError, NotFoundError, RefusedError
 from rayspace.gateways.kube.client import object_path
 from rayspace.gateways.kube.namespace_changes import NamespaceChanges, is_settled
-from rayspace.gateways.kube.namespace_watch import (
-    CLUSTER_LABEL,
-    RAY,
-    NamespaceWatch,
-    assembled,
-)
+from rayspace.gateways.kube.namespace_watch import RAY, NamespaceWatch
 from rayspace.gateways.kube.queues import Queues
 
 if TYPE_CHECKING:
@@ -233,6 +229,9 @@ class KubeObserver:
                 if has_ended_now or (container.get("lastState") or {}).get("terminated"):
                     # The run before this one, where there is another.
                     await self._add_log(found, pod, container, previous=not has_ended_now)
+                if has_ended_now and await self._began_anew(pod, container):
+                    # What was read may be of the run that has begun meanwhile.
+                    await self._add_log(found, pod, container, previous=True)
             for container in status.get("initContainerStatuses") or []:
                 is_running = "running" in (container.get("state") or {})
                 # They all say the same.
@@ -240,6 +239,18 @@ class KubeObserver:
                     has_asked = True
                     await self._add_log(found, pod, container, previous=False)
         return found
+
+    async def _began_anew(self, pod: KubeObject, container: KubeObject) -> bool:
+        path = object_path("v1", self._client.target.namespace, "pods", pod["metadata"]["name"])
+        try:
+            now = await self._client.get(path, operation="look whether its container runs again")
+        except (NotFoundError, RefusedError):
+            return False
+        counts = {
+            status["name"]: status.get("restartCount", 0)
+            for status in (now.get("status") or {}).get("containerStatuses") or []
+        }
+        return bool(counts.get(container["name"], 0) > container.get("restartCount", 0))
 
     async def _add_log(
         self, found: dict[str, str], pod: KubeObject, container: KubeObject, *, previous: bool
