@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _CODE = "import ray; ray.init(); ray.get(ray.remote(lambda: 42).remote())"
 _ENTRYPOINT = f'python -c "{_CODE}"'
 _PAUSE_S = 0.2
-#: What the samples of the tests ask for.
+#: What the samples of the tests ask for, and a watcher as all profiles of ours have it.
 _PROFILE = f"""\
 description: A head and a worker.
 image: {RAY}
@@ -45,6 +45,7 @@ head: {{cpus: 1, memory: 3GiB}}
 workers: 1
 cpus: 1
 memory: 3GiB
+idle: 1h
 rayCluster:
   spec:
     headGroupSpec:

@@ -192,23 +192,74 @@ def test_a_pod_that_was_ended_and_is_gone_is_told(event, role: str, owner) -> No
     assert problem.owner is owner
 
 
-def test_ends_are_counted_where_there_are_more_than_pods_are_wanted() -> None:
-    """A node that is drained ends many pods once; one that lacks something ends each new one."""
-    said = "The node was low on resource: ephemeral-storage."
-    ends = [an_event("Evicted", said, on=f"c-w-worker-1234{n}", age=n) for n in range(3)]
-    few = only(a_snapshot(events=tuple(ends[:2])), "evicted")
-    assert "ended by Kubernetes (Evicted)" in few.summary
+LACKING = "The node was low on resource: ephemeral-storage."
+
+
+def ends_of_workers(n_pods: int) -> tuple[dict, ...]:
+    names = [f"c-w-worker-{10000 + n}" for n in range(n_pods)]
+    return tuple(an_event("Evicted", LACKING, on=on, age=n) for n, on in enumerate(names))
+
+
+def without_workers(n_ended: int, replicas: int = 1):
+    cluster = a_ray_cluster(groups=[a_group("w", replicas=replicas)])
+    pods = (a_pod(), *(unready("worker", 1, name=f"c-w-worker-2000{n}") for n in range(replicas)))
+    return a_snapshot(ray_cluster=cluster, pods=pods, events=ends_of_workers(n_ended))
+
+
+def test_pods_that_are_ended_each_time_are_counted() -> None:
+    """A node that lacks something ends each new pod, and that is why they are missing."""
+    few = next(p for p in diagnose(without_workers(2)) if p.code == "evicted")
+    assert few.summary.startswith("2 workers of group w were ended by Kubernetes (Evicted): The")
     assert few.hint.startswith("Nothing needs to be done")
-    many = only(a_snapshot(events=tuple(ends)), "evicted")
-    assert "3 times in ten minutes, the last time (Evicted): The node was low" in many.summary
-    assert (many.owner, many.is_final) == (Owner.ADMIN, False)
+    many = diagnose(without_workers(3))[0]
+    assert (many.code, many.owner, many.is_final) == ("evicted", Owner.ADMIN, False)
+    assert "(Evicted), as were the 2 before it within ten minutes: The node was" in many.summary
     assert many.hint.startswith("Ask an admin what its nodes lack")
-    drained = a_snapshot(
-        ray_cluster=a_ray_cluster(groups=[a_group("w", replicas=3)]),
-        pods=(a_pod(), *(a_pod("worker", name=f"c-w-worker-5678{n}") for n in range(3))),
-        events=tuple(ends),
+    # A node that is drained ends many pods once.
+    drained = next(p for p in diagnose(without_workers(3, replicas=3)) if p.code == "evicted")
+    assert drained.hint.startswith("Nothing needs to be done")
+
+
+def test_what_was_ended_explains_nothing_where_all_is_well_again() -> None:
+    """It comes after what is broken now, and frightens nobody."""
+    assert only(a_snapshot(events=ends_of_workers(9)), "evicted").hint.startswith("Nothing needs")
+    broken = a_snapshot(
+        ray_cluster=a_ray_cluster(groups=[a_group("w"), a_group("v")]),
+        pods=(a_pod(), a_pod("worker"), unready("worker", 90, group="v")),
+        events=ends_of_workers(9),
     )
-    assert only(drained, "evicted").hint.startswith("Nothing needs to be done")
+    assert codes(broken) == ["readiness_failing", "evicted"]
+
+
+def test_an_end_that_was_taken_back_is_none() -> None:
+    """A node that was silent for a moment; and one pod is one, however often that is said."""
+    name = "c-w-worker-10000"
+    marked = [
+        an_event("TaintManagerEviction", "Marking for deletion Pod team-a/x", on=name, age=age)
+        for age in (30, 29, 28)
+    ]
+    back = an_event("TaintManagerEviction", "Cancelling deletion of Pod team-a/x", on=name, age=20)
+    assert codes(a_snapshot(events=(*marked, back))) == []
+    gone = a_snapshot(pods=(a_pod(),), events=tuple(marked))
+    assert any("was ended by Kubernetes (Taint" in problem.summary for problem in diagnose(gone))
+
+
+def test_a_long_name_tells_the_group_too() -> None:
+    """KubeRay cuts it in the middle of the group."""
+    cluster = a_ray_cluster(groups=[a_group("w" * 60)])
+    event = an_event("Evicted", "x", on=f"c-{'w' * 48}-worker-10000")
+    problem = next(
+        p
+        for p in diagnose(a_snapshot(ray_cluster=cluster, pods=(a_pod(),), events=(event,)))
+        if p.code == "evicted"
+    )
+    assert problem.groups == ("w" * 60,)
+
+
+def test_a_directory_in_memory_that_overflows_is_the_profiles() -> None:
+    said = 'Usage of EmptyDir volume "scratch" exceeds the limit "1Gi". '
+    problem = only(a_snapshot(events=(an_event("Evicted", said, on="c-head-10000"),)), "evicted")
+    assert (problem.owner, "sizeLimit" in problem.hint) == (Owner.YOU, True)
 
 
 def test_an_old_end_or_one_of_a_pod_that_is_there_is_not_told() -> None:

@@ -47,7 +47,8 @@ def test_events_of_pods_that_were_replaced_are_told_too() -> None:
     assert events_of(*(about(an_event("Evicted", "b", on=name), "gone") for name in names)) == names
     others = ["c-head-head-12345", "c-x-worker-12345", "cc-head-12345", "c-head", "c"]
     gone = [about(an_event("Evicted", "b", on=name), "gone") for name in others[:-1]]
-    service = about(an_event("a", "b", on="c-head-12345"), "gone")
+    gone.append(about(an_event("Killing", "b", on="c-head-12345"), "gone"))
+    service = about(an_event("Evicted", "b", on="c-head-12345"), "gone")
     service["involvedObject"]["kind"] = "Service"
     assert events_of(*gone, service) == []
 
@@ -71,8 +72,8 @@ def test_a_head_that_is_ended_again_and_again_is_told() -> None:
     (problem,) = diagnose(assembled("c", TARGET, TAKEN_MS, cluster, (starting,), ends, ()))
     assert problem.code == "evicted"
     assert problem.summary == (
-        "The head was ended by Kubernetes 5 times in ten minutes, the last time (Evicted): Pod"
-        " ephemeral local storage usage exceeds the total limit of containers 1Ki."
+        "The head was ended by Kubernetes (Evicted), as were the 4 before it within ten minutes:"
+        " Pod ephemeral local storage usage exceeds the total limit of containers 1Ki."
     )
     assert "raise ephemeral-storage" in problem.hint
     assert problem.evidence[0].name == "c-head-12340"

@@ -23,8 +23,8 @@ def limit_range(**kinds: dict[str, str]) -> dict:
         (None, (), Limits()),
         ((), None, Limits()),
         ((quota(requests_cpu="4"), quota(limits_cpu="8")), (), Limits()),
-        ((), (limit_range(max={"cpu": "4"}),), Limits()),
-        ((), (limit_range(default={"cpu": "500m"}),), Limits()),
+        ((), (), None),
+        ((), (limit_range(max={"memory": "4Gi"}), limit_range(max={"cpu": "2"})), Limits()),
         ((), (limit_range(maxLimitRequestRatio={"cpu": "1"}),), Limits()),
         ((), (), Limits(max_cpus=4.0)),
     ],
@@ -37,5 +37,9 @@ def test_quotas_ranges_and_limits_count_it(quotas, ranges, limits) -> None:
 def test_what_speaks_of_something_else_leaves_it() -> None:
     """Quotas of requests, and ranges of memory; and what is no quota at all."""
     quotas = (quota(requests_cpu="4", cpu="4", limits_memory="8Gi"), {"spec": None})
-    ranges = (limit_range(max={"memory": "4Gi"}, min={"cpu": "10m"}), {})
+    ranges = (
+        limit_range(max={"memory": "4Gi"}, min={"cpu": "10m"}, default={"cpu": "500m"}),
+        limit_range(max={"cpu": "32"}),
+        {},
+    )
     assert not counts_cpu_limits(Limits(max_workers=3, max_gpus=1), quotas, ranges)

@@ -28,7 +28,7 @@ def cpus(text: str, *, bursts: bool, index: int | None = None) -> tuple[str, str
 )
 def test_a_small_head_starts_with_two_cpus(asked: str, limit: str) -> None:
     """And asks for no more than it was given; Ray runs as many tasks as before."""
-    text = f"head: {{cpus: {asked}}}"
+    text = f"idle: 1h\nhead: {{cpus: {asked}}}"
     request = f"{float(asked) * 1000:.0f}m"
     assert cpus(text, bursts=True) == (request, limit)
     assert cpus(text, bursts=False) == (request, request)
@@ -39,10 +39,29 @@ def test_a_small_head_starts_with_two_cpus(asked: str, limit: str) -> None:
 
 def test_workers_and_memory_stay_as_they_are() -> None:
     """Tasks take as long each time, and memory can't be taken back."""
-    text = "head: {cpus: 1, memory: 3GiB}\nworkers: 1\ncpus: 1"
+    text = "idle: 1h\nhead: {cpus: 1, memory: 3GiB}\nworkers: 1\ncpus: 1"
     assert cpus(text, bursts=True, index=0) == ("1000m", "1000m")
     head = pod_of(made(text, replace(FACTS, head_may_burst=True)))["containers"][0]["resources"]
     assert head["requests"]["memory"] == head["limits"]["memory"]
+
+
+def test_a_head_alone_in_its_pod_uses_what_it_asks_for() -> None:
+    """So that Kubernetes ends it last; one beside an autoscaler is not of that kind anyway."""
+    assert cpus("head: {cpus: 1}", bursts=True) == ("1000m", "1000m")
+    assert cpus("head: {cpus: 1}\nworkers: 0:2", bursts=True) == ("1000m", "2000m")
+
+
+def test_the_search_is_kept_off_before_ray_starts() -> None:
+    """KubeRay runs the command of a container first; one of the profile's own stays as it is."""
+    for index, command in ((None, [NO_CLOUD_SEARCH]), (0, None)):
+        (ray,) = pod_of(made("workers: 1"), index)["containers"]
+        assert ray.get("command") == command
+    head = "rayCluster: {spec: {headGroupSpec: {template: %s}}}"
+    own = "{spec: {containers: [{name: ray-head, args: [echo hello]}]}}"
+    (ray,) = pod_of(made(head % own))["containers"]
+    assert (ray.get("command"), ray["args"]) == (None, ["echo hello"])
+    own = "{metadata: {annotations: {ray.io/overwrite-container-cmd: 'true'}}}"
+    assert "command" not in pod_of(made(head % own))["containers"][0]
 
 
 @pytest.fixture
@@ -51,9 +70,10 @@ def file(tmp_path: Path) -> Path:
 
 
 def shell(home: Path | str) -> str:
-    """Run the lines in a home directory, and return what a shell says then."""
+    """Run the command in a home directory, and return what a shell says then."""
     done = subprocess.run(
-        ["/bin/bash", "-e", "-c", f"{NO_CLOUD_SEARCH}\necho goes on"],
+        # As KubeRay joins it with what it makes itself.
+        ["/bin/bash", "-c", "--", f" {NO_CLOUD_SEARCH}  && echo goes on"],
         env={"PATH": "/usr/bin:/bin", "HOME": str(home)},
         capture_output=True,
         text=True,

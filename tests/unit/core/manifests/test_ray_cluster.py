@@ -82,15 +82,31 @@ def test_the_account_of_a_head_is_its_watchers_alone() -> None:
         ray, watcher = pod["containers"]
         assert pod["automountServiceAccountToken"] is False
         assert [m["mountPath"] for m in watcher["volumeMounts"]][1:] == [place]
-        assert place not in [m["mountPath"] for m in ray["volumeMounts"]]
+        assert "volumeMounts" not in ray
     # Also where nobody watches, and KubeRay makes an account for the autoscaler.
     manifest = made("workers: 0:2")
     (mount,) = manifest["spec"]["autoscalerOptions"]["volumeMounts"]
-    volume, _ = pod_of(manifest)["volumes"]
+    (volume,) = pod_of(manifest)["volumes"]
     assert (mount["mountPath"], mount["name"]) == (place, volume["name"])
     assert pod_of(manifest)["automountServiceAccountToken"] is False
     assert "automountServiceAccountToken" not in pod_of(made("workers: 2"))
     assert "automountServiceAccountToken" not in pod_of(manifest, 0)
+
+
+def test_who_sets_how_long_a_part_waits_means_it_alone() -> None:
+    """Ten times a second and a hundred times a tenth are as long; mixed they are not."""
+    attempts, pause = (
+        "RAY_raylet_client_num_connect_attempts",
+        "RAY_raylet_client_connect_timeout_milliseconds",
+    )
+
+    def names(text: str) -> set[str]:
+        env = pod_of(made(text))["containers"][0]["env"]
+        return {variable["name"] for variable in env} & {attempts, pause}
+
+    assert names("workers: 0") == {attempts, pause}
+    for own in (attempts, pause):
+        assert names(f"env: {{{own}: '20'}}") == {own}
 
 
 def test_long_lives_keep_their_digits() -> None:

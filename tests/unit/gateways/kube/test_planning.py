@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from rayspace.model.progress import Stage
 
 NODES, QUOTAS = "/api/v1/nodes", "/api/v1/namespaces/team/resourcequotas"
+RANGES = "/api/v1/namespaces/team/limitranges"
+LIMITS = "/api/v1/namespaces/team/configmaps/rayspace-profiles"
 QUEUES = "/apis/kueue.x-k8s.io"
 CHOICE = ImageChoice("rayproject/ray:2.60.0", "2.60.0", "3.12", "")
 
@@ -89,14 +91,25 @@ async def test_each_thing_that_may_not_be_read_has_a_line_of_its_own(api) -> Non
     assert len({stage.key for stage in told}) == 3
 
 
-@pytest.mark.parametrize(("hard", "limit"), [({}, "2"), ({"limits.cpu": "9"}, "1")])
-async def test_a_head_may_use_more_where_no_quota_counts_it(api, hard, limit) -> None:
-    """What a plan found out of the namespace is in the manifest."""
-    api.answers[QUOTAS] = {"items": [{"metadata": {"name": "q"}, "spec": {"hard": hard}}]}
+@pytest.mark.parametrize(
+    ("path", "answer", "limit"),
+    [
+        (QUOTAS, {"items": [{"spec": {"hard": {"pods": "9"}}}]}, "2"),
+        (QUOTAS, {"items": [{"spec": {"hard": {"limits.cpu": "9"}}}]}, "1"),
+        (RANGES, {"items": [{"spec": {"limits": [{"max": {"cpu": "1"}}]}}]}, "1"),
+        (QUOTAS, AccessError("You may not."), "1"),
+        (RANGES, AccessError("You may not."), "1"),
+        (LIMITS, AccessError("You may not."), "1"),
+    ],
+)
+async def test_a_head_may_use_more_where_nobody_counts_it(api, path, answer, limit) -> None:
+    """What a plan found out of the namespace is in the manifest; what is not known may count it."""
+    api.answers[path] = answer
     planner = ClusterPlanner(api, KubeObserver(api, None), lambda: ("2.60.0", "3.12"))
-    spec, _ = cluster_spec(parse_profile("head: {cpus: 1}", name="p"), Wishes(), "/x", limit=9)
+    spec, _ = cluster_spec(
+        parse_profile("idle: 1h\nhead: {cpus: 1}", name="p"), Wishes(), "/x", limit=9
+    )
     plan = await planner.plan(spec)
-    assert plan.quotas
     resources = pod_of(plan.manifest)["containers"][0]["resources"]
     assert resources["limits"]["cpu"] == f"{limit}000m"
     assert resources["requests"]["cpu"] == "1000m"

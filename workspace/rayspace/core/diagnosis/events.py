@@ -19,6 +19,9 @@ _TIMES = (
     ("firstTimestamp",),
     ("metadata", "creationTimestamp"),
 )
+#: Reasons of events which tell that Kubernetes ends a pod.
+#: Sources: kubelet's eviction, and the controller that clears nodes of a taint.
+EVICTIONS = ("Evicted", "Preempted", "TaintManagerEviction")
 
 
 @dataclass(frozen=True)

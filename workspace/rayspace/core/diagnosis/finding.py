@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Stands in a fact for the words that one pod and several take: "it asks", "they each ask".
 ASKS = "{asks}"
+#: "was" or "were", as the number of pods has it.
+WAS = "{was}"
 #: More objects that all say the same show nothing new. [1]
 _MAX_EVIDENCE = 3
 
@@ -146,7 +148,8 @@ def joined(findings: Iterable[Finding]) -> list[Finding]:
 def as_problem(finding: Finding) -> Problem:
     """Write a finding as a problem."""
     asks = "it asks" if len(finding.roles) == 1 else "they each ask"
-    summary = finding.fact.replace(ASKS, asks)
+    was = "was" if len(finding.roles) == 1 else "were"
+    summary = finding.fact.replace(ASKS, asks).replace(WAS, was)
     if finding.roles:
         summary = f"{Who(finding.roles).text} {summary}"
     groups = dict.fromkeys(role.group for role in finding.roles if not role.is_head)

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 WAIT_FOR_HEAD = "wait-gcs-ready"
 #: Letters of a name that KubeRay keeps before the kind of a node. [1]
 _LONGEST_START = 50
+#: Letters at the end of a pod's name that Kubernetes makes up. [1]
+_N_RANDOM = 5
 NODE_TYPE_LABEL, _GROUP = "ray.io/node-type", "ray.io/group"
 
 
@@ -175,6 +177,39 @@ def ray_pod(pod: KubeObject, cluster: str) -> RayPod:
     )
 
 
+def pod_name_prefixes(cluster: KubeObject | None) -> dict[str, tuple[bool, str]]:
+    """Return how the names of a cluster's pods begin, up to the letters that Kubernetes makes up.
+
+    Where the operator runs with ``ENABLE_DETERMINISTIC_HEAD_POD_NAME``, the head has another name.
+
+    Parameters
+    ----------
+    cluster
+        The RayCluster; None for none.
+
+    Returns
+    -------
+    dict of str to tuple of bool and str
+        For each prefix whether it is the head's, and the group. Source: PodName in
+        ray-operator/controllers/ray/utils/util.go of KubeRay 1.5 and 1.6.
+    """
+    name = text(cluster, "metadata", "name")
+    if not name:
+        return {}
+    groups = [text(group, "groupName") for group in items(cluster, "spec", "workerGroupSpecs")]
+    found = {_prefix(f"{name}-{group}", "worker"): (False, group) for group in groups}
+    return {_prefix(name, "head"): (True, ""), **found}
+
+
+def _prefix(start: str, kind: str) -> str:
+    return f"{start[:_LONGEST_START]}-{kind}-".lower()
+
+
+def without_random(pod_name: str) -> str:
+    """Return the name of a pod up to the letters that Kubernetes made up."""
+    return pod_name[:-_N_RANDOM]
+
+
 def role_in_name(name: str, cluster: str) -> tuple[bool, str]:
     """Tell from the name of a pod whether it is the head's, and else of which group it is.
 
@@ -193,26 +228,6 @@ def role_in_name(name: str, cluster: str) -> tuple[bool, str]:
     rest = name.removeprefix(f"{cluster}-")
     group, is_worker, _ = rest.rpartition("-worker-")
     return (rest.startswith("head-") and not is_worker), group
-
-
-def pod_name_starts(cluster: KubeObject) -> tuple[str, ...]:
-    """Return how the names of a cluster's pods begin, up to the five letters that differ.
-
-    Parameters
-    ----------
-    cluster
-        The RayCluster.
-
-    Returns
-    -------
-    tuple of str
-        That of the head, and those of its groups. Source: PodName in
-        ray-operator/controllers/ray/utils/util.go of KubeRay 1.5 and 1.6.
-    """
-    name = text(cluster, "metadata", "name")
-    groups = (text(group, "groupName") for group in items(cluster, "spec", "workerGroupSpecs"))
-    starts = [(name, "head"), *((f"{name}-{group}", "worker") for group in groups)]
-    return tuple(f"{start[:_LONGEST_START]}-{kind}-".lower() for start, kind in starts)
 
 
 def pod_resources(spec: KubeObject, kind: str) -> dict[str, float]:

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING
 
 from rayspace.core.diagnosis.commands import command
 from rayspace.core.diagnosis.containers import missing_finding
-from rayspace.core.diagnosis.finding import Finding, Role, pod_evidence, role_of
-from rayspace.core.diagnosis.pods import WAIT_FOR_HEAD, role_in_name
+from rayspace.core.diagnosis.events import EVICTIONS
+from rayspace.core.diagnosis.finding import WAS, Finding, Role, pod_evidence, role_of
+from rayspace.core.diagnosis.pods import (
+    WAIT_FOR_HEAD,
+    pod_name_prefixes,
+    role_in_name,
+    without_random,
+)
 from rayspace.model.problem import Evidence, Owner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rayspace.core.diagnosis.events import KubeEvent
     from rayspace.core.diagnosis.pods import RayPod
     from rayspace.core.diagnosis.view import ClusterView
@@ -30,14 +34,19 @@ _MOUNTS = ("FailedMount", "FailedAttachVolume", "FailedMapVolume")
 _SANDBOX = ("FailedCreatePodSandBox", "NetworkNotReady")
 #: In the words of container runtimes and kubelets; a sandbox may also want a handler or a cgroup.
 _NETWORK = re.compile(r"network|\bcni\b", re.IGNORECASE)
-#: Sources: kubelet's eviction, and the controller that clears nodes of a taint.
-_EVICTIONS = ("Evicted", "Preempted", "TaintManagerEviction")
+#: How the end of a pod is taken back. Source: pkg/controller/tainteviction/taint_eviction.go.
+_TAKEN_BACK = "Cancelling deletion"
 #: What the kubelet says of a pod that used more than it may, whatever its node has left.
 _OWN_STORAGE = re.compile(
     r"ephemeral local storage usage exceeds|exceeded its local ephemeral storage limit"
     r"|EmptyDir volume .* exceeds the limit"
 )
-#: So often within ten minutes for each pod that is wanted it is bad luck, and no more. [1]
+_LESS_STORAGE = (
+    "It wrote more to its disk than it may: write to a volume, or raise ephemeral-storage, or the"
+    " sizeLimit of the emptyDir that is named, in the raw fields of the profile."
+)
+_NOTHING = "Nothing needs to be done: KubeRay makes a new pod; what ran in the old one is lost."
+#: So many ended pods for each that is wanted are bad luck, and no more. [1]
 _SOME_TIMES = 2
 
 
@@ -139,55 +148,57 @@ def ended_finding(view: ClusterView, pod: RayPod) -> Finding | None:
 def past_findings(view: ClusterView) -> list[Finding]:
     """Say which pods Kubernetes ended in the last minutes that are listed no more."""
     listed = {pod.name for pod in view.pods}
-    ended: dict[Role, list[KubeEvent]] = {}
+    prefixes = pod_name_prefixes(view.snapshot.ray_cluster)
+    # The last event of each pod; the oldest pod first.
+    ended: dict[Role, dict[str, KubeEvent]] = {}
     for event in view.events:
-        told = event.kind == "Pod" and event.reason in _EVICTIONS and event.name not in listed
-        if told and view.is_recent(event):
-            is_head, group = role_in_name(event.name, view.snapshot.name)
-            ended.setdefault(Role(is_head, group), []).append(event)
-    return [
-        finding for role, events in ended.items() for finding in _of_those_ended(role, events, view)
-    ]
+        is_end = event.kind == "Pod" and event.reason in EVICTIONS
+        if not is_end or event.name in listed or not view.is_recent(event):
+            continue
+        known = prefixes.get(without_random(event.name))
+        role = Role(*(known or role_in_name(event.name, view.snapshot.name)))
+        ended.setdefault(role, {})[event.name] = event
+        if event.message.startswith(_TAKEN_BACK):
+            del ended[role][event.name]
+    found = []
+    for role, events in ended.items():
+        n_before = len(events) - 1 if _is_ended_each_time(view, role, len(events)) else 0
+        for event in list(events.values())[-1 if n_before else 0 :]:
+            evidence = Evidence("Pod", event.name, event.message)
+            found.append(_ended(role, evidence, event.reason, n_before))
+    return found
 
 
-def _of_those_ended(role: Role, events: list[KubeEvent], view: ClusterView) -> Iterator[Finding]:
-    n_wanted = 1
-    if not role.is_head:
-        n_wanted = sum(group.n_desired for group in view.groups if group.name == role.group)
-    if len(events) > _SOME_TIMES * max(n_wanted, 1):
-        events, times = events[-1:], len(events)
+def _is_ended_each_time(view: ClusterView, role: Role, n_ended: int) -> bool:
+    """Tell whether pods are missing because each new one is ended, and not after a node's drain."""
+    if role.is_head:
+        n_wanted, n_ready = 1, int(view.is_head_ready)
     else:
-        times = 1
-    for event in events:
-        yield _ended(role, Evidence("Pod", event.name, event.message), event.reason, times)
+        n_wanted = sum(group.n_desired for group in view.groups if group.name == role.group)
+        n_ready = sum(pod.group == role.group and view.is_ready(pod) for pod in view.pods)
+    return n_ready < n_wanted and n_ended > _SOME_TIMES * n_wanted
 
 
-def _ended(role: Role, evidence: Evidence, reason: str, times: int = 1) -> Finding:
+def _ended(role: Role, evidence: Evidence, reason: str, n_before: int = 0) -> Finding:
     words = evidence.text
     first = words.splitlines()[0].strip().rstrip(".") if words.strip() else reason
-    hint = "Nothing needs to be done: KubeRay makes a new pod; what ran in the old one is lost."
-    owner = Owner.ADMIN
+    hint, owner = _NOTHING, Owner.ADMIN
     if _OWN_STORAGE.search(first):
-        hint = (
-            "It wrote more to its disk than it may: write to a volume, or raise ephemeral-storage"
-            " in the raw fields of the profile."
-        )
-        owner = Owner.YOU
+        hint, owner = _LESS_STORAGE, Owner.YOU
     elif "memory" in first.lower():
         hint = "Ask for as much memory as is used, so that the node keeps it free: --memory SIZE"
         owner = Owner.YOU
-    elif times > 1:
+    elif n_before:
         hint = "Ask an admin what its nodes lack: a new pod is ended like the one before."
-    how = f"{times} times in ten minutes, the last time " if times > 1 else ""
+    like = f", as were the {n_before} before it within ten minutes" if n_before else ""
     return Finding(
         "evicted",
-        f"was ended by Kubernetes {how}({reason or 'without a reason'}): {first}.",
+        f"{WAS} ended by Kubernetes ({reason or 'without a reason'}){like}: {first}.",
         hint,
         owner,
         (evidence,),
         roles=(role,),
-        # It is no aside that each new pod is ended too.
-        is_aside=times == 1,
+        is_aside=not n_before,
     )
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.diagnosis.events import read_events
+from rayspace.core.diagnosis.events import EVICTIONS, read_events
 from rayspace.core.diagnosis.fields import mapping, moment_ms, text
-from rayspace.core.diagnosis.pods import pod_name_starts
+from rayspace.core.diagnosis.pods import pod_name_prefixes, without_random
 from rayspace.model.snapshot import ClusterSnapshot
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 #: The label by which KubeRay's pods name their cluster.
 CLUSTER_LABEL = "ray.io/cluster"
-#: Letters at the end of a pod's name that Kubernetes makes up. [1]
-_N_RANDOM = 5
 
 
 def assembled(
@@ -59,7 +57,7 @@ def assembled(
         taken_ms=now_ms,
         ray_cluster=cluster,
         pods=tuple(sorted(mine, key=lambda pod: text(pod, "metadata", "name"))),
-        events=(*told, *_of_pods_that_are_gone(cluster, events, uids | known)),
+        events=(*told, *_ends_of_replaced_pods(cluster, events, uids | known)),
         workload=next((item for item in workloads if _is_owned_by(item, uid)), None),
         # An operator that sees a cluster writes its status, or an event about what is wrong.
         has_operator=bool(told or mapping(cluster, "status")),
@@ -67,8 +65,8 @@ def assembled(
     )
 
 
-def start_of_pod(event: KubeObject) -> str:
-    """Return how the name of the pod begins that an event is about, as `pod_name_starts` has it.
+def prefix_of_ended_pod(event: KubeObject) -> str:
+    """Return how the name of the pod begins of which an event tells that Kubernetes ends it.
 
     Parameters
     ----------
@@ -78,24 +76,22 @@ def start_of_pod(event: KubeObject) -> str:
     Returns
     -------
     str
-        Empty for an event about something else.
+        As `pod_name_prefixes` has it; empty for an event of anything else.
     """
-    if text(event, "involvedObject", "kind") != "Pod":
+    if event.get("reason") not in EVICTIONS or text(event, "involvedObject", "kind") != "Pod":
         return ""
-    return text(event, "involvedObject", "name")[:-_N_RANDOM]
+    return without_random(text(event, "involvedObject", "name"))
 
 
-def _of_pods_that_are_gone(
+def _ends_of_replaced_pods(
     cluster: KubeObject | None, events: Iterable[KubeObject], known: set[str]
 ) -> list[KubeObject]:
-    """Return events of pods that KubeRay has replaced: only their names tell whose they were."""
-    if cluster is None:
-        return []
-    starts = set(pod_name_starts(cluster))
+    """Return how pods ended that KubeRay has replaced: only their names tell whose they were."""
+    prefixes = pod_name_prefixes(cluster)
     # An earlier cluster may have had the same name.
     since_ms = moment_ms(cluster, "metadata", "creationTimestamp") or 0
-    gone = [e for e in events if start_of_pod(e) in starts and _about(e) not in known]
-    return [event for event in gone if (read_events([event])[0].last_ms or 0) >= since_ms]
+    ends = [e for e in events if prefix_of_ended_pod(e) in prefixes and _about(e) not in known]
+    return [event for event in ends if (read_events([event])[0].last_ms or 0) >= since_ms]
 
 
 def _about(event: Mapping[str, Any]) -> str:

@@ -1,10 +1,14 @@
-"""Tell whether a namespace counts the CPUs that a container may use beyond those it asks for."""
+"""Tell whether a namespace counts the CPUs that a container may use beyond those it asks for.
+
+Source: https://kubernetes.io/docs/concepts/policy/limit-range/
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from rayspace.core.diagnosis.fields import items, mapping
+from rayspace.core.diagnosis.quantities import quantities
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -12,13 +16,13 @@ if TYPE_CHECKING:
     from rayspace.model.limits import Limits
     from rayspace.model.snapshot import KubeObject
 
-#: What a LimitRange says of limits, by its kind.
-#: Source: https://kubernetes.io/docs/concepts/policy/limit-range/
-_RANGES = ("max", "default", "maxLimitRequestRatio")
+#: A LimitRange with less for a container, or for a pod, may refuse a head that may use more: that
+#: of Ray, the watcher's and the autoscaler's containers together stay below. [1]
+_MOST_CPUS = 3.0
 
 
 def counts_cpu_limits(
-    limits: Limits,
+    limits: Limits | None,
     quotas: Sequence[KubeObject] | None,
     limit_ranges: Sequence[KubeObject] | None,
 ) -> bool:
@@ -28,14 +32,17 @@ def counts_cpu_limits(
     ----------
     limits
         What an administrator lets a cluster ask for, where a container counts with the larger of
-        what it asks for and what it may use.
+        what it asks for and what it may use; None where they may not be read.
     quotas, limit_ranges
-        ResourceQuotas and LimitRanges of the namespace; None where they may not be read, which are
-        taken to count it.
+        ResourceQuotas and LimitRanges of the namespace; None where they may not be read. What may
+        not be read is taken to count it.
     """
-    if limits.max_cpus is not None or quotas is None or limit_ranges is None:
+    if limits is None or limits.max_cpus is not None or quotas is None or limit_ranges is None:
         return True
     if any("limits.cpu" in mapping(quota, "spec", "hard") for quota in quotas):
         return True
-    entries = (entry for one in limit_ranges for entry in items(one, "spec", "limits"))
-    return any("cpu" in mapping(entry, kind) for entry in entries for kind in _RANGES)
+    entries = [entry for one in limit_ranges for entry in items(one, "spec", "limits")]
+    if any("cpu" in mapping(entry, "maxLimitRequestRatio") for entry in entries):
+        return True
+    most = (quantities(mapping(entry, "max")).get("cpu", _MOST_CPUS) for entry in entries)
+    return any(cpus < _MOST_CPUS for cpus in most)

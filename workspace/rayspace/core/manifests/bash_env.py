@@ -1,9 +1,10 @@
 """Give the shells that KubeRay starts Ray with a text that they read first.
 
 KubeRay writes the commands of its pods itself, and runs them with bash, which reads the file of
-``BASH_ENV`` before. The text is an annotation of the pod, which needs no other object; a volume
-shows it to Ray's container, and to the one that KubeRay puts before a worker's, which has the
-environment and the mounts of Ray's.
+``BASH_ENV`` before, in place of one that the image names; who sets that variable keeps this off.
+The text is an annotation of the pod, which needs no other object; a volume shows it to Ray's
+container, and to the one that KubeRay puts before a worker's, which has the environment and the
+mounts of Ray's.
 Source: ray-operator/controllers/ray/common/pod.go of KubeRay 1.5 and 1.6.
 """
 

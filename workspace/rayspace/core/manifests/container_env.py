@@ -16,7 +16,8 @@ _KEEPALIVE = {
     "RAY_grpc_client_keepalive_timeout_ms": "20000",
 }
 #: What Ray starts on a node sleeps for a second where the socket of another part is not there yet,
-#: up to ten times; this is as long in all, in shorter steps. Measured with 2.60. [ms], [1]
+#: up to ten times; this is as long in all, in shorter steps. Measured with 2.60. Who sets one of
+#: them means the other as Ray has it. [ms], [1]
 _CONNECT = {
     "RAY_raylet_client_connect_timeout_milliseconds": "100",
     "RAY_raylet_client_num_connect_attempts": "100",
@@ -38,7 +39,7 @@ def container_env(spec: ClusterSpec, *, is_head: bool) -> list[dict[str, Any]]:
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_AUTH_MODE": "token",
         **_KEEPALIVE,
-        **_CONNECT,
+        **({} if _CONNECT.keys() & spec.env.keys() else _CONNECT),
         **spec.env,
     }
     if is_head:

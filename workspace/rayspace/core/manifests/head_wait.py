@@ -11,7 +11,7 @@ from __future__ import annotations
 
 #: For the shells of a worker's pod. Asked too early, the name of the head is not there yet, and a
 #: DNS remembers that for seconds; with a dot at its end it is looked for in one place and not in
-#: five. Many workers ask less often after the first ten seconds. All is over before the minute
+#: five. Many workers ask less often after ten seconds of a question. All is over before the minute
 #: after which it is told that a worker does not reach its head: KubeRay's container speaks between
 #: two questions.
 HEAD_WAIT = """\

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core.manifests.bash_env import with_bash_env
 from rayspace.core.manifests.container_env import container_env
 from rayspace.core.manifests.driver_slots import RESOURCE, n_driver_slots
-from rayspace.core.manifests.head_start import NO_CLOUD_SEARCH, head_cpu_limit
+from rayspace.core.manifests.head_start import head_cpu_limit, without_cloud_search
 from rayspace.core.manifests.head_wait import HEAD_WAIT
 from rayspace.core.manifests.shape import require_shape
 from rayspace.core.profiles.defaults import CA_DIR, with_defaults, with_registries
@@ -108,7 +108,7 @@ class ManifestFacts:
         Secret with the credentials of the tracking server, for jobs on a cluster that runs; used
         if it is there. Empty for none.
     head_may_burst
-        Whether the head may use more CPUs than it asks for.
+        Whether nobody counts what a head may use beyond what it asks for.
     """
 
     namespace: str
@@ -186,7 +186,7 @@ def ray_cluster_manifest(spec: ClusterSpec, facts: ManifestFacts) -> dict[str, A
     for overlay in (facts.defaults.pods.overlay, pods.overlay, facts.overlay or {}):
         manifest = merged(manifest, dict(overlay))
     require_shape(manifest, [group.name for group in spec.groups])
-    return with_registries(manifest, facts.defaults.registries)
+    return with_registries(without_cloud_search(manifest), facts.defaults.registries)
 
 
 def owner_hash(owner: str) -> str:
@@ -242,7 +242,7 @@ def _template(
     container: dict[str, Any] = {
         "name": HEAD_CONTAINER if is_head else WORKER_CONTAINER,
         "image": facts.image.image,
-        "resources": _resources(node, may_burst=is_head and facts.head_may_burst),
+        "resources": _resources(node, may_burst=facts.head_may_burst and has_rights),
         "env": container_env(spec, is_head=is_head),
         "readinessProbe": {
             "httpGet": _HEAD_PROBE if is_head else _WORKER_PROBE,
@@ -311,7 +311,7 @@ def _template(
     if pods.image_pull_secrets:
         body["imagePullSecrets"] = [{"name": name} for name in pods.image_pull_secrets]
     template = {"metadata": {"labels": {MANAGED_BY: "rayspace"}}, "spec": body}
-    return with_bash_env(template, NO_CLOUD_SEARCH if is_head else HEAD_WAIT)
+    return template if is_head else with_bash_env(template, HEAD_WAIT)
 
 
 def has_watcher(spec: ClusterSpec) -> bool:
@@ -355,9 +355,9 @@ def _resources(node: NodeResources, *, may_burst: bool) -> dict[str, dict[str, s
     amounts = {"cpu": _milli(cpus), "memory": str(memory_bytes)}
     if node.gpus:
         amounts[GPU] = str(node.gpus)
-    # A worker gets as much as it asks for, and no more: tasks take as long each time.
-    limits = {**amounts, "cpu": _milli(head_cpu_limit(cpus, may_burst=may_burst))}
-    return {"requests": amounts, "limits": limits}
+    # Others get as much as they ask for, and no more: tasks take as long each time.
+    most = {"cpu": _milli(head_cpu_limit(cpus, may_burst=may_burst))}
+    return {"requests": amounts, "limits": {**amounts, **most}}
 
 
 def _milli(cpus: float) -> str:

@@ -41,6 +41,8 @@ class Configuration:
     image, gpu_image
         Images of clusters that name none, where ``{ray}`` and ``{python}`` stand for the versions
         of whoever starts one; empty for the official ones.
+    is_read
+        Whether it could be read; what is set where it may not be is not known.
     """
 
     profiles: tuple[ProfileFile, ...] = ()
@@ -48,6 +50,7 @@ class Configuration:
     defaults: Defaults = Defaults()
     image: str = ""
     gpu_image: str = ""
+    is_read: bool = True
 
 
 async def read_configuration(client: KubeClient) -> Configuration:
@@ -55,7 +58,7 @@ async def read_configuration(client: KubeClient) -> Configuration:
     try:
         return await readable_configuration(client)
     except RefusedError:
-        return Configuration()
+        return Configuration(is_read=False)
 
 
 async def readable_configuration(client: KubeClient) -> Configuration:

@@ -7,8 +7,8 @@ import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from rayspace.core.diagnosis.pods import pod_name_starts
-from rayspace.core.kube.belonging import CLUSTER_LABEL, assembled, start_of_pod
+from rayspace.core.diagnosis.pods import pod_name_prefixes
+from rayspace.core.kube.belonging import CLUSTER_LABEL, assembled, prefix_of_ended_pod
 from rayspace.model.cluster import ClusterPhase
 
 if TYPE_CHECKING:
@@ -136,11 +136,14 @@ class NamespaceChanges:
             if (name := _cluster_of(pod)) in names:
                 pods[name].append(pod)
                 owner[str(pod["metadata"].get("uid", ""))] = name
-        # Of pods that are gone only the names tell whose they were.
-        starts = {start: name for name in names for start in pod_name_starts(present[name])}
+        # Of pods that were replaced only the names tell whose they were.
+        replaced = {prefix: name for name in names for prefix in pod_name_prefixes(present[name])}
         for event in self._watch.events.objects.values():
-            about = owner.get(str((event.get("involvedObject") or {}).get("uid", "")))
-            if about or (about := starts.get(start_of_pod(event))):
+            uid = str((event.get("involvedObject") or {}).get("uid", ""))
+            about = owner.get(uid)
+            if not about and uid not in self._watch.pods.objects:
+                about = replaced.get(prefix_of_ended_pod(event))
+            if about:
                 events[about].append(event)
         for workload in self._watch.workloads.objects.values():
             for reference in workload["metadata"].get("ownerReferences") or []:

@@ -229,7 +229,8 @@ class KubeObserver:
                 if has_ended_now or (container.get("lastState") or {}).get("terminated"):
                     # The run before this one, where there is another.
                     await self._add_log(found, pod, container, previous=not has_ended_now)
-                if has_ended_now and await self._began_anew(pod, container):
+                may_begin = status.get("phase") not in {"Failed", "Succeeded"}
+                if has_ended_now and may_begin and await self._began_anew(pod, container):
                     # What was read may be of the run that has begun meanwhile.
                     await self._add_log(found, pod, container, previous=True)
             for container in status.get("initContainerStatuses") or []:
@@ -244,7 +245,8 @@ class KubeObserver:
         path = object_path("v1", self._client.target.namespace, "pods", pod["metadata"]["name"])
         try:
             now = await self._client.get(path, operation="look whether its container runs again")
-        except (NotFoundError, RefusedError):
+        except (NotFoundError, RefusedError, GatewayError):
+            # Then what was read has to do.
             return False
         counts = {
             status["name"]: status.get("restartCount", 0)

@@ -105,7 +105,9 @@ class ClusterPlanner:
             configuration.limits.overlay,
             without_ends(configuration.defaults) if is_of_job else configuration.defaults,
             self._tracking_secret,
-            head_may_burst=not counts_cpu_limits(configuration.limits, quotas, ranges),
+            head_may_burst=not counts_cpu_limits(
+                configuration.limits if configuration.is_read else None, quotas, ranges
+            ),
         )
         manifest = manifests.ray_cluster_manifest(spec, facts)
         return Plan(manifest, choice, configuration, quotas)
