@@ -127,7 +127,7 @@ class KubeRayGateway:
         is_watched = manifests.has_watcher(with_defaults(spec, plan.configuration.defaults))
         if is_watched:
             archive = self._state_dir / "watcher.zip"
-            await made_with_program(
+            made = await made_with_program(
                 self._client,
                 manifests.watcher_secret(spec.name),
                 manifests.WATCHER_FILE,
@@ -136,10 +136,10 @@ class KubeRayGateway:
                 lambda: self._apply(spec.name, plan.manifest),
             )
         else:
-            await self._apply(spec.name, plan.manifest)
+            made = await self._apply(spec.name, plan.manifest)
         text = f"{spec.name} was accepted in {self._client.target.namespace} of {self.target}"
         report(Stage("accepted", text, "done"))
-        return await self.get(spec.name)
+        return await self._observer.made(made)
 
     async def preview(self, spec: ClusterSpec) -> Preview:
         """Return what `create` would apply, and what would keep it from coming up."""

@@ -91,6 +91,10 @@ class KubeObserver:
         )
         return await self._state(self._assembled(name, cluster, pods, events))
 
+    async def made(self, cluster: KubeObject) -> ClusterState:
+        """Describe a cluster that was made this moment, of which nobody has seen more yet."""
+        return await self._state(self._assembled(cluster["metadata"]["name"], cluster, (), ()))
+
     async def list(self) -> list[ClusterState]:
         """Look at all clusters, sorted by name."""
         answer, pods = await asyncio.gather(
