@@ -78,6 +78,26 @@ async def test_each_kind_of_object_leads_to_its_cluster(following):
     assert changed["c5"].workload["metadata"]["name"] == "w"
 
 
+async def test_the_end_of_a_pod_that_was_replaced_is_told_of_its_cluster(following):
+    """Its name alone tells whose it was; that of a pod which is there is its own cluster's."""
+    watch, following_next, _ = following
+
+    def ended(name: str, uid: str) -> dict:
+        about = {"kind": "Pod", "name": name, "uid": uid}
+        return {**an_object("Event", uid), "reason": "Evicted", "involvedObject": about}
+
+    other = an_object("Pod", "c6-head-abcde", labels={"ray.io/cluster": "c7"})
+    watch.add(watch.pods, other)
+    watch.add(watch.events, ended("c6-head-12345", "gone"))
+    watch.add(watch.events, ended("c6-head-abcde", other["metadata"]["uid"]))
+    watch.add(watch.clusters, an_object("RayCluster", "c6"))
+
+    changed = await following_next()
+
+    told = {name: [e["metadata"]["name"] for e in changed[name].events] for name in ("c6", "c7")}
+    assert told == {"c6": ["gone"], "c7": ["Pod-c6-head-abcde"]}
+
+
 async def test_one_that_is_gone_is_none(following):
     watch, following_next, _ = following
     watch.remove(watch.clusters, "RayCluster-c7")

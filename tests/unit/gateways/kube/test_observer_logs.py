@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from rayspace.errors import NotFoundError
+from rayspace.errors import GatewayError, NotFoundError
 from rayspace.gateways.kube.client import KubeClient
 from rayspace.gateways.kube.observer import KubeObserver
 from rayspace.gateways.system_clock import SystemClock
@@ -44,7 +44,10 @@ class Api(KubeClient):
     async def get(self, path, *, operation, query=None):
         if path.startswith("/apis/kueue"):
             raise NotFoundError("There is no Kueue.")
-        return self.answers.get(path, {"items": []})
+        answer = self.answers.get(path, {"items": []})
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     async def text(self, path, *, operation, query=None):
         assert path == f"{HEAD}/log"
@@ -88,3 +91,11 @@ async def test_the_words_are_those_of_the_run_that_ended(listed, now, run) -> No
 async def test_whose_container_waits_to_begin_anew_said_its_words_before() -> None:
     state = await KubeObserver(Api(waits(2), waits(2)), SystemClock()).explained("c")
     assert "words of run 1" in state.problems[0].summary
+
+
+async def test_why_is_told_also_where_the_second_look_fails() -> None:
+    """What was read then has to do."""
+    api = Api(ended(0), ended(0))
+    api.answers[HEAD] = GatewayError("It is busy.", system="prod", operation="look")
+    state = await KubeObserver(api, SystemClock()).explained("c")
+    assert "words of run 0" in state.problems[0].summary

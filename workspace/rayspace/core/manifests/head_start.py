@@ -22,7 +22,7 @@ from __future__ import annotations
 from typing import Any
 
 #: More make the start no shorter by much: one program waits for the other. [1]
-BURST_CPUS = 2.0
+_BURST_CPUS = 2.0
 #: Where the home directory can't be written, Ray asks.
 NO_CLOUD_SEARCH = (
     "[ -e ~/ray_bootstrap_config.yaml ]"
@@ -42,7 +42,7 @@ def head_cpu_limit(cpus: float, *, may_burst: bool) -> float:
     may_burst
         Whether it may be more.
     """
-    return max(cpus, BURST_CPUS) if may_burst else cpus
+    return max(cpus, _BURST_CPUS) if may_burst else cpus
 
 
 def without_cloud_search(manifest: dict[str, Any]) -> dict[str, Any]:
