@@ -20,8 +20,12 @@ import threading
 import time
 import tomllib
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Debian packages that tests need, by a program that each brings.
@@ -96,88 +100,121 @@ def environment() -> Path:
     return folder
 
 
-def one_by_one(
-    stages: dict[str, list[str]],
-    env: dict[str, str],
-    output: IO[bytes],
-    times: list[tuple[str, float, int]],
-    built: Future[None],
-) -> None:
-    """Run stages while others run, each in a process of its own; what they print is kept.
+class Stages:
+    """What runs, each in a process of its own, and what each took.
 
-    All but the first wait until the test cluster is built: compilers leave Ray no time to start.
+    Parameters
+    ----------
+    env
+        What the processes find in their environment.
     """
-    for position, (name, command) in enumerate(stages.items()):
-        if position and wait([built]) and built.cancelled():
-            break
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self._env = env
+        self._times: list[tuple[str, float, int]] = []
+
+    def run(self, name: str, command: list[str], output: IO[bytes] | None = None) -> int:
+        """Run one and return its exit code; what it prints may go to a file."""
+        if output is None:
+            say(f"\n== {name}")
         began = time.monotonic()
-        done = subprocess.run(
-            command, check=False, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT
-        )
-        times.append((f"{name}, beside others", time.monotonic() - began, done.returncode))
-        if done.returncode == INTERRUPTED:
-            break
+        code = subprocess.run(
+            command, check=False, cwd=ROOT, env=self._env, stdout=output,
+            stderr=None if output is None else subprocess.STDOUT,
+        ).returncode  # fmt: skip
+        self.note(name, time.monotonic() - began, code)
+        return code
+
+    def note(self, name: str, seconds: float, code: int = 0) -> None:
+        """Keep what one took, and tell it at once: who ends this early learns where it was."""
+        self._times.append((name, seconds, code))
+        say(f"-- {self._line(name, seconds, code)}")
+
+    def sum_up(self) -> int:
+        """Tell where the time went, and return the exit code of the first that failed."""
+        say("\n== where the time went")
+        for line in self._times:
+            say(self._line(*line))
+        return next((code for _, _, code in self._times if code), 0)
+
+    @staticmethod
+    def _line(name: str, seconds: float, code: int) -> str:
+        return f"{seconds:8.1f} s  {name}{'' if code == 0 else f'  FAILED ({code})'}"
 
 
-def main() -> int:
-    """Run all stages; the first that fails decides the exit code, the others still run."""
-    require_venv()
-    times: list[tuple[str, float, int]] = []
+@contextmanager
+def beside(stages: Stages, commands: dict[str, list[str]]) -> Iterator[Future[None]]:
+    """Run stages one by one while others run, and print at the end what they printed.
 
-    def stage(name: str, command: list[str]) -> None:
-        say(f"\n== {name}")
-        began = time.monotonic()
-        code = subprocess.run(command, check=False, cwd=ROOT, env=env).returncode
-        times.append((name, time.monotonic() - began, code))
+    All but the first wait for the result that is yielded: compilers leave Ray no time to start.
+    """
+    built: Future[None] = Future()
 
-    began = time.monotonic()
-    say("== environment")
-    folder = environment()
-    times.append(("environment", time.monotonic() - began, 0))
-    bin_dir = folder / "bin"
-    env = {**os.environ, "PATH": f"{bin_dir}{os.pathsep}{os.environ.get('PATH', '')}"}
-    python = str(bin_dir / "python")
-    paths = [word for word in sys.argv[1:] if not word.startswith("-")]
-    if not paths:
-        stage("ruff check", [python, "-m", "ruff", "check", "."])
-        stage("ruff format", [python, "-m", "ruff", "format", "--check", "."])
-        stage("mypy", [python, "-m", "mypy"])
-        stage("layers", [str(bin_dir / "lint-imports")])
-        stage(
-            "spelling", [str(bin_dir / "codespell"), "workspace", "templates", "tests", "README.md"]
-        )
-        stage("front end of JupyterLab", [python, "-m", "tests.extension_build"])
-    pytest = [python, "-m", "pytest", "--durations=40", *sys.argv[1:]]
-    if paths or "--no-cluster" in sys.argv:
-        stage("tests", pytest)
-    else:
-        # What is built waits for networks and disks, tests on a Kubernetes wait for it: the others
-        # use what they leave.
-        beside = {
-            "unit tests": [*pytest, "tests/unit"],
-            "other tests": [*pytest, "--ignore=tests/cluster", "--ignore=tests/unit"],
-        }
-        with tempfile.TemporaryFile() as output:
-            built: Future[None] = Future()
-            others = threading.Thread(target=one_by_one, args=(beside, env, output, times, built))
-            others.start()
-            try:
-                # A stage of its own, so that its time shows.
-                stage("build of the test cluster", [python, "-m", "tests.cluster", "build"])
-            except KeyboardInterrupt:
-                built.cancel()
-                raise
-            built.set_result(None)
-            stage("tests on a Kubernetes", [*pytest, "tests/cluster"])
+    def one_by_one() -> None:
+        for position, (name, command) in enumerate(commands.items()):
+            if position and wait([built]) and built.cancelled():
+                break
+            if stages.run(f"{name}, beside others", command, output) == INTERRUPTED:
+                break
+
+    with tempfile.TemporaryFile() as output:
+        others = threading.Thread(target=one_by_one)
+        others.start()
+        try:
+            yield built
+        finally:
+            # Without a result by now there is none to wait for.
+            built.cancel()
             others.join()
             say("\n== tests beside them")
             output.seek(0)
             say(output.read().decode(errors="replace"))
 
-    say("\n== where the time went")
-    for name, seconds, code in times:
-        say(f"{seconds:8.1f} s  {name}{'' if code == 0 else f'  FAILED ({code})'}")
-    return next((code for _, _, code in times if code), 0)
+
+def check(stages: Stages, bin_dir: Path) -> None:
+    """Run what reads the code only, and build the front end."""
+    python = str(bin_dir / "python")
+    spelled = ["workspace", "templates", "tests", "README.md"]
+    stages.run("ruff check", [python, "-m", "ruff", "check", "."])
+    stages.run("ruff format", [python, "-m", "ruff", "format", "--check", "."])
+    stages.run("mypy", [python, "-m", "mypy"])
+    stages.run("layers", [str(bin_dir / "lint-imports")])
+    stages.run("spelling", [str(bin_dir / "codespell"), *spelled])
+    stages.run("front end of JupyterLab", [python, "-m", "tests.extension_build"])
+
+
+def main() -> int:
+    """Run all stages; the first that fails decides the exit code, the others still run."""
+    require_venv()
+    began = time.monotonic()
+    say("== environment")
+    bin_dir = environment() / "bin"
+    env = {**os.environ, "PATH": f"{bin_dir}{os.pathsep}{os.environ.get('PATH', '')}"}
+    # Hundreds of processes import the package: each would compile it.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    stages = Stages(env)
+    stages.note("environment", time.monotonic() - began)
+    python = str(bin_dir / "python")
+    pytest = [python, "-m", "pytest", "--durations=40", *sys.argv[1:]]
+    if [word for word in sys.argv[1:] if not word.startswith("-")]:
+        stages.run("tests", pytest)
+    elif "--no-cluster" in sys.argv:
+        check(stages, bin_dir)
+        stages.run("tests", pytest)
+    else:
+        # What is built waits for networks and disks, tests on a Kubernetes wait for it: the others
+        # use what they leave.
+        others = {
+            "unit tests": [*pytest, "tests/unit"],
+            "other tests": [*pytest, "--ignore=tests/cluster", "--ignore=tests/unit"],
+        }
+        with beside(stages, others) as built:
+            check(stages, bin_dir)
+            # A stage of its own, so that its time shows.
+            stages.run("build of the test cluster", [python, "-m", "tests.cluster", "build"])
+            built.set_result(None)
+            stages.run("tests on a Kubernetes", [*pytest, "tests/cluster"])
+    return stages.sum_up()
 
 
 if __name__ == "__main__":

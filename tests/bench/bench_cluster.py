@@ -29,7 +29,7 @@ _CODE = "import ray; ray.init(); ray.get(ray.remote(lambda: 42).remote())"
 
 
 def _condition(cluster: Cluster, kind: str) -> bool:
-    thing = cluster.objects("get", "raycluster", "bench")
+    thing = cluster.read("rayclusters", "bench")
     conditions = thing.get("status", {}).get("conditions", [])
     return any(c["type"] == kind and c["status"] == "True" for c in conditions)
 
@@ -60,7 +60,7 @@ def one_job(cluster: Cluster) -> float:
     began_s = _apply(cluster, rayjob("bench", f'python -c "{_CODE}"'))
 
     def is_done() -> bool:
-        status = cluster.objects("get", "rayjob", "bench").get("status", {})
+        status = cluster.read("rayjobs", "bench").get("status", {})
         return status.get("jobStatus") == "SUCCEEDED"
 
     elapsed_s = _until(is_done, began_s)

@@ -41,7 +41,7 @@ def _seconds(namespace: Namespace, name: str) -> float:
     """Return how long a RayJob took from its creation to Ray's last word. [s]"""
 
     def ended() -> dict[str, Any] | None:
-        item: dict[str, Any] = namespace.object("rayjob", name)
+        item: dict[str, Any] = namespace.read("rayjobs", name)
         return item if (item.get("status") or {}).get("jobStatus") == "SUCCEEDED" else None
 
     item = namespace.until(f"{name} succeeds", ended, timeout_s=300.0)
@@ -52,7 +52,7 @@ def _seconds(namespace: Namespace, name: str) -> float:
 def _shipped(person: Shipper, notebook: Path) -> tuple[float, dict[str, Any]]:
     job = person.submit(notebook)
     taken_s = _seconds(person.namespace, job.name)
-    return taken_s, person.namespace.object("rayjob", job.name)
+    return taken_s, person.namespace.read("rayjobs", job.name)
 
 
 def _bare(person: Shipper, like: dict[str, Any]) -> float:

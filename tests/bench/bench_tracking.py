@@ -39,16 +39,15 @@ _NAME = "rayspace-mlflow"
 @contextmanager
 def _mlflow(cluster: Cluster) -> Iterator[str]:
     """Bring MLflow into a namespace, with a volume that ends with its pod; yield the namespace."""
-    from tests.cluster.late_images import bring_mlflow_image
+    from tests.cluster.derived_images import MLFLOW
     from tests.cluster.store import ROOT
 
-    image = bring_mlflow_image()
     folder = ROOT / "templates" / "kubernetes"
     kept = []
     for item in yaml.safe_load_all((folder / "mlflow.yaml").read_text()):
         if item["kind"] == "Deployment":
             pod = item["spec"]["template"]["spec"]
-            pod["containers"][0]["image"] = image
+            pod["containers"][0]["image"] = MLFLOW
             pod["volumes"][0] = {"name": "data", "emptyDir": {}}
         if item["kind"] != "PersistentVolumeClaim":
             kept.append(item)

@@ -88,7 +88,7 @@ def by_hand(namespace: Namespace, *, has_probes: bool) -> float:
     namespace.kubectl("apply", "-f", "-", stdin=json.dumps(document))
     wait = ("wait", "raycluster", name, "--timeout=200s")
     namespace.kubectl(*wait, "--for=condition=RayClusterProvisioned")
-    token = base64.b64decode(namespace.object("secret", name)["data"]["auth_token"]).decode()
+    token = base64.b64decode(namespace.read("secrets", name)["data"]["auth_token"]).decode()
     words = ("port-forward", f"svc/{name}-head-svc", ":8265")
     command = namespace.cluster.command(*words, user="scientist", namespace=namespace.name)
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as forward:
@@ -111,7 +111,7 @@ def by_hand(namespace: Namespace, *, has_probes: bool) -> float:
         elapsed_s = time.monotonic() - began_s
         forward.terminate()
     namespace.kubectl("delete", "raycluster", name)
-    _until(lambda: not namespace.object("pods", "-l", f"ray.io/cluster={name}")["items"])
+    _until(lambda: not namespace.items("pods", selector=f"ray.io/cluster={name}"))
     return elapsed_s
 
 
@@ -131,8 +131,7 @@ def by_rayspace(person: Person, ready: str) -> tuple[float, int]:
     _until(lambda: run(head.job(state.address, name)).phase is LivePhase.SUCCEEDED)
     elapsed_s = time.monotonic() - began_s
     run(person.clusters.down(name))
-    pods = ("pods", "-l", f"ray.io/cluster={name}")
-    _until(lambda: not person.namespace.object(*pods)["items"])
+    _until(lambda: not person.namespace.items("pods", selector=f"ray.io/cluster={name}"))
     return elapsed_s, n_requests
 
 

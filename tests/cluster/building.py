@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.cluster import front, operators
 from tests.cluster.binaries import COREDNS, KUBERAY, KUBERNETES, KUEUE, build
-from tests.cluster.images import ray_images
-from tests.cluster.late_images import lab_archive, mlflow_archive, starters_archive, stores_archive
+from tests.cluster.derived_images import derived_archives
 from tests.cluster.requirements import require_machine
 
 
@@ -36,7 +35,5 @@ def _programs() -> None:
 
 
 def _images() -> None:
-    """Ray's images, which need no program that is built here, and those on top of them."""
-    ray_images()
-    for archive in (mlflow_archive, lab_archive, starters_archive, stores_archive):
-        archive()
+    """Ray's images and those on top of them, which need no program that is built here."""
+    derived_archives()

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tests.cluster.errors import ClusterToolError
+from tests.cluster.reading import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,7 @@ class Cluster:
         plan = json.loads(layout.plan_path.read_text())
         self.server: str = plan["server"]
         self._bin_dir: str = plan["bin_dir"]
+        self._readers: dict[str, Reader] = {}
 
     def kubeconfig(self, user: str = "admin") -> Path:
         """Return the kubeconfig of a user: admin, scientist, viewer or outsider."""
@@ -72,9 +74,19 @@ class Cluster:
             time.sleep(0.5)
         return done.stdout
 
-    def objects(self, *words: str, user: str = "admin", namespace: str = "") -> Any:
-        """Return what kubectl prints as JSON."""
-        return json.loads(self.kubectl(*words, "-o", "json", user=user, namespace=namespace))
+    def read(
+        self,
+        kind: str,
+        name: str = "",
+        *,
+        user: str = "admin",
+        namespace: str = "",
+        selector: str = "",
+    ) -> Any:
+        """Return an object, or a list of those that labels select: see `Reader`."""
+        if user not in self._readers:
+            self._readers[user] = Reader(self.kubeconfig(user))
+        return self._readers[user].read(kind, name, namespace=namespace, selector=selector)
 
     def order(self, verb: str, *values: str) -> Any:
         """Let the inside do something: see ``do_…`` of the sandbox.

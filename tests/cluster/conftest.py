@@ -118,16 +118,24 @@ class Namespace:
         """Run kubectl here as a user, whatever comes of it."""
         return self.cluster.try_kubectl(*words, user=user, namespace=self.name, stdin=stdin)
 
-    def object(self, *words: str, user: str = "scientist") -> Any:
-        """Return an object."""
-        return self.cluster.objects("get", *words, user=user, namespace=self.name)
+    def read(
+        self, kind: str, name: str = "", *, user: str = "scientist", selector: str = ""
+    ) -> Any:
+        """Return an object, or a list of those that labels select: see `Reader`."""
+        return self.cluster.read(kind, name, user=user, namespace=self.name, selector=selector)
+
+    def items(self, kind: str, *, user: str = "scientist", selector: str = "") -> list[Any]:
+        """Return the objects of a kind that labels select."""
+        return self.read(kind, user=user, selector=selector)["items"]
 
     def until(self, what: str, read: Callable[[], Any], timeout_s: float = 120.0) -> Any:
         """Return the first thing that is true, and say what was waited for if none comes."""
-        deadline_s = time.monotonic() + timeout_s
+        began_s = time.monotonic()
         while not (value := read()):
-            assert time.monotonic() < deadline_s, f"not after {timeout_s:g} s: {what}"
-            time.sleep(0.2)
+            waited_s = time.monotonic() - began_s
+            assert waited_s < timeout_s, f"not after {timeout_s:g} s: {what}"
+            # Who looks takes time from what is waited for: less often, the longer it takes.
+            time.sleep(min(1.0, max(0.2, waited_s / 20)))
         return value
 
 
@@ -160,7 +168,7 @@ def is_ready(cluster: Cluster, node: str) -> bool:
     """Whether Kubernetes takes a node for ready; one that it does not know is not."""
     if cluster.try_kubectl("get", "node", node).returncode:
         return False
-    conditions = cluster.objects("get", "node", node)["status"].get("conditions", [])
+    conditions = cluster.read("nodes", node)["status"].get("conditions", [])
     return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from tests.cluster.binaries import KUBERAY, KUBERNETES, build
 from tests.cluster.client import Cluster
 from tests.cluster.errors import ClusterToolError
-from tests.cluster.images import PAUSE, images_dir
+from tests.cluster.image_store import images_dir
+from tests.cluster.images import PAUSE
 from tests.cluster.keeper import clean
 from tests.cluster.requirements import require_machine
 from tests.cluster.sandbox.layout import Layout

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,11 +93,11 @@ def base_image() -> Path:
     def make(folder: Path) -> None:
         root = folder / "root"
         with stage("install Debian into the base image"):
-            _run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _DEBIAN, str(root))
+            run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", _DEBIAN, str(root))
         with stage("install Ray into the base image"):
             _chroot(root, _BASE_SCRIPT)
         layer = folder / "layer.tar"
-        _run("tar", "-C", str(root), "--numeric-owner", "-cf", str(layer), ".")
+        run("tar", "-C", str(root), "--numeric-owner", "-cf", str(layer), ".")
         shutil.rmtree(root)
         write_image(
             folder / "image.tar", f"{PREFIX}/base:test", layer, command=["bash"],
@@ -126,7 +125,7 @@ def ray_images() -> list[Path]:
         compiled = folder / "gpu"
         compiled.mkdir()
         shutil.copy(gpu / "Dockerfile", compiled)
-        _run("gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o",
+        run("gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o",
              str(compiled / "libnvidia-ml.so.1"), str(gpu / "nvml.c"))  # fmt: skip
         with tempfile.TemporaryDirectory(dir=folder) as storage:
             with stage("load the base image"):
@@ -144,42 +143,6 @@ def ray_images() -> list[Path]:
     return [folder / "ray.tar", folder / "ray-gpu.tar"]
 
 
-def images_dir() -> Path:
-    """Return the state of a containerd that holds all images, so that no start imports them."""
-    archives = [*small_images(), *ray_images()]
-
-    def make(folder: Path) -> None:
-        state = Path(tempfile.mkdtemp(prefix="rsc-"))
-        config, socket = state / "config.toml", state / "containerd.sock"
-        config.write_text(
-            f'version = 2\nroot = "{folder}"\nstate = "{state}/state"\n'
-            f'[grpc]\n  address = "{socket}"\n'
-            'disabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
-        )
-        with (state / "log").open("w") as log:
-            command = ["containerd", "-c", str(config)]
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-        try:
-            deadline_s = time.monotonic() + 30
-            while subprocess.run(
-                ["ctr", "-a", str(socket), "version"], capture_output=True, check=False
-            ).returncode:
-                if process.poll() is not None or time.monotonic() > deadline_s:
-                    raise ClusterToolError(
-                        f"containerd does not come up: {(state / 'log').read_text()[-800:]}",
-                        hint="See whether Debian's containerd is installed whole.",
-                    )
-                time.sleep(0.1)
-            for archive in archives:
-                _run("ctr", "-a", str(socket), "-n", "k8s.io", "images", "import", str(archive))
-        finally:
-            process.terminate()
-            process.wait(30)
-            shutil.rmtree(state)
-
-    return part("images", [archive.parent.name for archive in archives], make)
-
-
 def bud(storage: str, base: str, name: str, directory: Path) -> None:
     buildah(
         storage, "bud", "--quiet", "--isolation", "chroot", "--pull-never",
@@ -191,7 +154,7 @@ def bud(storage: str, base: str, name: str, directory: Path) -> None:
 
 def buildah(storage: str, *words: str) -> None:
     place = ("--root", f"{storage}/root", "--runroot", f"{storage}/run")
-    _run("buildah", "--storage-driver", "overlay", *place, *words)
+    run("buildah", "--storage-driver", "overlay", *place, *words)
 
 
 def _chroot(root: Path, script: str) -> None:
@@ -205,7 +168,7 @@ def _chroot(root: Path, script: str) -> None:
         mount --bind /dev '{root}/dev'
         exec chroot '{root}' sh -ec "$RAYSPACE_SCRIPT"
     """
-    _run(
+    run(
         "unshare", "--mount", "--propagation", "private", "sh", "-c", outer,
         env={"PATH": ENVIRON["PATH"], "RAYSPACE_SCRIPT": script, **_certificates()},
     )  # fmt: skip
@@ -218,7 +181,8 @@ def _certificates() -> dict[str, str]:
     return {name: value for name, value in values.items() if value.startswith("/etc/ssl/certs")}
 
 
-def _run(*words: str, env: dict[str, str] | None = None) -> None:
+def run(*words: str, env: dict[str, str] | None = None) -> None:
+    """Run a program; `ClusterToolError` with its words if it fails."""
     done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
     if done.returncode:
         text = (done.stderr.strip() or done.stdout.strip())[-2000:]

@@ -14,8 +14,8 @@ from rayspace.app import App
 from rayspace.errors import GatewayError
 from rayspace.loop import run
 from tests.cluster import front
+from tests.cluster.derived_images import MLFLOW
 from tests.cluster.images import RAY
-from tests.cluster.late_images import bring_mlflow_image
 from tests.cluster.store import ROOT
 from tests.cluster.test_product import Person
 
@@ -38,7 +38,6 @@ workers: 0
 
 def bring_mlflow(namespace: Namespace) -> None:
     """Deploy the product's MLflow, whose volume ends with its pod; returns before it is ready."""
-    image = bring_mlflow_image()
     text = (ROOT / "templates" / "kubernetes" / "mlflow.yaml").read_text()
     kept = []
     for item in filter(None, yaml.safe_load_all(text)):
@@ -46,7 +45,7 @@ def bring_mlflow(namespace: Namespace) -> None:
             continue
         if item["kind"] == "Deployment":
             pod = item["spec"]["template"]["spec"]
-            pod["containers"][0]["image"] = image
+            pod["containers"][0]["image"] = MLFLOW
             pod["volumes"][0] = {"name": "data", "emptyDir": {}}
         kept.append(item)
     stdin = yaml.safe_dump_all(kept)

@@ -133,9 +133,7 @@ def connections(person: Person) -> list[str]:
 
 
 def head_of(person: Person) -> str:
-    (pod,) = person.namespace.object("pods", "-l", "ray.io/cluster=one,ray.io/node-type=head")[
-        "items"
-    ]
+    (pod,) = person.namespace.items("pods", selector="ray.io/cluster=one,ray.io/node-type=head")
     return str(pod["metadata"]["name"])
 
 
@@ -195,7 +193,7 @@ def test_a_head_answers_by_the_way_that_is_set(person, tmp_path, way):
 
 def test_where_services_may_not_be_reached_ports_are_forwarded(cluster, person, line, tmp_path):
     """By itself: the Role of another company leaves out the proxy."""
-    role = person.namespace.object("role", "rayspace-user", user="admin")
+    role = person.namespace.read("roles", "rayspace-user", user="admin")
     rules = [rule for rule in role["rules"] if "services/proxy" not in rule["resources"]]
     role["metadata"] = {"name": "without-proxy"}
     person.namespace.kubectl(
@@ -252,7 +250,7 @@ def test_an_ingress_is_all_that_is_needed(place, person, tmp_path):
             )
     assert told.returncode == 0, told.stderr
     assert "through the ingress" in told.stdout
-    secret = place.object("secret", "one")["data"]["auth_token"]
+    secret = place.read("secrets", "one")["data"]["auth_token"]
     token = f"Bearer {base64.b64decode(secret).decode()}"
     assert {headers.get("Authorization") for _, _, headers in ingress.seen} == {token}
 

@@ -87,11 +87,11 @@ def bounds(person) -> tuple[int, int, int, int]:
 
 def head_of(person) -> str:
     """Return the name of the head's pod."""
-    (head,) = person.namespace.object("pods", "-l", "ray.io/node-type=head")["items"]
+    (head,) = person.namespace.items("pods", selector="ray.io/node-type=head")
     return str(head["metadata"]["name"])
 
 
 def workers(person) -> list[str]:
     """Return the names of the workers' pods."""
-    items = person.namespace.object("pods", "-l", "ray.io/node-type=worker")["items"]
+    items = person.namespace.items("pods", selector="ray.io/node-type=worker")
     return [item["metadata"]["name"] for item in items]

@@ -215,9 +215,9 @@ def head_of(person: Shipper, job: str) -> str:
 
 def pods_of(person: Shipper, job: str, kind: str) -> list[str]:
     """Return the pods of a job's cluster: head or worker."""
-    cluster = person.namespace.object("rayjob", job)["status"]["rayClusterName"]
+    cluster = person.namespace.read("rayjobs", job)["status"]["rayClusterName"]
     label = f"ray.io/node-type={kind},ray.io/cluster={cluster}"
-    pods = person.namespace.object("pods", "-l", label)["items"]
+    pods = person.namespace.items("pods", selector=label)
     return [pod["metadata"]["name"] for pod in pods]
 
 
@@ -449,7 +449,7 @@ def unheard(person: Shipper) -> dict[str, str]:
 
 def is_coming_up(person: Shipper, job: str) -> bool:
     """Whether KubeRay waits for the cluster of a job."""
-    status = person.namespace.object("rayjob", job).get("status") or {}
+    status = person.namespace.read("rayjobs", job).get("status") or {}
     return status.get("jobDeploymentStatus") == "Initializing"
 
 
@@ -569,7 +569,7 @@ def test_a_submission_that_was_cut_off(person, monkeypatch):
     process.send_signal(signal.SIGKILL)
     process.wait()
     name = record.tags[Tag.JOB]
-    assert name not in [o["metadata"]["name"] for o in person.namespace.object("rayjobs")["items"]]
+    assert name not in [o["metadata"]["name"] for o in person.namespace.items("rayjobs")]
     runs = person.app.runs_of(person.target)
     job = person.status(name)
     assert (job.phase, "submission" in job.reason) == (JobPhase.PENDING, True)
@@ -625,6 +625,6 @@ def test_a_job_that_waits_in_a_queue(queueing, cluster, person):
     assert stopped.phase is JobPhase.STOPPED
     # Nothing of Kueue holds on to this namespace, which stays.
     space.kubectl("delete", "rayjob", name)
-    space.until("no workload", lambda: space.object("workloads")["items"] == [])
+    space.until("no workload", lambda: space.items("workloads") == [])
     space.kubectl("delete", "localqueue", "queue", user="admin")
     cluster.kubectl("label", "namespace", space.name, f"{kueue.LABEL}-")

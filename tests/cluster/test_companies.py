@@ -39,7 +39,7 @@ def enforce_restricted(namespace) -> None:
 
 def refusals(namespace) -> list[str]:
     """Return what Kubernetes said against pods of the namespace."""
-    events = namespace.object("events")["items"]
+    events = namespace.items("events")
     return [event["message"] for event in events if "violates PodSecurity" in event["message"]]
 
 
@@ -47,7 +47,7 @@ def started(namespace) -> set[str]:
     """Return the containers that the node has taken too, which looks at their users itself."""
     statuses = [
         status
-        for pod in namespace.object("pods")["items"]
+        for pod in namespace.items("pods")
         for part in ("containerStatuses", "initContainerStatuses")
         for status in pod["status"].get(part, [])
     ]
@@ -64,7 +64,7 @@ def test_the_oldest_kuberay_that_is_taken_works(cluster, person):
         assert run(person.app.head.version(state.address))["ray_version"] == "2.60.0"
         run(person.clusters.scale("one", workers=0, wait_timeout_s=SLOW_S))
         run(person.clusters.suspend("one"))
-        person.namespace.until("no pods", lambda: person.namespace.object("pods")["items"] == [])
+        person.namespace.until("no pods", lambda: person.namespace.items("pods") == [])
         resumed = run(person.clusters.resume("one", wait_timeout_s=SLOW_S))
         assert resumed.phase is ClusterPhase.READY
         run(person.clusters.down("one"))
@@ -80,7 +80,7 @@ def test_a_kuberay_that_is_too_old_is_refused(cluster, person):
             assert "KubeRay 1.4" in caught.value.message
             assert "spec.authOptions.mode" in caught.value.message
             assert f"upgrade KubeRay to {LEAST_RELEASE} or newer" in caught.value.hint
-        assert person.namespace.object("rayclusters")["items"] == []
+        assert person.namespace.items("rayclusters") == []
         secrets = person.namespace.kubectl("get", "secrets", "-o", "name", user="admin")
         assert "one" not in secrets
     # As soon as it is upgraded the same person goes on.

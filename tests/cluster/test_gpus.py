@@ -114,7 +114,7 @@ def team(cluster: Cluster) -> Iterator[Namespace]:
 
 def set_readings(namespace: Namespace) -> None:
     """Write into each pod what its library tells."""
-    for pod in namespace.object("pods", "-l", "ray.io/cluster=eight")["items"]:
+    for pod in namespace.items("pods", selector="ray.io/cluster=eight"):
         is_head = pod["metadata"]["labels"]["ray.io/node-type"] == "head"
         text = "".join(f"{line}\\n" for line in readings(HEAD if is_head else WORKER))
         words = ("exec", pod["metadata"]["name"], "--", "sh", "-c")

@@ -11,8 +11,8 @@ from rayspace.app import App
 from rayspace.loop import run
 from rayspace.model.job import JobPhase
 from tests.cluster.conftest import made_namespace
+from tests.cluster.derived_images import STARTERS
 from tests.cluster.images import RAY
-from tests.cluster.late_images import bring_starters_image
 from tests.cluster.store import ROOT
 from tests.cluster.team import SOLO, Shipper, await_mlflow, bring_mlflow
 from tests.guide import copy_guide, run_notebook
@@ -57,7 +57,7 @@ def test_the_way_to_kubernetes(reader):
     }.items():
         assert re.search(pattern, told.of(cell), re.DOTALL), (cell, told.of(cell))
     assert "simulated" not in told.of("up") + told.of("status") + told.of("targets")
-    assert person.namespace.object("rayclusters")["items"] == []
+    assert person.namespace.items("rayclusters") == []
     print(f"04 took {told.seconds:.0f} s")
 
 
@@ -75,7 +75,7 @@ def test_what_goes_wrong_there(reader):
         "nobody": "no profile",
     }.items():
         assert re.search(pattern, told.of(cell), re.DOTALL), (cell, told.of(cell))
-    assert person.namespace.object("rayclusters")["items"] == []
+    assert person.namespace.items("rayclusters") == []
     print(f"05 took {told.seconds:.0f} s")
 
 
@@ -83,7 +83,7 @@ def test_what_goes_wrong_there(reader):
 def test_the_starters_run_there_as_they_are(cluster, team, tmp_path):
     """One after the other on one cluster, whose image has the packages that they import."""
     person = Shipper(cluster, team, tmp_path)
-    profile = SOLO.replace(RAY, bring_starters_image())
+    profile = SOLO.replace(RAY, STARTERS)
     profile = profile.replace("cpus: 0.5, memory: 1500MiB", "cpus: 1.4, memory: 3GiB")
     profile += 'rayCluster: {spec: {headGroupSpec: {rayStartParams: {num-cpus: "2"}}}}\n'
     (person.project / ".rayspace" / "profiles" / "science.yaml").write_text(profile)

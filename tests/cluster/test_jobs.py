@@ -79,15 +79,13 @@ def test_a_laptop_that_is_gone_is_not_missed(person):
         "results/train.html", Artifact.DRIVER_LOG, Artifact.PACKAGES, "model.txt",
     } <= files  # fmt: skip
     # Its cluster ends with it.
-    person.namespace.until(
-        "no cluster", lambda: person.namespace.object("rayclusters")["items"] == []
-    )
+    person.namespace.until("no cluster", lambda: person.namespace.items("rayclusters") == [])
     done = person.command("job", "fetch", job, "--json")
     executed = json.loads(Path(json.loads(done.stdout)["notebook"]).read_text())
     assert "9" in "".join(executed["cells"][-2]["outputs"][-1]["text"])
     # What was shipped is needed no longer than the job.
-    item = person.namespace.object("rayjob", job)
-    secret = person.namespace.object("secret", f"{job}-runner")
+    item = person.namespace.read("rayjobs", job)
+    secret = person.namespace.read("secrets", f"{job}-runner")
     owners = secret["metadata"].get("ownerReferences", [])
     assert [owner["uid"] for owner in owners] in ([], [item["metadata"]["uid"]])
     # Whoever was killed before it could note the object's id had noted that there is one.
@@ -148,9 +146,7 @@ def test_a_stop_that_is_broken_off_leaves_no_cluster(person):
 
     with pytest.raises(ConnectionAbortedError):
         run(person.app.jobs.stop(job, report=broken_off))
-    person.namespace.until(
-        "no cluster", lambda: person.namespace.object("rayclusters")["items"] == []
-    )
+    person.namespace.until("no cluster", lambda: person.namespace.items("rayclusters") == [])
     assert job in _rayjobs(person.namespace)
     stopped = run(person.app.jobs.status(job))
     assert (stopped.phase, stopped.cause) == (JobPhase.STOPPED, Cause.STOPPED)
@@ -296,4 +292,4 @@ def test_a_namespace_without_mlflow_takes_no_job(cluster, namespace, tmp_path):
 
 
 def _rayjobs(namespace) -> list[str]:
-    return [item["metadata"]["name"] for item in namespace.object("rayjobs")["items"]]
+    return [item["metadata"]["name"] for item in namespace.items("rayjobs")]

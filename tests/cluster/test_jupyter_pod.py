@@ -24,8 +24,8 @@ from tests import extension_build
 from tests.browser.conftest import write_settings
 from tests.browser.lab_page import LabPage, started_browser
 from tests.cluster.conftest import made_namespace
+from tests.cluster.derived_images import LAB
 from tests.cluster.images import RAY
-from tests.cluster.late_images import bring_lab_image
 from tests.cluster.store import ROOT
 from tests.cluster.team import SOLO, await_mlflow, bring_mlflow
 from tests.cluster.test_product import Person
@@ -96,7 +96,6 @@ def alice(place, seat, tmp_path_factory) -> Iterator[JupyterProcess]:
     """Start her server as a pod with an account of its own, which may what a person may."""
     bring_mlflow(place)
     place.kubectl("apply", "-f", "-", user="admin", stdin=yaml.safe_dump(OF_THE_TEAM))
-    image = bring_lab_image()
     place.kubectl("create", "serviceaccount", "alice", user="admin")
     bind = ("rolebinding", "alice", "--role=rayspace-user", f"--serviceaccount={place.name}:alice")
     place.kubectl("create", *bind, user="admin")
@@ -110,7 +109,7 @@ def alice(place, seat, tmp_path_factory) -> Iterator[JupyterProcess]:
             "volumes": [{"name": "seat", "hostPath": {"path": str(seat)}}],
             "containers": [{
                 "name": "lab",
-                "image": image,
+                "image": LAB,
                 "imagePullPolicy": "Never",
                 "command": ["bash", "-c", START],
                 "env": [{"name": "JUPYTER_TOKEN", "value": TOKEN}],
@@ -192,7 +191,7 @@ async def test_a_day_in_the_panel(alice, place):
         await page.dialog.get_by_role("button", name="Replace it").click()
         await expect(bad).to_have_attribute("data-phase", "ready", timeout=SLOW_MS)
         await expect(bad).not_to_contain_text(MISSING)
-        group = place.object("rayclusters", "bad")["spec"]["headGroupSpec"]
+        group = place.read("rayclusters", "bad")["spec"]["headGroupSpec"]
         assert group["template"]["spec"]["containers"][0]["image"] == RAY
         await page.act(bad, "End")
         await page.dialog.get_by_role("button", name="End it").click()
@@ -207,7 +206,7 @@ async def test_a_day_in_the_panel(alice, place):
         side = job.locator(".rayspace-Row-side")
         await expect(side).to_have_text(re.compile(r"cell [123] of 4"), timeout=SLOW_MS)
         await expect(one).to_contain_text("in use", timeout=SLOW_MS)
-        (head,) = place.object("pods", "-l", "ray.io/cluster=one")["items"]
+        (head,) = place.items("pods", selector="ray.io/cluster=one")
         place.kubectl("exec", head["metadata"]["name"], "--", "touch", SEEN, user="admin")
         await expect(job).to_have_attribute("data-phase", "succeeded", timeout=SLOW_MS)
         await page.act(job, "Open the executed notebook")
@@ -275,9 +274,9 @@ async def test_another_person_of_the_namespace_changes_nothing_of_hers(alice, bo
 def test_ending_the_server_stops_nothing(alice, bob, place):
     """Her cluster goes on without the pod that asked for it."""
     person, _ = bob
-    (before,) = place.object("pods", "-l", "ray.io/cluster=one")["items"]
+    (before,) = place.items("pods", selector="ray.io/cluster=one")
     place.kubectl("delete", "pod", "jupyter-alice", user="admin")
-    (after,) = place.object("pods", "-l", "ray.io/cluster=one")["items"]
+    (after,) = place.items("pods", selector="ray.io/cluster=one")
 
     assert after["metadata"]["uid"] == before["metadata"]["uid"]
     assert "deletionTimestamp" not in after["metadata"]

@@ -14,8 +14,8 @@ from rayspace.core.clusters.wishes import Wishes
 from rayspace.loop import run
 from tests.cluster import kueue
 from tests.cluster.binaries import KUBERAY, build
+from tests.cluster.derived_images import MLFLOW
 from tests.cluster.images import RAY
-from tests.cluster.late_images import bring_mlflow_image
 from tests.cluster.store import ROOT
 from tests.cluster.team import Shipper
 from tests.cluster.test_limits import refusal, with_group
@@ -43,12 +43,12 @@ def kit_for(namespace: str, folder: Path) -> Path:
 
 def beside(kit: Path, **more: object) -> Path:
     """Lay what only this machine needs on top of the kit: an image it has, and no volume."""
-    image = bring_mlflow_image()
     patches = [
         {
             "target": {"kind": "Deployment", "name": "rayspace-mlflow"},
             "patch": json.dumps([
-                {"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": image},
+                {"op": "replace", "path": "/spec/template/spec/containers/0/image",
+                 "value": MLFLOW},
                 {"op": "replace", "path": "/spec/template/spec/volumes/0",
                  "value": {"name": "data", "emptyDir": {}}},
             ]),
@@ -251,7 +251,7 @@ def test_clusters_wait_in_its_queue(queueing, cluster, namespace, tmp_path):
 
 def _admitted(namespace) -> Callable[[], bool]:
     def look() -> bool:
-        for item in namespace.object("workloads")["items"]:
+        for item in namespace.items("workloads"):
             conditions = item.get("status", {}).get("conditions", [])
             if any(c["type"] == "Admitted" and c["status"] == "True" for c in conditions):
                 return True

@@ -37,7 +37,7 @@ def submit(namespace, name: str, *, cpu: str = "600m", queue: str = "queue") -> 
 
 def workload(namespace, name: str) -> dict:
     """Return what Kueue thinks of a cluster."""
-    for item in namespace.object("workloads")["items"]:
+    for item in namespace.items("workloads"):
         if any(owner["name"] == name for owner in item["metadata"].get("ownerReferences", [])):
             return item
     return {}
@@ -109,5 +109,5 @@ def test_a_queue_that_is_not_there_is_told_from_one_that_is_stopped(queued, tmp_
 def test_namespaces_without_a_queue_are_left_alone(queueing, namespace):
     """Nothing of Kueue stands between a scientist and KubeRay there."""
     apply(namespace, raycluster("free", workers=0))
-    namespace.until("it has a head", lambda: namespace.object("pods")["items"])
-    assert namespace.object("workloads")["items"] == []
+    namespace.until("it has a head", lambda: namespace.items("pods"))
+    assert namespace.items("workloads") == []

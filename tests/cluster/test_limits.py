@@ -279,7 +279,7 @@ def test_the_expressions_are_well_typed(cluster, namespace, enforce):
     names = [item["metadata"]["name"] for item in admission_policy(LIMITS, namespace.name)[::2]]
 
     def checked():
-        found = [cluster.objects("get", "validatingadmissionpolicy", name) for name in names]
+        found = [cluster.read("validatingadmissionpolicies", name) for name in names]
         return found if all("typeChecking" in item.get("status", {}) for item in found) else None
 
     for item in namespace.until("the expressions are checked", checked):
@@ -335,11 +335,11 @@ def test_kuberay_goes_on_with_an_older_cluster(namespace, enforce):
     document = raycluster("old", workers=0, head_limits={"cpu": "5"})
     namespace.kubectl("create", "-f", "-", stdin=json.dumps(document))
     enforce()
-    namespace.until("it has a head", lambda: namespace.object("pods")["items"])
+    namespace.until("it has a head", lambda: namespace.items("pods"))
     assert patch(namespace, "old", put("/spec/suspend", True)) == ""
 
     def suspended():
-        found = condition(namespace.object("raycluster", "old"), "RayClusterSuspended")
+        found = condition(namespace.read("rayclusters", "old"), "RayClusterSuspended")
         return found.get("status") == "True"
 
     namespace.until("it is suspended", suspended)
@@ -351,7 +351,7 @@ def test_a_job_gets_its_cluster(namespace, enforce):
     """KubeRay makes it without a lifetime of its own; a person may not say it is a job's."""
     enforce()
     namespace.kubectl("create", "-f", "-", stdin=json.dumps(a_job("made")))
-    (made,) = namespace.until("its cluster", lambda: namespace.object("rayclusters")["items"])
+    (made,) = namespace.until("its cluster", lambda: namespace.items("rayclusters"))
     assert MAX_LIFETIME_S not in made["metadata"].get("annotations", {})
     forged = raycluster("forged", workers=9)
     forged["metadata"]["ownerReferences"] = made["metadata"]["ownerReferences"]

@@ -19,7 +19,7 @@ from rayspace.app import App
 from rayspace.errors import AccessError, TrackingMissingError
 from rayspace.loop import run
 from rayspace.model.tracking import TrackingServer
-from tests.cluster.late_images import bring_mlflow_image, bring_stores_image
+from tests.cluster.derived_images import MLFLOW, STORES
 from tests.cluster.store import ROOT
 from tests.cluster.team import forwarded, made_volume
 from tests.cluster.test_product import Person
@@ -63,12 +63,6 @@ print("logged")
 """
 
 
-@pytest.fixture(scope="module")
-def image(cluster) -> str:
-    """Bring the image of MLflow to the node."""
-    return bring_mlflow_image()
-
-
 @pytest.fixture
 def volume(namespace):
     """Make a volume for the claim: this cluster has no StorageClass."""
@@ -100,11 +94,11 @@ class Scientist(Person):
         )
         return done.returncode, {c["name"]: c for c in json.loads(done.stdout)["checks"]}
 
-    def fix(self, image: str) -> None:
+    def fix(self) -> None:
         """Bring MLflow."""
         role = ("create", "rolebinding", _NAME, f"--role={_NAME}", "--user=scientist")
         self.namespace.kubectl(*role, user="admin")
-        code, checks = self.doctor("--fix", "--yes", "--mlflow-image", image)
+        code, checks = self.doctor("--fix", "--yes", "--mlflow-image", MLFLOW)
         assert (code, checks["tracking"]["state"]) == (0, "ok"), checks
 
 
@@ -139,7 +133,7 @@ def test_a_doctor_says_what_is_missing_and_who_brings_it(cluster, person, namesp
     # Nobody is there to be asked, so nothing happens.
     asked = person.command("doctor", "--on", person.target, "--fix")
     assert (asked.returncode, "--yes" in asked.stderr) == (2, True)
-    assert namespace.object("deployments", user="admin")["items"] == []
+    assert namespace.items("deployments", user="admin") == []
     # Who may do nothing is told so once.
     outsider = Scientist(cluster, namespace, tmp_path / "outside", user="outsider")
     code, checks = outsider.doctor()
@@ -147,9 +141,9 @@ def test_a_doctor_says_what_is_missing_and_who_brings_it(cluster, person, namesp
     assert f"--user={checks['api-server']['text'].split()[-1]}" in checks["rights"]["hint"]
 
 
-def test_a_notebook_logs_to_the_mlflow_that_was_brought(person, namespace, volume, image):
+def test_a_notebook_logs_to_the_mlflow_that_was_brought(person, namespace, volume):
     """With nothing set: metrics and artifacts, and they outlive the server's pod."""
-    person.fix(image)
+    person.fix()
     script = person.app.project / "trial.ipy"
     script.write_text(_NOTEBOOK.format(context=person.context, namespace=namespace.name))
     done = subprocess.run(
@@ -206,12 +200,12 @@ def _status(uri: str, token: str = "", **headers: str) -> int:
         return exc.code
 
 
-def test_the_pages_open_in_a_browser_and_nobody_else_gets_in(person, namespace, volume, image):
+def test_the_pages_open_in_a_browser_and_nobody_else_gets_in(person, namespace, volume):
     """By a key that counts once; without it or the token there is nothing to see."""
     # The strictest level that there is.
     level = "pod-security.kubernetes.io/enforce=restricted"
     person.namespace.cluster.kubectl("label", "namespace", namespace.name, level)
-    person.fix(image)
+    person.fix()
     server = run(person.app.tracking_of(person.target))
     search = f"{server.uri}/api/2.0/mlflow/experiments/search?max_results=1"
     assert _status(search, server.token) == 200
@@ -244,14 +238,14 @@ def test_the_pages_open_in_a_browser_and_nobody_else_gets_in(person, namespace, 
         assert process.wait(20) == 0
 
 
-def test_where_mlflow_asks_for_a_name_people_and_pods_have_one(person, namespace, volume, image):
+def test_where_mlflow_asks_for_a_name_people_and_pods_have_one(person, namespace, volume):
     """People set it, pods get it from a Secret, and without there is nothing but 401."""
     password = secrets.token_urlsafe(12)
     make = ("create", "secret", "generic")
     # What a Secret of this name says counts more than the template.
     artifacts = "--from-literal=MLFLOW_ARTIFACTS_DESTINATION=/data/elsewhere"
     namespace.kubectl(*make, _NAME, artifacts, user="admin")
-    person.fix(image)
+    person.fix()
     namespace.kubectl(
         *make,
         f"{_NAME}-auth",
@@ -288,9 +282,9 @@ def test_where_mlflow_asks_for_a_name_people_and_pods_have_one(person, namespace
     assert runs.create(experiment="x", name="n", tags={}, params={"a": "1"}).params == {"a": "1"}
     assert _status(f"{server.uri}/api/2.0/mlflow/experiments/search?max_results=1") == 403
     # Pods, with the Secret and without.
-    said = _in_pod(namespace, image, server.pod_uri, server.secret)
+    said = _in_pod(namespace, server.pod_uri, server.secret)
     assert {"status 401", "logged"} <= set(said.split("\n"))
-    said = _in_pod(namespace, image, server.pod_uri, "")
+    said = _in_pod(namespace, server.pod_uri, "")
     assert "status 401" in said
     assert "logged" not in said.split("\n")
     lists = ("exec", deployment, "--", "find", "/data/elsewhere", "-name", "a.txt")
@@ -345,7 +339,7 @@ def _bring_stores(namespace, password: str) -> None:
     ports = {"database": 5432, "objects": 9000}
     container = {
         "name": "stores",
-        "image": bring_stores_image(),
+        "image": STORES,
         "imagePullPolicy": "Never",
         "command": ["sh", "-c", _STORES],
         "env": [{"name": "PASSWORD", "value": password}],
@@ -364,7 +358,7 @@ def _bring_stores(namespace, password: str) -> None:
     namespace.kubectl("wait", "pod/stores", "--for=condition=Ready", "--timeout=180s", user="admin")
 
 
-def test_runs_lie_in_a_database_and_an_object_store(person, namespace, volume, image, tmp_path):
+def test_runs_lie_in_a_database_and_an_object_store(person, namespace, volume, tmp_path):
     """As a company has them: what a Secret says is all that there is to set."""
     password = secrets.token_urlsafe(12)
     _bring_stores(namespace, password)
@@ -379,14 +373,14 @@ def test_runs_lie_in_a_database_and_an_object_store(person, namespace, volume, i
     }
     literals = [f"--from-literal={name}={value}" for name, value in settings.items()]
     namespace.kubectl("create", "secret", "generic", _NAME, *literals, user="admin")
-    person.fix(image)
+    person.fix()
     runs = person.app.runs_of(person.target)
     mine = runs.create(experiment="mine", name="n", tags={}, params={"lr": "0.1"})
     weights = tmp_path / "weights.bin"
     weights.write_bytes(secrets.token_bytes(2**20))
     runs.upload(mine.run_id, weights, "results")
     server = person.app.tracking_server(person.target)
-    assert "logged" in _in_pod(namespace, image, server.pod_uri, "").split("\n")
+    assert "logged" in _in_pod(namespace, server.pod_uri, "").split("\n")
     assert runs.get(mine.run_id).params == {"lr": "0.1"}
     got = runs.download(mine.run_id, "results/weights.bin", tmp_path / "got")
     assert got.read_bytes() == weights.read_bytes()
@@ -397,12 +391,12 @@ def test_runs_lie_in_a_database_and_an_object_store(person, namespace, volume, i
     assert namespace.kubectl(*on_volume, user="admin") == ""
 
 
-def _in_pod(namespace, image: str, uri: str, secret: str) -> str:
+def _in_pod(namespace, uri: str, secret: str) -> str:
     """Log a run in a pod that gets what is in the Secret, as those of jobs do."""
     name = f"p-{secrets.token_hex(3)}"
     container = {
         "name": "p",
-        "image": image,
+        "image": MLFLOW,
         "imagePullPolicy": "Never",
         "command": ["python", "-c", _POD, uri],
         "env": [{"name": "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "value": "1"}],
@@ -417,6 +411,6 @@ def _in_pod(namespace, image: str, uri: str, secret: str) -> str:
     namespace.kubectl("apply", "-f", "-", user="admin", stdin=json.dumps(item))
     ended = {"Succeeded", "Failed"}
     namespace.until(
-        "it ended", lambda: namespace.object("pod", name)["status"]["phase"] in ended, _SLOW_S
+        "it ended", lambda: namespace.read("pods", name)["status"]["phase"] in ended, _SLOW_S
     )
     return namespace.kubectl("logs", name)

@@ -90,7 +90,7 @@ def test_commands_run_in_pods(web):
 
 def test_nothing_but_the_api_server_is_reachable_and_nothing_is_from_inside(web):
     """The sandbox has no way out, and no other way in."""
-    address = web.object("pod", "web")["status"]["podIP"]
+    address = web.read("pods", "web")["status"]["podIP"]
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(f"http://{address}:8000", timeout=3)
     with socket.socket() as server:

@@ -80,7 +80,7 @@ def head(cluster: Cluster) -> Iterator[Head]:
         namespace.kubectl("create", "rolebinding", user, role, f"--user={user}", user="admin")
     apply(namespace, raycluster("one", workers=0))
     wait_ready(namespace)
-    secret = namespace.object("secret", "one")
+    secret = namespace.read("secrets", "one")
     yield Head(namespace, b64decode(secret["data"]["auth_token"]).decode())
     if not os.environ.get("RAYSPACE_KEEP_NAMESPACES"):
         cluster.kubectl("delete", "namespace", namespace.name, "--wait=false")
@@ -88,14 +88,14 @@ def head(cluster: Cluster) -> Iterator[Head]:
 
 def wait_ready(namespace: Namespace) -> None:
     def read() -> bool:
-        found = condition(namespace.object("raycluster", "one"), "HeadPodReady")
+        found = condition(namespace.read("rayclusters", "one"), "HeadPodReady")
         return found.get("status") == "True"
 
     namespace.until("the head is ready", read)
 
 
 def pod_of(namespace: Namespace) -> str:
-    (pod,) = namespace.object("pods", "-l", "ray.io/cluster=one")["items"]
+    (pod,) = namespace.items("pods", selector="ray.io/cluster=one")
     return pod["metadata"]["name"]
 
 

@@ -101,8 +101,8 @@ def test_a_cluster_from_up_to_down(person):
         lambda: {n.is_head for n in run(other.clusters.nodes("one"))} == {True, False},
     )
     assert any("ray" in line.lower() for line in _lines(other, "one"))
-    (worker,) = person.namespace.object("pods", "-l", "ray.io/node-type=worker")["items"]
-    (head,) = person.namespace.object("pods", "-l", "ray.io/node-type=head")["items"]
+    (worker,) = person.namespace.items("pods", selector="ray.io/node-type=worker")
+    (head,) = person.namespace.items("pods", selector="ray.io/node-type=head")
 
     def inside(*words: str, pod: dict = worker) -> str:
         command = ("exec", pod["metadata"]["name"], "--", *words)
@@ -143,7 +143,7 @@ def test_a_cluster_from_up_to_down(person):
 def test_a_cluster_rests_and_comes_back(person):
     """Its watcher sees it idle, and alone has rights; suspended it has no pods."""
     person.up("one", workers=0, wait_timeout_s=SLOW_S)
-    (head,) = person.namespace.object("pods", "-l", "ray.io/node-type=head")["items"]
+    (head,) = person.namespace.items("pods", selector="ray.io/node-type=head")
     account = "/var/run/secrets/kubernetes.io/serviceaccount"
     words = ("exec", head["metadata"]["name"], "-c", "ray-head", "--", "test", "-e", account)
     assert person.namespace.try_kubectl(*words, user="admin").returncode == 1
@@ -154,9 +154,7 @@ def test_a_cluster_rests_and_comes_back(person):
     )
     assert watched.active == ()
     run(person.clusters.suspend("one"))
-    person.namespace.until(
-        "no pods", lambda: person.namespace.object("pods")["items"] == [], SLOW_S
-    )
+    person.namespace.until("no pods", lambda: person.namespace.items("pods") == [], SLOW_S)
     assert run(person.clusters.status("one")).phase is ClusterPhase.SUSPENDED
     resumed = run(person.clusters.resume("one", wait_timeout_s=SLOW_S, report=person.report))
     assert resumed.phase is ClusterPhase.READY
@@ -182,7 +180,7 @@ def test_what_cannot_come_up_fails_at_once_with_its_reason(person):
     person.namespace.kubectl("delete", "serviceaccount", "rayspace-head", user="admin")
     with pytest.raises(PreflightError, match="rayspace-head"):
         person.up("unwatched")
-    clusters = person.namespace.object("rayclusters")["items"]
+    clusters = person.namespace.items("rayclusters")
     assert [item["metadata"]["name"] for item in clusters] == ["none"]
     secrets = person.namespace.kubectl("get", "secrets", "-o", "name", user="admin")
     assert "wrong" not in secrets
@@ -225,11 +223,11 @@ def test_a_quota_is_told_before_anything_is_made(person):
     person.namespace.kubectl(*quota, user="admin")
     person.namespace.until(
         "the quota counts",
-        lambda: person.namespace.object("resourcequota", "small").get("status", {}).get("hard"),
+        lambda: person.namespace.read("resourcequotas", "small").get("status", {}).get("hard"),
     )
     with pytest.raises(PreflightError, match=r"'small' allows 1\.0 GiB in all"):
         person.up("large")
-    assert person.namespace.object("rayclusters")["items"] == []
+    assert person.namespace.items("rayclusters") == []
 
 
 def test_an_operator_that_is_away_is_told_of_while_one_waits(cluster, person):
@@ -259,7 +257,7 @@ def test_what_others_made_is_seen_and_left_alone(person):
         person.up("theirs")
     assert run(person.clusters.adopt("theirs", target=person.target)).origin is Origin.STARTED
     run(person.clusters.down("theirs"))
-    assert person.namespace.object("rayclusters")["items"] == []
+    assert person.namespace.items("rayclusters") == []
 
 
 def test_a_dry_run_shows_the_object_and_makes_none(person):
@@ -270,7 +268,7 @@ def test_a_dry_run_shows_the_object_and_makes_none(person):
     plan = run(person.clusters.preview("tiny", wishes, target=person.target))
     assert plan.manifest["metadata"]["namespace"] == person.namespace.name
     assert plan.difference == ""
-    assert person.namespace.object("rayclusters")["items"] == []
+    assert person.namespace.items("rayclusters") == []
     text = json.dumps(plan.manifest)
     person.namespace.kubectl("apply", "--dry-run=server", "-f", "-", stdin=text)
     person.up("plan", workers=0, wait=False)

@@ -25,7 +25,7 @@ def provisioned(namespace, name: str) -> dict:
     """Wait until a cluster has all its pods, and return it."""
 
     def read():
-        thing = namespace.object("raycluster", name)
+        thing = namespace.read("rayclusters", name)
         return thing if condition(thing, "RayClusterProvisioned").get("status") == "True" else None
 
     return namespace.until(f"{name} is provisioned", read)
@@ -35,7 +35,7 @@ def test_a_cluster_comes_up_and_answers_with_its_token_only(namespace):
     """RayClusterProvisioned, token authentication, and the dashboard through the API server."""
     apply(namespace, raycluster("one"))
     provisioned(namespace, "one")
-    pods = namespace.object("pods", "-l", "ray.io/cluster=one")["items"]
+    pods = namespace.items("pods", selector="ray.io/cluster=one")
     assert sorted(p["metadata"]["labels"]["ray.io/node-type"] for p in pods) == ["head", "worker"]
     path = f"/api/v1/namespaces/{namespace.name}/services/one-head-svc:8265/proxy/api/version"
     refused = namespace.cluster.try_kubectl("get", "--raw", path, user="scientist")
@@ -50,7 +50,7 @@ def test_a_job_succeeds(namespace):
     apply(namespace, rayjob("job", f'python -c "{_CODE}"'))
 
     def read():
-        status = namespace.object("rayjob", "job").get("status", {})
+        status = namespace.read("rayjobs", "job").get("status", {})
         return status if status.get("jobStatus") in {"SUCCEEDED", "FAILED"} else None
 
     status = namespace.until("the job ends", read)
@@ -62,7 +62,7 @@ def test_an_image_that_is_missing_is_told_of(namespace):
     apply(namespace, raycluster("none", workers=0, image="docker.io/rayspace/none:test"))
 
     def read():
-        ready = condition(namespace.object("raycluster", "none"), "HeadPodReady")
+        ready = condition(namespace.read("rayclusters", "none"), "HeadPodReady")
         return ready if ready.get("reason") == "ErrImageNeverPull" else None
 
     assert "not present" in namespace.until("the image is missing", read)["message"]
@@ -76,7 +76,7 @@ def test_a_head_that_takes_too_much_memory_is_killed(namespace):
     apply(namespace, document)
 
     def read():
-        for pod in namespace.object("pods")["items"]:
+        for pod in namespace.items("pods"):
             for status in pod["status"].get("containerStatuses", []):
                 ended = {**status["state"], **status["lastState"]}.get("terminated", {})
                 if ended.get("reason") == "OOMKilled":
@@ -99,7 +99,7 @@ def test_gpus_show_the_readings_that_a_test_sets(namespace):
     """By way of Ray's own reporting, and they change while it runs."""
     apply(namespace, raycluster("gpu", workers=0, image=RAY_GPU))
     provisioned(namespace, "gpu")
-    (head,) = namespace.object("pods")["items"]
+    (head,) = namespace.items("pods")
     inside = ("exec", head["metadata"]["name"], "--")
 
     def set_readings(*lines: str) -> None:

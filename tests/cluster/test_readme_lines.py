@@ -28,8 +28,9 @@ from rayspace.core.clusters.activity import Annotation
 from rayspace.model.job import JobPhase
 from tests.cluster.binaries import KUBERAY, build
 from tests.cluster.conftest import Namespace
+from tests.cluster.derived_images import MLFLOW
+from tests.cluster.image_names import also_named
 from tests.cluster.images import RAY, RAY_GPU
-from tests.cluster.late_images import also_named, bring_mlflow_image
 from tests.cluster.store import HERE, ROOT
 from tests.cluster.team import made_volume
 from tests.documented_lines import README, lines_of, shell_lines, type_line
@@ -174,7 +175,7 @@ class Readme:
 
     def clusters(self) -> dict[str, Any]:
         """Return the Ray clusters that are no part of a job, by name."""
-        items = self.namespace.object("rayclusters")["items"]
+        items = self.namespace.items("rayclusters")
         return {
             item["metadata"]["name"]: item
             for item in items
@@ -270,10 +271,10 @@ class Readme:
 
     def look(self, name: str) -> None:
         """What the table says next of a cluster; the lines are those that fit any cluster."""
-        worker = ("-l", f"ray.io/cluster={name},ray.io/node-type=worker")
-        wait = ("wait", "pod", *worker, "--for=condition=Ready", "--timeout=120s")
+        worker = f"ray.io/cluster={name},ray.io/node-type=worker"
+        wait = ("wait", "pod", "-l", worker, "--for=condition=Ready", "--timeout=120s")
         self.namespace.kubectl(*wait, user="admin")
-        (pod,) = self.namespace.object("pods", *worker)["items"]
+        (pod,) = self.namespace.items("pods", selector=worker)
         tell = f"echo '{READING}' > /tmp/fake-gpus"
         inside = ("exec", pod["metadata"]["name"], "--", "sh", "-c")
         self.namespace.kubectl(*inside, tell, user="admin")
@@ -292,7 +293,7 @@ class Readme:
 
     def pods(self) -> list[Any]:
         """Return the pods of Ray."""
-        return self.namespace.object("pods", "-l", "ray.io/cluster")["items"]
+        return self.namespace.items("pods", selector="ray.io/cluster")
 
     def resume(self, line: str) -> None:
         """It is ready again."""
@@ -319,7 +320,7 @@ class Readme:
 
     def rayjobs(self) -> list[Any]:
         """Return what KubeRay has of jobs."""
-        return self.namespace.object("rayjobs")["items"]
+        return self.namespace.items("rayjobs")
 
     def await_jobs(self) -> None:
         """See those to their end that were only submitted."""
@@ -327,6 +328,13 @@ class Readme:
             job: dict[str, Any] = {}
 
             def has_ended(name: str = name, job: dict[str, Any] = job) -> bool:
+                # A look at Kubernetes costs little, a line much.
+                ours = [
+                    item for item in self.rayjobs() if item["metadata"]["name"].startswith(name)
+                ]
+                states = {item.get("status", {}).get("jobDeploymentStatus") for item in ours}
+                if not states <= {"Complete", "Failed"}:
+                    return False
                 job.update(self.person.json(f"rayspace job status {name}"))
                 return JobPhase(job["phase"]).is_terminal
 
@@ -364,11 +372,10 @@ def readme(cluster: Cluster, tmp_path: Path) -> Iterator[Readme]:
     (project / "train.ipynb").write_text(json.dumps(notebook))
     administrator = Typist(cluster, "admin", clone, tmp_path / "administrator")
     person = Typist(cluster, "scientist", project, tmp_path / "person")
-    image = bring_mlflow_image()
     kit = clone / "templates" / "kubernetes"
     (stock,) = re.findall(r"^ +image: (\S+)$", (kit / "mlflow.yaml").read_text(), re.MULTILINE)
     try:
-        with also_named(image, stock), made_volume(namespace), cluster.gpus("node-a", 2):
+        with also_named(MLFLOW, stock), made_volume(namespace), cluster.gpus("node-a", 2):
             yield Readme(namespace, administrator, person)
     finally:
         cluster.kubectl("delete", "--ignore-not-found", "-f", str(kit / "policy.yaml"))

@@ -14,7 +14,7 @@ def test_a_second_node_works_and_can_be_lost(cluster, namespace, node_b):
     """Workers run there; a cut link or killed processes make it NotReady, and it comes back."""
     apply(namespace, raycluster("wide", node=node_b))
     provisioned(namespace, "wide")
-    pods = namespace.object("pods", "-l", "ray.io/node-type=worker")["items"]
+    pods = namespace.items("pods", selector="ray.io/node-type=worker")
     assert [pod["spec"]["nodeName"] for pod in pods] == [node_b]
     cluster.order("link", "down")
     namespace.until("node-b is cut off", lambda: not is_ready(cluster, node_b))
@@ -34,7 +34,7 @@ def test_gpus_are_given_out_that_are_not_there(cluster, namespace):
         apply(namespace, raycluster("four", workers=0, head_limits={"nvidia.com/gpu": "4"}))
 
         def placed(name: str, status: str) -> str:
-            for pod in namespace.object("pods", "-l", f"ray.io/cluster={name}")["items"]:
+            for pod in namespace.items("pods", selector=f"ray.io/cluster={name}"):
                 found = condition(pod, "PodScheduled")
                 if found.get("status") == status:
                     return found.get("message", "") or "placed"
@@ -43,9 +43,9 @@ def test_gpus_are_given_out_that_are_not_there(cluster, namespace):
         namespace.until("two GPUs are given", lambda: placed("two", "True"))
         why = namespace.until("four GPUs are refused", lambda: placed("four", "False"))
         assert "Insufficient nvidia.com/gpu" in why
-        labels = cluster.objects("get", "node", "node-a")["metadata"]["labels"]
+        labels = cluster.read("nodes", "node-a")["metadata"]["labels"]
         assert labels["nvidia.com/gpu.product"] == "NVIDIA-H200"
-    node = cluster.objects("get", "node", "node-a")
+    node = cluster.read("nodes", "node-a")
     assert "nvidia.com/gpu" not in node["status"]["allocatable"]
 
 
@@ -56,7 +56,7 @@ def test_a_taint_and_a_quota_keep_pods_away(cluster, namespace):
     apply(namespace, raycluster("over", workers=0))
 
     def refused():
-        return condition(namespace.object("raycluster", "over"), "ReplicaFailure").get("message")
+        return condition(namespace.read("rayclusters", "over"), "ReplicaFailure").get("message")
 
     assert "exceeded quota: small" in namespace.until("the quota refuses", refused)
     namespace.kubectl("delete", "quota", "small", user="admin")
@@ -64,7 +64,7 @@ def test_a_taint_and_a_quota_keep_pods_away(cluster, namespace):
         apply(namespace, raycluster("away", workers=0))
 
         def unscheduled():
-            pods = namespace.object("pods", "-l", "ray.io/cluster=away")["items"]
+            pods = namespace.items("pods", selector="ray.io/cluster=away")
             return next((condition(p, "PodScheduled").get("message") for p in pods), "")
 
         why = namespace.until("the taint keeps it away", unscheduled)
@@ -93,19 +93,19 @@ def test_the_operator_can_be_stopped(cluster, namespace):
     with cluster.without_operator():
         apply(namespace, raycluster("waits", workers=0))
         time.sleep(2)  # Nothing happens, for as long as nothing can.
-        assert namespace.object("raycluster", "waits").get("status", {}) == {}
-    namespace.until("it has a head", lambda: namespace.object("pods")["items"])
+        assert namespace.read("rayclusters", "waits").get("status", {}) == {}
+    namespace.until("it has a head", lambda: namespace.items("pods"))
 
 
 def test_a_pod_can_be_killed(namespace):
     """KubeRay starts another."""
     apply(namespace, raycluster("mortal", workers=0))
-    (pod,) = namespace.until("a head", lambda: namespace.object("pods")["items"])
+    (pod,) = namespace.until("a head", lambda: namespace.items("pods"))
     kill = ("delete", "pod", pod["metadata"]["name"], "--force", "--grace-period=0")
     namespace.kubectl(*kill, user="admin")
 
     def another():
-        names = [item["metadata"]["name"] for item in namespace.object("pods")["items"]]
+        names = [item["metadata"]["name"] for item in namespace.items("pods")]
         return [name for name in names if name != pod["metadata"]["name"]]
 
     namespace.until("another head", another)

@@ -128,23 +128,23 @@ def add_watcher(document: dict, environment: dict[str, str]) -> None:
 
 def pods(namespace, name: str) -> list[str]:
     """Return the names of a cluster's pods."""
-    items = namespace.object("pods", "-l", f"ray.io/cluster={name}")["items"]
+    items = namespace.items("pods", selector=f"ray.io/cluster={name}")
     return [item["metadata"]["name"] for item in items]
 
 
 def is_head_ready(namespace, name: str) -> bool:
     """Tell whether a cluster has a head that answers."""
-    return condition(namespace.object("raycluster", name), "HeadPodReady").get("status") == "True"
+    return condition(namespace.read("rayclusters", name), "HeadPodReady").get("status") == "True"
 
 
 def is_suspended(namespace, name: str) -> bool:
     """Tell whether a cluster is to be suspended."""
-    return bool(namespace.object("raycluster", name)["spec"].get("suspend"))
+    return bool(namespace.read("rayclusters", name)["spec"].get("suspend"))
 
 
 def annotation(namespace, name: str, key: str) -> str:
     """Return an annotation of ours; empty for none."""
-    found = namespace.object("raycluster", name)["metadata"].get("annotations") or {}
+    found = namespace.read("rayclusters", name)["metadata"].get("annotations") or {}
     return found.get(f"rayspace.dev/{key}", "")
 
 

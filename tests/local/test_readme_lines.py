@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,13 @@ def typed(own_home, tmp_path_factory):
     }
 
     def call(line: str) -> str:
+        began_s = time.monotonic()
         done = subprocess.run(
             ["/bin/sh", "-c", line], cwd=project, env=env, capture_output=True, text=True,
             stdin=subprocess.DEVNULL, check=False, timeout=200,
         )  # fmt: skip
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        print(f"{time.monotonic() - began_s:6.1f} s  {line}")
         return done.stdout
 
     call.project = project

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rayspace import grammar
 from rayspace.errors import RayspaceError, UsageError
+from rayspace.garbage import collect_seldom
 from rayspace.version import __version__
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "_ARGCOMPLETE" in os.environ:
         return _complete()
     if argv is None:
-        _collect_seldom()
+        collect_seldom()
+        # Nor at its end.
+        atexit.register(gc.freeze)
     words = list(sys.argv[1:] if argv is None else argv)
     as_json = _asks_for_json(words)
     noun, args = "", argparse.Namespace()
@@ -64,15 +67,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has gone, as `head` does; whatever is left has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
-
-
-def _collect_seldom() -> None:
-    """Look for garbage less often than usual, and not at the end.
-
-    A short verb spends a third of its time on looking through MLflow's modules, in vain.
-    """
-    gc.set_threshold(50_000, 20, 100)
-    atexit.register(gc.freeze)
 
 
 def _asks_for_json(words: list[str]) -> bool:

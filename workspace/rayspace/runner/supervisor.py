@@ -17,6 +17,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rayspace.garbage import collect_seldom
 from rayspace.model.packages import EXIT_PACKAGES
 from rayspace.model.ray_job import POD_ENDS
 from rayspace.runner import pod_end
@@ -61,6 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     if POD_ENDS in words:
         return pod_end.main()
     if _ATTEMPT in words:
+        collect_seldom()
         from rayspace.runner.attempt import main as attempt_main
 
         # All is stored and closed. To take down what MLflow and nbconvert loaded would take Python
