@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 import yaml
@@ -20,9 +21,12 @@ class Server:
     def __init__(self) -> None:
         self.moods: list[str] = []
         self.n_requests = 0
+        #: Connections by which it was asked.
+        self.peers: set[str] = set()
 
-    async def answer(self, _request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.Response:
         self.n_requests += 1
+        self.peers.add(str(request.transport.get_extra_info("peername")))
         mood = self.moods.pop(0) if self.moods else "well"
         if mood == "silent":
             await asyncio.sleep(5)
@@ -81,3 +85,13 @@ async def test_only_what_does_no_harm_is_sent_again(server, method, moods, n_req
         with pytest.raises(error):
             await asking
     assert server.n_requests == n_requests
+
+
+async def test_each_loop_has_connections_of_its_own_which_end_with_it(server, caplog):
+    """As in a notebook that awaits, and has magics: neither takes or leaves what is the other's."""
+    await server.client.request("GET", "/api", operation="ask")
+    await asyncio.to_thread(asyncio.run, server.client.request("GET", "/api", operation="ask"))
+    await server.client.request("GET", "/api", operation="ask")
+    gc.collect()
+    assert caplog.messages == []
+    assert len(server.peers) == 2

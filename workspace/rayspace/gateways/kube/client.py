@@ -7,7 +7,6 @@ tried again where that can do no harm.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 from typing import TYPE_CHECKING, Any
@@ -23,8 +22,9 @@ from rayspace.gateways.kube.answers import (
     translated,
     understood,
 )
-from rayspace.gateways.kube.credentials import Credentials, load_credentials
+from rayspace.gateways.kube.login import Login
 from rayspace.gateways.kube.retries import may_pass, pause, retry_after_s, was_unheard
+from rayspace.gateways.kube.sessions import LoopSessions
 from rayspace.loop import on_exit
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
+    from rayspace.gateways.kube.credentials import Credentials
     from rayspace.model.target import Target
 
 #: Name under which our changes stand in ``managedFields``.
@@ -61,11 +62,8 @@ class KubeClient:
 
     def __init__(self, target: Target, environ: Mapping[str, str]) -> None:
         self.target = target
-        self._environ = environ
-        self._credentials: Credentials | None = None
-        self._session: aiohttp.ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._reading = asyncio.Lock()
+        self._login = Login(target, environ)
+        self._sessions = LoopSessions()
         self._versions: dict[str, str] = {}
         #: Requests sent, watches included. [1]
         self.n_requests = 0
@@ -184,8 +182,8 @@ class KubeClient:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Send a request and hand over the answer before its body is read."""
         for attempt in (1, 2):
-            credentials = await self._read_credentials()
-            session = self._open_session(credentials)
+            credentials = await self._login.credentials()
+            session = await self._session(credentials)
             self.n_requests += 1
             async with session.request(
                 method,
@@ -196,7 +194,7 @@ class KubeClient:
                 **_tls(credentials),
             ) as response:
                 if response.status == 401 and attempt == 1 and await _is_servers(response):
-                    await self._forget(credentials)
+                    await self._login.forget(credentials)
                     if data is None or isinstance(data, str | bytes):
                         continue
                     # What was streamed is gone; whoever sent it may do so once more.
@@ -227,7 +225,7 @@ class KubeClient:
 
         async def connect(credentials: Credentials) -> aiohttp.ClientWebSocketResponse:
             self.n_requests += 1
-            session = self._open_session(credentials)
+            session = await self._session(credentials)
             opened: aiohttp.ClientWebSocketResponse = await session.ws_connect(
                 self.url(credentials, path, query),
                 headers={**_authorization(credentials), **(headers or {})},
@@ -241,7 +239,7 @@ class KubeClient:
             )
             return opened
 
-        credentials = await self._read_credentials()
+        credentials = await self._login.credentials()
         try:
             socket = await connect(credentials)
         except aiohttp.WSServerHandshakeError as exc:
@@ -249,8 +247,8 @@ class KubeClient:
             kind = exc.headers.get("Content-Type", "") if exc.headers else ""
             if exc.status != 401 or "json" not in kind:
                 raise
-            await self._forget(credentials)
-            socket = await connect(await self._read_credentials())
+            await self._login.forget(credentials)
+            socket = await connect(await self._login.credentials())
         try:
             yield socket
         finally:
@@ -268,13 +266,11 @@ class KubeClient:
 
     async def server(self) -> str:
         """Return the base URL of the API server."""
-        return (await self._read_credentials()).server
+        return (await self._login.credentials()).server
 
     async def close(self) -> None:
-        """Let go of all connections."""
-        session, self._session = self._session, None
-        if session is not None and self._loop is asyncio.get_running_loop():
-            await session.close()
+        """Let go of all connections of the running loop."""
+        await self._sessions.close()
 
     @staticmethod
     def url(credentials: Credentials, path: str, query: Mapping[str, Any] | None) -> str:
@@ -334,30 +330,18 @@ class KubeClient:
                     error.details["retry_after_s"] = retry_after_s(response)
                 raise error
 
-    async def _read_credentials(self) -> Credentials:
-        async with self._reading:
-            if self._credentials is None:
-                self._credentials = await load_credentials(self.target, self._environ)
-            return self._credentials
-
-    async def _forget(self, refused: Credentials) -> None:
-        async with self._reading:
-            if self._credentials is refused:
-                self._credentials = None
-
-    def _open_session(self, credentials: Credentials) -> aiohttp.ClientSession:
+    async def _session(self, credentials: Credentials) -> aiohttp.ClientSession:
         import aiohttp
 
-        loop = asyncio.get_running_loop()
-        if self._session is None or self._session.closed or self._loop is not loop:
-            self._loop = loop
-            self._session = aiohttp.ClientSession(
+        def make() -> aiohttp.ClientSession:
+            on_exit(self.close)
+            return aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
                 proxy=credentials.proxy or None,
                 trust_env=True,
             )
-            on_exit(self.close)
-        return self._session
+
+        return await self._sessions.get(make)
 
 
 def _authorization(credentials: Credentials) -> dict[str, str]:
