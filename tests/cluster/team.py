@@ -27,12 +27,16 @@ if TYPE_CHECKING:
     from rayspace.model.run import RunRecord
     from tests.cluster.conftest import Namespace
 
+#: Lets a container take what processors there are: with half of one, Ray starts for half a minute.
+AT_EASE = "template: {spec: {containers: [{name: %s, resources: {limits: {cpu: 2}}}]}}"
+_HEAD_AT_EASE = AT_EASE % "ray-head"
 #: Small enough for this machine.
 SOLO = f"""\
 description: A head.
 image: {RAY}
 head: {{cpus: 0.5, memory: 1500MiB}}
 workers: 0
+rayCluster: {{spec: {{headGroupSpec: {{{_HEAD_AT_EASE}}}}}}}
 """
 
 

@@ -17,7 +17,7 @@ description: A head, and up to two workers as tasks need them.
 image: {RAY}
 head: {{cpus: 0, memory: 2GiB}}
 workers: 0:2
-cpus: 0.3
+cpus: 0.6
 memory: 1GiB
 idle: 1h
 rayCluster: {{spec: {{autoscalerOptions: {{idleTimeoutSeconds: 5}}}}}}

@@ -85,7 +85,8 @@ def test_the_starters_run_there_as_they_are(cluster, team, tmp_path):
     person = Shipper(cluster, team, tmp_path)
     profile = SOLO.replace(RAY, STARTERS)
     profile = profile.replace("cpus: 0.5, memory: 1500MiB", "cpus: 1.4, memory: 3GiB")
-    profile += 'rayCluster: {spec: {headGroupSpec: {rayStartParams: {num-cpus: "2"}}}}\n'
+    two_cpus = 'headGroupSpec: {rayStartParams: {num-cpus: "2"}, '
+    profile = profile.replace("headGroupSpec: {", two_cpus)
     (person.project / ".rayspace" / "profiles" / "science.yaml").write_text(profile)
     person.up("science", profile="science")
     starters = sorted((ROOT / "templates" / "notebooks").glob("*.ipynb"))

@@ -17,7 +17,7 @@ from rayspace.model.job import Cause, JobPhase
 from rayspace.model.run import Artifact, RunStatus, Tag
 from tests.cluster.conftest import made_namespace
 from tests.cluster.images import RAY
-from tests.cluster.team import SOLO, Shipper, await_mlflow, bring_mlflow, forwarded
+from tests.cluster.team import AT_EASE, SOLO, Shipper, await_mlflow, bring_mlflow, forwarded
 
 TRAIN = (
     "import mlflow, ray, socket\nray.init()",
@@ -155,12 +155,13 @@ def test_a_stop_that_is_broken_off_leaves_no_cluster(person):
 
 def test_a_notebook_sits_on_the_worker_that_has_the_gpu(person):
     """Its own cells use one, where the head has none."""
-    overlay = {
-        "headGroupSpec": {"rayStartParams": {"num-gpus": "0"}},
-        "workerGroupSpecs": [{"groupName": "workers", "rayStartParams": {"num-gpus": "1"}}],
-    }
     text = SOLO.replace("workers: 0", "workers: 1\ncpus: 0.5\nmemory: 1500MiB")
-    text += f"rayCluster: {json.dumps({'spec': overlay})}\n"
+    worker = 'groupName: workers, rayStartParams: {num-gpus: "1"}, ' + AT_EASE % "ray-worker"
+    for part, more in (
+        ("spec: {", f"workerGroupSpecs: [{{{worker}}}], "),
+        ("headGroupSpec: {", 'rayStartParams: {num-gpus: "0"}, '),
+    ):
+        text = text.replace(part, part + more, 1)
     (person.project / ".rayspace" / "profiles" / "pair.yaml").write_text(text)
     told = "import os, socket\nprint(socket.gethostname(), os.environ['CUDA_VISIBLE_DEVICES'])"
     job = person.submit(

@@ -38,7 +38,7 @@ description: A head and a worker.
 image: {RAY}
 head: {{cpus: 0.3, memory: 1500MiB}}
 workers: 1
-cpus: 0.3
+cpus: 0.6
 memory: 1GiB
 idle: 1h
 """

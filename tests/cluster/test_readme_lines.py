@@ -32,7 +32,7 @@ from tests.cluster.derived_images import MLFLOW
 from tests.cluster.image_names import also_named
 from tests.cluster.images import RAY, RAY_GPU
 from tests.cluster.store import HERE, ROOT
-from tests.cluster.team import made_volume
+from tests.cluster.team import AT_EASE, made_volume
 from tests.documented_lines import README, lines_of, shell_lines, type_line
 from tests.laboratory import notebook_json
 
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from tests.cluster.client import Cluster
 
 THIS = "tests/cluster/test_readme_lines.py"
+_HEAD = "headGroupSpec: {" + AT_EASE % "ray-head" + "}"
+_WORKERS = "workerGroupSpecs: [{groupName: workers, " + AT_EASE % "ray-worker" + "}]"
 #: What an administrator would set for a small machine, under the names of the README.
 PROFILES = f"""\
   image: {RAY}
@@ -53,6 +55,7 @@ PROFILES = f"""\
     memory: 1GiB
     idle: 1h
     max_lifetime: 12h
+    rayCluster: {{spec: {{{_HEAD}}}}}
   gpu-small.yaml: |
     head: {{cpus: 0, memory: 1500MiB}}
     workers: 1
@@ -61,6 +64,7 @@ PROFILES = f"""\
     gpus: 1
     idle: 30m
     max_lifetime: 8h
+    rayCluster: {{spec: {{{_HEAD}, {_WORKERS}}}}}
 """
 #: How long one line may take on a machine that does other things as well. [s]
 _LINE_S = 240.0
