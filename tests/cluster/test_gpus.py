@@ -97,7 +97,9 @@ def trial():
     with rayspace.child_run("far") as child:
         mlflow.log_metric("loss", 1.5)
         return child
-print("CHILD", ray.get(trial.remote()))
+child = ray.get(trial.remote())
+# At once: what Ray brings from its workers would come in between.
+print(f"CHILD {{child}}")
 mlflow.log_metric("near", 2.5)
 %ray_cluster untrack
 """
