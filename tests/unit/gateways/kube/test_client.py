@@ -95,3 +95,8 @@ async def test_each_loop_has_connections_of_its_own_which_end_with_it(server, ca
     gc.collect()
     assert caplog.messages == []
     assert len(server.peers) == 2
+    assert list(server.client._sessions._open) == [asyncio.get_running_loop()]
+    await server.client.close()
+    assert server.client._sessions._open == {}
+    await server.client.request("GET", "/api", operation="ask")
+    assert len(server.peers) == 3

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -19,15 +18,11 @@ class LoopSessions:
     """Keeps one session for each event loop."""
 
     def __init__(self) -> None:
-        self._kept: WeakKeyDictionary[
-            asyncio.AbstractEventLoop, AsyncGenerator[aiohttp.ClientSession]
-        ] = WeakKeyDictionary()
-        self._open: WeakKeyDictionary[asyncio.AbstractEventLoop, aiohttp.ClientSession] = (
-            WeakKeyDictionary()
-        )
+        self._open: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
+        self._keepers: dict[asyncio.AbstractEventLoop, AsyncGenerator[None]] = {}
 
     async def get(self, make: Callable[[], aiohttp.ClientSession]) -> aiohttp.ClientSession:
-        """Return the session of the running loop, made if there is none that is open.
+        """Return the session of the running loop, made if there is none.
 
         Parameters
         ----------
@@ -35,22 +30,25 @@ class LoopSessions:
             Makes one.
         """
         loop = asyncio.get_running_loop()
-        session = self._open.get(loop)
-        if session is None or session.closed:
+        if loop not in self._open:
             # A loop closes the generators that began in it: `asyncio.run` leaves nothing behind.
-            keeper = _keeper(make())
-            self._open[loop] = session = await anext(keeper)
-            self._kept[loop] = keeper
-        return session
+            self._keepers[loop] = keeper = self._keep(loop, make())
+            await anext(keeper)
+        return self._open[loop]
 
     async def close(self) -> None:
         """Close the session of the running loop; those of others end with their loops."""
-        loop = asyncio.get_running_loop()
-        self._open.pop(loop, None)
-        if (keeper := self._kept.pop(loop, None)) is not None:
+        keeper = self._keepers.get(asyncio.get_running_loop())
+        if keeper is not None:
             await keeper.aclose()
 
-
-async def _keeper(session: aiohttp.ClientSession) -> AsyncGenerator[aiohttp.ClientSession]:
-    async with session:
-        yield session
+    async def _keep(
+        self, loop: asyncio.AbstractEventLoop, session: aiohttp.ClientSession
+    ) -> AsyncGenerator[None]:
+        self._open[loop] = session
+        try:
+            yield
+        finally:
+            # At once: nobody shall take one that is about to be closed.
+            del self._open[loop], self._keepers[loop]
+            await session.close()
