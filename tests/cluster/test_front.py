@@ -8,9 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +16,7 @@ from tests.cluster import binaries, front, requirements, store
 from tests.cluster.errors import ClusterToolError
 from tests.cluster.sandbox import cgroups
 from tests.cluster.store import ENVIRON, ROOT
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.waiting import wait_for
 
 _OWNER = """
 import sys
@@ -29,14 +25,6 @@ front.up("owned", is_mine=True)
 print("up", flush=True)
 sys.stdin.read()
 """
-
-
-def until(what: str, is_so: Callable[[], bool]) -> None:
-    """Wait for something."""
-    deadline_s = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline_s, what
-        time.sleep(0.05)
 
 
 def cgroup_dirs(name: str) -> list[Path]:
@@ -65,8 +53,8 @@ def test_one_whose_owner_is_killed_is_gone_whole(cluster):
     assert cgroup_dirs("owned")
     owner.kill()
     owner.communicate()
-    until("the control groups are gone", lambda: not cgroup_dirs("owned"))
-    until("the keeper is gone", lambda: not front.is_running("owned"))
+    wait_for(lambda: not cgroup_dirs("owned"), "the control groups are gone")
+    wait_for(lambda: not front.is_running("owned"), "the keeper is gone")
     assert [pid for pid in inside if Path(f"/proc/{pid}").exists()] == []
     assert [path.name for path in other.layout.run_dir.iterdir()] == ["log"]
     assert cluster.is_well()
@@ -78,7 +66,7 @@ def test_one_whose_keeper_is_killed_is_gone_and_cleaned_by_the_next(cluster):
     state = json.loads(front.find("orphan").layout.state_path.read_text())
     first = front.init_pid("orphan")
     os.kill(state["keeper"], signal.SIGKILL)
-    until("the cluster is gone", lambda: not Path(f"/proc/{first}").exists())
+    wait_for(lambda: not Path(f"/proc/{first}").exists(), "the cluster is gone")
     with pytest.raises(ClusterToolError, match="does not run"):
         front.find("orphan")
     front.down("orphan")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import psutil
@@ -15,6 +14,7 @@ from rayspace.loop import run
 from rayspace.model.job import Cause, JobPhase, JobState
 from rayspace.model.run import RunStatus
 from tests.laboratory import Lab, make_app
+from tests.waiting import wait_for
 
 #: A cell that tells in the driver's log that it has begun, then takes long.
 SLEEP = "print('SLEEPING', flush=True)\nimport time\ntime.sleep(600)"
@@ -29,15 +29,6 @@ CASES: dict[str, tuple[list[str], dict]] = {
     "runner-kill": ([SLEEP, "never = 1"], {}),
     "all-killed": ([SLEEP, "never = 1"], {}),
 }
-
-
-def until(condition, timeout_s: float = 90.0):
-    """Wait for a condition and return what it gave."""
-    deadline = time.monotonic() + timeout_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "the condition did not come true in time"
-        time.sleep(0.2)
-    return value
 
 
 def processes_of(run_id: str) -> list[psutil.Process]:
@@ -78,9 +69,9 @@ def ended(lab):
         return "\nSLEEPING" in "".join(run(_log(lab, job.name)))
 
     for name in ("stopped", "runner-term", "runner-kill", "all-killed"):
-        until(lambda name=name: is_asleep(jobs[name]))
+        wait_for(lambda name=name: is_asleep(jobs[name]), f"{name} is asleep")
     # The last snapshot is what is left of a notebook whose processes are all killed at once.
-    until(lambda: "all-killed.ipynb" in _snapshot(lab, jobs["all-killed"]))
+    wait_for(lambda: "all-killed.ipynb" in _snapshot(lab, jobs["all-killed"]), "a snapshot")
     run(lab.app.jobs.stop(jobs["stopped"].name))
     os.kill(attempt_of(jobs["runner-term"].run_id).pid, signal.SIGTERM)
     os.kill(attempt_of(jobs["runner-kill"].run_id).pid, signal.SIGKILL)
@@ -167,7 +158,7 @@ def test_the_failing_cell_is_marked(lab, ended, name) -> None:
 def test_nothing_of_a_failed_job_runs_on(ended) -> None:
     """No kernel is left behind, however the runner ended."""
     for state in ended.values():
-        until(lambda run_id=state.run_id: not processes_of(run_id), 30)
+        wait_for(lambda run_id=state.run_id: not processes_of(run_id), f"{state.name} is gone")
 
 
 def test_a_lost_head_ends_the_job(tmp_path_factory) -> None:
@@ -177,12 +168,14 @@ def test_a_lost_head_ends_the_job(tmp_path_factory) -> None:
     doomed = Lab(app, "doomed")
     try:
         job = doomed.submit(doomed.write("doomed.ipynb", "first = 1", SLEEP))
-        until(lambda: at_cell(run(app.jobs.status(job.name))) == 2)
+        wait_for(lambda: at_cell(run(app.jobs.status(job.name))) == 2, "the second cell")
         psutil.Process(state.pid).kill()
         for child in processes_named(state.pid, "gcs_server"):
             child.kill()
-        final = until(
-            lambda: s if (s := run(app.jobs.status(job.name))).phase.is_terminal else None, 150
+        final = wait_for(
+            lambda: s if (s := run(app.jobs.status(job.name))).phase.is_terminal else None,
+            "the job ends",
+            patience_s=240,
         )
         assert final.cause is Cause.HEAD_LOST
         assert final.phase in {JobPhase.FAILED, JobPhase.LOST}

@@ -17,7 +17,8 @@ import pytest
 from rayspace.errors import JobNotFoundError
 from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.gateways.mlflow.runs import MlflowRunGateway
-from tests.runner.workshop import Workshop, runner_environment, wait_for
+from tests.runner.workshop import Workshop, runner_environment
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,7 +25,8 @@ from rayspace.runner.node_record import NodeRecord
 from rayspace.runner.reporter import CELLS_DONE, Reporter
 from rayspace.runner.sampler import Sampler
 from rayspace.runner.spool import Spool
-from tests.runner.workshop import notebook, wait_for
+from tests.runner.workshop import notebook
+from tests.waiting import wait_for
 
 
 class FakeHead(http.server.ThreadingHTTPServer):

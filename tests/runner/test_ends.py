@@ -15,7 +15,8 @@ from rayspace.model.job import Cause, JobPhase
 from rayspace.model.run import Artifact, RunStatus, Tag
 from rayspace.runner.processes import identify
 from rayspace.runner.stopping import StopSignals
-from tests.runner.workshop import notebook, wait_for
+from tests.runner.workshop import notebook
+from tests.waiting import wait_for
 
 KILL_KERNEL = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 

@@ -10,7 +10,8 @@ import threading
 
 from rayspace.gateways.mlflow.runs import MlflowRunGateway
 from rayspace.model.run import Artifact, RunStatus, Tag
-from tests.runner.workshop import Workshop, notebook, runner_environment, wait_for
+from tests.runner.workshop import Workshop, notebook, runner_environment
+from tests.waiting import wait_for
 
 
 class Wire:

@@ -18,7 +18,8 @@ from rayspace.model.ray_job import POD_ENDS
 from rayspace.model.run import Artifact, RunStatus, Tag
 from rayspace.runner.orphans import adopt_orphans
 from rayspace.runner.stopping import StopRequested, StopSignals
-from tests.runner.workshop import notebook, wait_for
+from tests.runner.workshop import notebook
+from tests.waiting import wait_for
 
 LACKING = ("psutil", "rich", "pathspec", "nbconvert", "filelock", "argcomplete", "ipywidgets")
 SLEEP = "import os, time; print('kernel', os.getpid(), flush=True); time.sleep(60)"

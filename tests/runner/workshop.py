@@ -26,29 +26,15 @@ from rayspace.runner.prepare import settle_libraries
 from rayspace.runner.settings import RunnerSettings
 from rayspace.runner.spool import Spool
 from rayspace.runner.stopping import StopSignals
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rayspace.gateways.contracts import RunGateway
     from rayspace.model.job import Verdict
     from rayspace.model.run import RunRecord
 
 settle_libraries()
 WORKSPACE = Path(__file__).parents[2] / "workspace"
-#: Longest wait for anything in these tests. [s]
-PATIENCE_S = 60.0
-
-
-def wait_for(claim: Callable[[], Any], what: str, patience_s: float = PATIENCE_S) -> Any:
-    """Wait until a claim holds, and return its value."""
-    give_up_s = time.monotonic() + patience_s
-    while time.monotonic() < give_up_s:
-        value = claim()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"not within {patience_s:g} s: {what}")
 
 
 def notebook(*sources: str, parameters: str = "", language: str = "python") -> Any:

@@ -11,6 +11,7 @@ from rayspace.model.run import Tag
 from rayspace.server.hub import Hub
 from tests.server.jupyter_process import JupyterProcess
 from tests.server.twin import DEAD, FAR
+from tests.waiting import until
 
 
 def hub_with(n_changes: int) -> Hub:
@@ -100,7 +101,7 @@ async def test_a_watch_that_stumbles_begins_anew(twin):
     twin.make("a")
     async with twin.stream() as tab:
         await tab.next()
-        await tab.until("cluster", name="a", timeout_s=10)
+        await tab.until("cluster", name="a")
 
 
 async def test_two_tabs_are_told_the_same(twin):
@@ -184,7 +185,7 @@ async def test_a_target_that_comes_back_is_right_again(twin):
         alive = type(twin.gateways["local"])
         twin.gateways[DEAD].list = lambda: alive.list(twin.gateways[DEAD])
 
-        await tab.until("target", name=DEAD, state="answers", timeout_s=10)
+        await tab.until("target", name=DEAD, state="answers")
 
 
 async def test_progress_of_what_takes_long_comes_by_its_id(twin):
@@ -210,31 +211,30 @@ async def test_what_fails_says_why(twin):
     assert ended["error"]["code"] == "profile_not_found"
 
 
-async def test_nobody_looks_at_jobs_that_nobody_sees(twin):
+async def test_a_tab_says_whether_anybody_sees_it(twin, monkeypatch):
+    """Who comes back to it sees at once what there is, however long the next look takes."""
+    monkeypatch.setattr("rayspace.server.job_watch._CALM_S", 3600.0)
     async with twin.stream() as tab:
-        await tab.next()
-        await asyncio.sleep(1.5)
+        await until(lambda: twin.runs.calls)
         await tab.socket.send_json({"kind": "visible", "is_visible": False})
-        await asyncio.sleep(2.5)
-        before = len(twin.runs.calls)
-        await asyncio.sleep(3)
-        assert len(twin.runs.calls) == before
+        await until(lambda: not twin.workspace.jobs.is_seen)
+        assert len(twin.runs.calls) == 1
         await tab.socket.send_json({"kind": "visible", "is_visible": True})
-        await asyncio.sleep(1)
-        assert len(twin.runs.calls) > before
+        await until(lambda: len(twin.runs.calls) == 2)
 
 
-async def test_a_tab_that_comes_after_the_last_one_left_sees_new_jobs(twin):
-    async with twin.stream() as tab:
-        await tab.next()
-        await asyncio.sleep(1.5)
-    await asyncio.sleep(1.5)
+async def test_a_tab_that_comes_after_the_last_one_left_sees_new_jobs(twin, monkeypatch):
+    monkeypatch.setattr("rayspace.server.job_watch._CALM_S", 3600.0)
+    hub = twin.workspace.hub
+    async with twin.stream():
+        await until(lambda: hub.snapshot()["jobs"] == [])
+    await until(lambda: not hub.n_listeners)
     tags = {Tag.JOB: "new", Tag.SUBMITTED_MS: "1", Tag.PHASE: "succeeded"}
     twin.runs.create(experiment="e", name="new", tags=tags, params={})
     async with twin.stream() as tab:
         first = await tab.next()
         assert first["data"]["jobs"] == []
-        await tab.until("job", name="new", timeout_s=3)
+        await tab.until("job", name="new")
 
 
 def ended_job(runs: MemoryRunGateway, name: str) -> None:
@@ -269,7 +269,9 @@ async def test_jobs_and_the_choice_are_told_with_their_project(twin):
         assert chosen == {"": "", "a": "", "b": "bench"}
 
 
-async def test_a_tracking_server_that_is_away_is_a_problem_of_its_project_alone(twin):
+async def test_a_tracking_server_that_is_away_is_a_problem_of_its_project_alone(twin, monkeypatch):
+    for name in ("_LEAST_S", "_CALM_S"):
+        monkeypatch.setattr(f"rayspace.server.job_watch.{name}", 0.2)
     for name in ("a", "b"):
         (twin.root / name).mkdir()
         twin.runs_of[name] = MemoryRunGateway()
@@ -282,7 +284,7 @@ async def test_a_tracking_server_that_is_away_is_a_problem_of_its_project_alone(
         assert problem["code"] == "gateway_unavailable"
         ended_job(twin.runs_of["b"], "another")
         # That of a stays, and those of b are looked at as ever.
-        await tab.until("job", name="another", timeout_s=20)
+        await tab.until("job", name="another")
         told = {message["data"].get("project") for message in tab.seen if is_problem(message)}
         assert told == {"a"}
         assert not [message for message in tab.seen if message["kind"] == "job_gone"]
@@ -311,10 +313,8 @@ async def test_nothing_is_looked_at_when_nobody_listens(twin, monkeypatch):
     async with twin.stream() as tab:
         await tab.next()
         assert twin.workspace.watching.is_going
-    await asyncio.sleep(1)
-
-    assert not twin.workspace.watching.is_going
-    assert not twin.worlds["local"].hearers
+    await until(lambda: not twin.workspace.watching.is_going)
+    await until(lambda: not twin.worlds["local"].hearers)
 
 
 async def test_after_a_restart_everything_is_right_again(tmp_path, own_home):

@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import signal
 import threading
-import time
 
 import pytest
 
@@ -112,10 +111,9 @@ def test_an_interruption_does_not_wait_for_others() -> None:
     others.start()
     act = Act()
     act.may_end.set()
-    began_s = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run(act.work())
-    assert time.monotonic() - began_s < 3
+    assert others.is_alive()
     may_end.set()
     others.join()
     assert answers == [True]
@@ -130,10 +128,8 @@ def test_a_second_interruption_gives_up_at_once() -> None:
         interrupt()
 
     threading.Thread(target=again).start()
-    began_s = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run(act.work())
-    assert time.monotonic() - began_s < 5
     assert act.steps == ["began", "tidies up"]
     act.may_end.set()
     assert run(answer()) == "answer"

@@ -56,6 +56,11 @@ class JobWatch:
         if is_visible:
             self.poke()
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether anybody who listens sees what they are told."""
+        return len(self._hidden) < self._hub.n_listeners
+
     def leave(self, key: object) -> None:
         """Let go of somebody who listens no more."""
         self._hidden.discard(key)
@@ -68,7 +73,7 @@ class JobWatch:
         """Look until it is cancelled."""
         self._listed.clear()
         while True:
-            if len(self._hidden) < self._hub.n_listeners:
+            if self.is_seen:
                 self._poked.clear()
                 stamp = self._stamp()
                 is_busy = await self._look()

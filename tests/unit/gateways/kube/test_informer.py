@@ -13,6 +13,7 @@ from rayspace.errors import GatewayError, ObjectNotFoundError, RefusedError
 from rayspace.gateways.kube.client import KubeClient
 from rayspace.gateways.kube.informer import Informer
 from rayspace.model.target import Target
+from tests.waiting import until
 
 PATH = "/apis/ray.io/v1/namespaces/n/rayclusters"
 
@@ -87,12 +88,6 @@ async def following(server: ApiServer, path=PATH):
     yield informer
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(condition) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def test_what_changes_is_followed(server):

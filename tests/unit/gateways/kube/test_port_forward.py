@@ -25,6 +25,7 @@ from rayspace.gateways.kube.client import KubeClient
 from rayspace.gateways.kube.port_channel import PROTOCOL, PortChannel, reset
 from rayspace.gateways.kube.port_forward import PortForward
 from rayspace.model.target import Target
+from tests.waiting import until
 
 
 class ApiServer:
@@ -113,12 +114,6 @@ async def connected(port: int):
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
-
-
-async def until(read, timeout_s: float = 5.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not read():
-            await asyncio.sleep(0.01)
 
 
 async def say(port: int, words: bytes) -> bytes:
@@ -311,8 +306,20 @@ async def test_a_side_that_gives_no_sign_of_life_is_given_up(api):
 
 
 async def test_who_is_silent_but_answers_pings_is_left_alone(api):
-    async with channel(api, silence_s=0.05) as port, connected(port) as (reader, writer):
-        await asyncio.sleep(0.5)
+    n_pings = 0
+
+    async def say_nothing(ws) -> None:
+        nonlocal n_pings
+        async for message in ws:
+            if message.type is WSMsgType.PING:
+                n_pings += 1
+                await ws.pong(message.data)
+            else:
+                await ws.send_bytes(message.data)
+
+    api.script = say_nothing
+    async with channel(api, silence_s=0.3) as port, connected(port) as (reader, writer):
+        await until(lambda: n_pings == 3)
         writer.write(b"still")
         assert await reader.read(5) == b"still"
 
@@ -330,7 +337,7 @@ async def test_who_does_not_read_slows_the_pod_and_is_not_taken_for_dead(api):
     api.script = pour
     async with channel(api, silence_s=0.1) as port, connected(port) as (reader, _):
         held_up = -1
-        while held_up != n_sent:
+        while held_up != n_sent or not n_sent:
             held_up = n_sent
             await asyncio.sleep(0.5)
         assert 0 < held_up < 500
