@@ -15,7 +15,7 @@ PATIENCE_S = 120.0
 _LOOK_S, _LONGEST_S = 0.01, 0.2
 
 
-async def until(is_so: Callable[[], Any], what: str = "") -> Any:
+async def until(is_so: Callable[..., Any], what: str = "") -> Any:
     """Wait in a loop until a condition holds, and return what it gave."""
     give_up_s, pause_s = time.monotonic() + PATIENCE_S, _LOOK_S
     while not (value := is_so()):
@@ -25,7 +25,7 @@ async def until(is_so: Callable[[], Any], what: str = "") -> Any:
     return value
 
 
-def wait_for(is_so: Callable[[], Any], what: str = "", patience_s: float = PATIENCE_S) -> Any:
+def wait_for(is_so: Callable[..., Any], what: str = "", patience_s: float = PATIENCE_S) -> Any:
     """Wait in a thread until a condition holds, and return what it gave."""
     give_up_s, pause_s = time.monotonic() + patience_s, _LOOK_S
     while not (value := is_so()):
