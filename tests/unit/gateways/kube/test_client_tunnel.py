@@ -6,8 +6,7 @@ import asyncio
 
 import pytest
 
-from rayspace.gateways.kube import client_tunnel
-from rayspace.gateways.kube.client_tunnel import ClientTunnel
+from rayspace.gateways.kube.client_tunnel import FAREWELL_S, ClientTunnel
 from rayspace.gateways.ray_head.token_file import TokenFile
 
 
@@ -30,13 +29,7 @@ class Forward:
         self.told.append("close")
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Let farewells be short."""
-    monkeypatch.setattr(client_tunnel, "FAREWELL_S", 0.1)
-    monkeypatch.setattr(client_tunnel, "_LOOK_S", 0.01)
-
-
+@pytest.mark.looptime
 async def test_a_farewell_that_does_not_end_is_ended(tmp_path) -> None:
     """A short one is let be; nothing of it is left afterwards."""
     forward, closing = Forward(), [False]
@@ -46,18 +39,18 @@ async def test_a_farewell_that_does_not_end_is_ended(tmp_path) -> None:
     assert (tunnel.host, tunnel.token_path) == ("127.0.0.1:5000", str(token.path))
     for _ in range(3):
         closing[0] = True
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(FAREWELL_S - 1)
         closing[0] = False
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(1)
     assert forward.told == ["start"]
     closing[0] = True
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(FAREWELL_S + 1)
     assert forward.told[:2] == ["start", "hang up"]
     await tunnel.close()
     await tunnel.close()
     assert not token.path.exists()
     told = list(forward.told)
-    await asyncio.sleep(0.2)
+    await asyncio.sleep(FAREWELL_S + 1)
     assert forward.told == told
 
 
