@@ -7,6 +7,7 @@ import signal
 import socket
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from rayspace.loop import run
 from tests.laboratory import Lab, make_app
@@ -15,6 +16,11 @@ from tests.laboratory import Lab, make_app
 _FOREIGN = ("RAY_", "MLFLOW_", "RAYSPACE_", "XDG_", "JUPYTER_", "IPYTHON")
 #: What a developer tells the tests themselves.
 _TOLD = {"RAYSPACE_KEEP_NAMESPACES", "RAYSPACE_TEST_CLUSTER"}
+
+
+# How long an example takes says something of the machine, and nothing of what is tried.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 def pytest_configure() -> None:

@@ -60,7 +60,7 @@ def ray_by_hand(directory: Path) -> Iterator[str]:
         )
     url = f"http://127.0.0.1:{ports[1]}"
     try:
-        deadline_s = time.monotonic() + 90
+        deadline_s = time.monotonic() + 240
         while not _answers(url):
             assert head.poll() is None
             assert time.monotonic() < deadline_s
@@ -69,7 +69,7 @@ def ray_by_hand(directory: Path) -> Iterator[str]:
     finally:
         family = psutil.Process(head.pid).children(recursive=True)
         head.terminate()
-        head.wait(timeout=30)
+        head.wait(timeout=120)
         _, alive = psutil.wait_procs(family, timeout=20)
         for process in alive:
             process.kill()

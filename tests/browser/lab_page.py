@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.server.jupyter_process import JupyterProcess
 
 #: Longest wait for what a page shows, and for what Ray does. [ms]
-PATIENCE_MS, RAY_PATIENCE_MS = 30_000, 90_000
+PATIENCE_MS, RAY_PATIENCE_MS = 120_000, 300_000
 expect.set_options(timeout=PATIENCE_MS)
 #: Of JupyterLab and its other extensions.
 _FOREIGN_ERRORS = re.compile(r"reading 'kernel'|ResizeObserver")

@@ -26,6 +26,7 @@ from rayspace.model.problem import Evidence, Owner, Problem
 from rayspace.model.profile import NodeResources, PodOptions
 from rayspace.model.wire import to_wire
 from tests.browser.notebooks import EVIL
+from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
     from playwright.async_api import Page, Route, WebSocketRoute
@@ -254,7 +255,7 @@ class Asked:
 
     async def until(self, verb: str) -> dict[str, Any]:
         """Return the body of a wish once it came."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while verb not in self._bodies:
                 self._came.clear()
                 await self._came.wait()

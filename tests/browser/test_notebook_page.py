@@ -9,6 +9,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from tests.browser.conftest import LOOP, write_settings
+from tests.browser.lab_page import PATIENCE_MS
 from tests.browser.notebooks import write_notebooks
 from tests.server.jupyter_process import TOKEN, JupyterProcess
 
@@ -35,7 +36,7 @@ def notebook_server(own_home, front_end, tmp_path_factory):
 async def page(notebook_server, browser):
     """Open a tab; a plugin of ours that can't start there fails the test."""
     context = await browser.new_context(viewport={"width": 1280, "height": 860})
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE_MS)
     tab = await context.new_page()
     said: list[str] = []
     tab.on("console", lambda message: said.append(message.text))
@@ -88,6 +89,3 @@ async def test_a_notebook_is_run_on_ray_from_its_page(page, notebook_server):
     await expect(dialog.locator(".rayspace-Magic code")).to_contain_text("%ray_job submit")
     await dialog.get_by_role("button", name="Cancel").click()
     await expect(dialog).to_have_count(0)
-
-
-pytestmark = pytest.mark.timeout(120)

@@ -91,6 +91,3 @@ async def test_progress_goes_on_after_a_reload_and_stays_without_its_kernel(verb
     await page.reload("verb.ipynb")
     await expect(output).to_contain_text("The registry has no image")
     await expect(page.page.locator(".jp-OutputArea").first).not_to_contain_text("not found")
-
-
-pytestmark = pytest.mark.timeout(120)

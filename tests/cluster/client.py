@@ -68,7 +68,7 @@ class Cluster:
 
     def until_kubectl(self, *words: str, namespace: str = "", stdin: str | None = None) -> str:
         """Run kubectl until it succeeds, as the administrator: a webhook may still be starting."""
-        deadline_s = time.monotonic() + 60
+        deadline_s = time.monotonic() + 280
         while (done := self.try_kubectl(*words, namespace=namespace, stdin=stdin)).returncode:
             assert time.monotonic() < deadline_s, done.stderr
             time.sleep(0.5)
@@ -138,7 +138,7 @@ class Cluster:
     def without_operator(self) -> Iterator[None]:
         """Stop KubeRay's operator, and start it again."""
         operator = ("-n", "kuberay-system", "scale", "deployment/kuberay-operator")
-        wait = ("-n", "kuberay-system", "wait", "--timeout=60s")
+        wait = ("-n", "kuberay-system", "wait", "--timeout=280s")
         self.kubectl(*operator, "--replicas=0")
         pods = "pods", "-l", "app.kubernetes.io/component=kuberay-operator"
         self.kubectl(*wait, "--for=delete", *pods)
@@ -159,8 +159,8 @@ class Cluster:
             return False
         checks = (
             ("get", "--raw", "/readyz"),
-            ("wait", "--for=condition=Ready", "node/node-a", "--timeout=1s"),
-            ("-n", "kuberay-system", "wait", "--for=condition=Available", "--timeout=1s",
+            ("wait", "--for=condition=Ready", "node/node-a", "--timeout=60s"),
+            ("-n", "kuberay-system", "wait", "--for=condition=Available", "--timeout=60s",
              "deployment/kuberay-operator"),
         )  # fmt: skip
         return all(self.try_kubectl(*words).returncode == 0 for words in checks)

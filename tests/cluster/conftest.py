@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rayspace.errors import GatewayError
 from tests.cluster import front, kueue, operators
 from tests.cluster.store import ROOT
+from tests.waiting import SLOW_S
 
 if TYPE_CHECKING:
     import subprocess
@@ -128,15 +130,23 @@ class Namespace:
         """Return the objects of a kind that labels select."""
         return self.read(kind, user=user, selector=selector)["items"]
 
-    def until(self, what: str, read: Callable[[], Any], timeout_s: float = 120.0) -> Any:
-        """Return the first thing that is true, and say what was waited for if none comes."""
+    def until(self, what: str, read: Callable[[], Any], timeout_s: float = SLOW_S) -> Any:
+        """Return the first thing that is true, and say what was waited for if none comes.
+
+        What is asked may be slow to answer, or be away: it is asked again.
+        """
         began_s = time.monotonic()
-        while not (value := read()):
+        while True:
+            failure: GatewayError | None = None
+            try:
+                if value := read():
+                    return value
+            except GatewayError as exc:
+                failure = exc
             waited_s = time.monotonic() - began_s
-            assert waited_s < timeout_s, f"not after {timeout_s:g} s: {what}"
+            assert waited_s < timeout_s, f"not after {timeout_s:g} s: {what}; {failure or ''}"
             # Who looks takes time from what is waited for: less often, the longer it takes.
             time.sleep(min(1.0, max(0.2, waited_s / 20)))
-        return value
 
 
 @pytest.fixture
@@ -157,6 +167,8 @@ def made_namespace(cluster: Cluster, title: str) -> Iterator[Namespace]:
     bind = ("create", "rolebinding")
     made.kubectl(*bind, "scientist", "--role=rayspace-user", "--user=scientist", user="admin")
     made.kubectl(*bind, "viewer", "--clusterrole=view", "--user=viewer", user="admin")
+    account = ("get", "serviceaccount", "default")
+    made.until("its account", lambda: made.try_kubectl(*account, user="admin").returncode == 0)
     try:
         yield made
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -20,10 +21,13 @@ class Line:
     ----------
     port
         The port that it leads to. [1]
+    limit_bytes
+        So much is sent there, and what is more is lost on the way. [bytes]
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, limit_bytes: float = math.inf) -> None:
         self._to = port
+        self._left_bytes = limit_bytes
         self.port = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -44,7 +48,7 @@ class Line:
         self._call(self._go_dead)
 
     def _call(self, act: Callable[[], Any]) -> None:
-        asyncio.run_coroutine_threadsafe(act(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(act(), self._loop).result(60)
 
     async def _mend(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -69,7 +73,8 @@ class Line:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to)
             try:
                 await asyncio.gather(
-                    self._carry(task, reader, far_writer), self._carry(task, far_reader, writer)
+                    self._carry(task, reader, far_writer, writer),
+                    self._carry(task, far_reader, writer, writer),
                 )
             finally:
                 far_writer.transport.abort()
@@ -81,10 +86,16 @@ class Line:
             writer.transport.abort()
 
     async def _carry(
-        self, task: asyncio.Task[None], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        task: asyncio.Task[None],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        back: asyncio.StreamWriter,
     ) -> None:
         while data := await reader.read(_CHUNK_BYTES):
-            if task in self._dead:
+            if writer is not back:
+                self._left_bytes -= len(data)
+            if task in self._dead or self._left_bytes < 0:
                 # Read and lost: nobody is told.
                 continue
             writer.write(data)

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from rayspace.app import App
-from rayspace.errors import GatewayError
 from rayspace.loop import run
 from tests.cluster import front
 from tests.cluster.derived_images import MLFLOW
 from tests.cluster.images import RAY
 from tests.cluster.store import ROOT
 from tests.cluster.test_product import Person
+from tests.waiting import SLOW_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -154,7 +154,7 @@ class Shipper(Person):
             capture_output=True,
             text=True,
             check=False,
-            timeout=240,
+            timeout=600,
         )
 
     def status(self, name: str) -> JobState:
@@ -162,17 +162,13 @@ class Shipper(Person):
         return run(self.app.jobs.status(name))
 
     def until(
-        self, name: str, what: str, holds: Callable[[JobState], bool], timeout_s: float = 180.0
+        self, name: str, what: str, holds: Callable[[JobState], bool], timeout_s: float = SLOW_S
     ) -> JobState:
         """Return the job once something holds of it, and say what was waited for if not."""
         last: list[JobState] = []
 
         def look() -> bool:
-            try:
-                last[:] = [self.status(name)]
-            except GatewayError:
-                # The machine is busy, or a test keeps something away.
-                return False
+            last[:] = [self.status(name)]
             return holds(last[0])
 
         try:
@@ -182,7 +178,7 @@ class Shipper(Person):
             raise AssertionError(message) from None
         return last[0]
 
-    def ended(self, name: str, timeout_s: float = 240.0) -> JobState:
+    def ended(self, name: str, timeout_s: float = 1.5 * SLOW_S) -> JobState:
         """Return the job as it ended."""
         return self.until(name, "its end", lambda job: job.phase.is_terminal, timeout_s)
 

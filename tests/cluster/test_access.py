@@ -31,8 +31,9 @@ from tests.cluster.notebook import CellError, opened
 from tests.cluster.samples import RAY_VERSION
 from tests.cluster.store import ROOT
 from tests.cluster.team import forwarded
-from tests.cluster.test_product import SLOW_S, Person
+from tests.cluster.test_product import Person
 from tests.unit.watcher.stage import make_certificate
+from tests.waiting import SLOW_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -140,18 +141,18 @@ def head_of(person: Person) -> str:
 def test_a_notebook_runs_its_tasks_on_kubernetes(person, notebook):
     """By the verb and by plain ray.init(); twice is once; afterwards nothing is left of it."""
     assert "Attached to one by Ray Client" in notebook.run("%ray_cluster connect")
-    here, there = notebook.run("print(socket.gethostname(), ray.get(where.remote()))").split()
+    here, there = notebook.run("print(socket.gethostname(), ray.get(where.remote()))").split()[-2:]
     assert (there, here != there) == (head_of(person), True)
     assert len(connections(person)) == 1
     assert "Attached to one already" in notebook.run("%ray_cluster connect one")
-    assert notebook.run("print(ray.get(where.remote()))").strip() == there
+    assert notebook.run("print(ray.get(where.remote()))").split()[-1] == there
     assert "Detached from one" in notebook.run("%ray_cluster disconnect")
     assert connections(person) == []
     assert "False" in notebook.run("print(ray.is_initialized())")
     notebook.run("ray.init()\nray.init(ignore_reinit_error=True)")
     with pytest.raises(CellError, match="connected to one already, without"):
         notebook.run("ray.init(namespace='other')")
-    assert notebook.run("print(ray.get(where.remote()))").strip() == there
+    assert notebook.run("print(ray.get(where.remote()))").split()[-1] == there
     notebook.run("%ray_cluster disconnect")
 
 
@@ -371,7 +372,8 @@ def test_a_login_that_ran_out_is_renewed(cluster, person, line, tmp_path):
 def counting(notebook) -> Iterator[Notebook]:
     """A notebook that is connected and has counted once: what breaks loses the count."""
     notebook.run("%ray_cluster connect")
-    assert notebook.run("counter = Counter.remote()\nprint(ray.get(counter.add.remote()))") == "1\n"
+    said = notebook.run("counter = Counter.remote()\nprint(ray.get(counter.add.remote()))")
+    assert said.split()[-1] == "1"
     yield notebook
     notebook.run("%ray_cluster disconnect")
 
@@ -404,19 +406,19 @@ def test_a_head_that_was_replaced_is_told_of_and_connected_to_anew(person, count
     person.namespace.kubectl(*kill, user="admin")
     # It goes on for a moment, until the node has heard of it.
     with pytest.raises(CellError, match="ConnectionError"):
-        counting.run("while True: ray.get(counter.add.remote(1))")
+        counting.run("while True: ray.get(counter.add.remote(1))", timeout_s=SLOW_S)
     run(person.clusters.wait_ready("one", target=person.target, timeout_s=SLOW_S))
     assert "Attached to one by Ray Client" in counting.run("%ray_cluster connect")
-    assert counting.run("print(ray.get(where.remote()))").strip() == head_of(person)
+    assert counting.run("print(ray.get(where.remote()))").split()[-1] == head_of(person)
 
 
 def test_a_cluster_that_was_deleted_is_told_of(person, counting):
     """Last here. A cell that waits gets an error at once, and so does who connects again."""
     person.namespace.kubectl("delete", "raycluster", "one", "--wait=false")
-    began_s = time.monotonic()
-    with pytest.raises(CellError, match="ConnectionError"):
-        counting.run("ray.get(counter.add.remote(600))")
-    assert time.monotonic() - began_s < 90
+    with pytest.raises(CellError, match="ConnectionError") as caught:
+        counting.run("ray.get(counter.add.remote(600))", timeout_s=SLOW_S)
+    # Ray would give up by itself at last, and say less.
+    assert "The cluster one is gone" in str(caught.value)
     with pytest.raises(CellError, match="ClusterNotFoundError"):
         counting.run("%ray_cluster connect one")
     assert "False" in counting.run("print(ray.is_initialized())")

@@ -10,6 +10,7 @@ from rayspace.loop import run
 from rayspace.model.cluster import ClusterPhase
 from tests.cluster.images import RAY
 from tests.cluster.test_product import Person
+from tests.waiting import SLOW_S
 
 #: No task runs on the head, so that each asks for a worker. Its memory does not hold two more.
 PROFILE = f"""\
@@ -24,10 +25,15 @@ rayCluster: {{spec: {{autoscalerOptions: {{idleTimeoutSeconds: 5}}}}}}
 """
 _ACCOUNT_DIR = "/var/run/secrets/kubernetes.io/serviceaccount"
 _TASK = """
-import ray
+import ray, sys
 ray.init(log_to_driver=False)
-where = ray.remote(num_cpus=1)(lambda: ray.util.get_node_ip_address())
-print("RAN ON", ray.get(where.remote()), flush=True)
+@ray.remote(num_cpus=1)
+class Where:
+    def ip(self):
+        return ray.util.get_node_ip_address()
+where = Where.remote()
+print("RAN ON", ray.get(where.ip.remote()), flush=True)
+sys.stdin.read()
 """
 
 
@@ -46,20 +52,24 @@ def test_workers_come_with_tasks_and_go_without(person):
     assert bounds(person) == (0, 0, 2, 0)
     head = head_of(person)
     task = person.namespace.cluster.command(
-        *("exec", head, "-c", "ray-head", "--", "python", "-c", _TASK),
+        *("exec", "-i", head, "-c", "ray-head", "--", "python", "-c", _TASK),
         namespace=person.namespace.name,
     )
     with subprocess.Popen(
-        task, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        task,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as run_:
         person.namespace.until("a worker was asked for", lambda: bounds(person)[0] == 1)
-        said, _ = run_.communicate(timeout=120)
-    assert "RAN ON" in said
-    person.namespace.until("the worker is seen", lambda: bounds(person)[3] == 1)
+        assert any("RAN ON" in line for line in run_.stdout)
+        person.namespace.until("the worker is seen", lambda: bounds(person)[3] == 1)
+        run_.communicate(timeout=SLOW_S)
     person.namespace.until("the worker goes", lambda: workers(person) == [])
     person.namespace.until("nobody asks for it", lambda: bounds(person) == (0, 0, 2, 0))
     # One is wanted always, and Ray's autoscaler makes it so without any task.
-    scaled = run(person.clusters.scale("auto", workers=1, max_workers=3))
+    scaled = run(person.clusters.scale("auto", workers=1, max_workers=3, wait_timeout_s=SLOW_S))
     (group,) = scaled.groups
     assert (group.n_requested, group.n_min, group.n_max) == (1, 1, 3)
     person.namespace.until("the worker is there", lambda: len(workers(person)) == 1)

@@ -32,6 +32,7 @@ from tests.cluster.team import Shipper, await_mlflow, bring_mlflow
 from tests.cluster.test_access import kubeconfig
 from tests.cluster.test_kueue import reserved
 from tests.cluster.test_kueue import submit as submit_cluster
+from tests.waiting import SLOW_S
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from tests.cluster.client import Cluster
     from tests.cluster.conftest import Namespace
 
-#: How long a busy machine may take for one thing. [s]
-SLOW_S = 400.0
 #: Asks for little, so that many fit, and may take what there is.
 SMALL = f"""\
 description: A head.
@@ -126,9 +125,16 @@ ray.init(log_to_driver=False)
 @ray.remote(num_cpus=1)
 def where(number):
     import mlflow, socket, time
-    mlflow.log_text("", f"tasks/{number}-{socket.gethostname()}.txt")
-    time.sleep(20)
-    return socket.gethostname()
+    host = socket.gethostname()
+    mlflow.log_text("", f"tasks/{number}-{host}.txt")
+    client, run_id = mlflow.MlflowClient(), mlflow.active_run().info.run_id
+    def begun():
+        return [file.path for file in client.list_artifacts(run_id, "tasks")]
+    while "head" in host and len(begun()) < 2:
+        time.sleep(0.5)
+    if "head" not in host and sum(f"/{number}-" in path for path in begun()) == 1:
+        time.sleep(900)  # Until its worker is killed.
+    return host
 print(len(ray.get([where.remote(n) for n in range(2)])), "results")
 """
 #: Fills the disk, and goes on.
@@ -233,7 +239,7 @@ def begun(person: Shipper, cells: dict[str, str], **options: dict[str, object]) 
     for stem, cell in cells.items():
         path = person.notebook(f"{stem}.ipynb", BEGINS, cell)
         # None takes the room of the next ones, but who reads Ray's log of it needs its head.
-        more = {"keep_failed_s": 60.0 if stem == "runner" else 0.0, **options.get(stem, {})}
+        more = {"keep_failed_s": 600.0 if stem == "runner" else 0.0, **options.get(stem, {})}
         jobs[stem] = person.submit(path, profile="small", **more).name
     for name in jobs.values():
         person.until(name, "its second cell", lambda job: is_in(job, 2), SLOW_S)
@@ -262,11 +268,13 @@ def headless(person: Shipper) -> dict[str, str]:
     """Have jobs that run, each of which then loses its cluster."""
     stems = dict.fromkeys(("pod", "again", "drained", "deleted"), COUNTS)
     jobs = begun(person, stems, again={"retries": 1})
+    # The time that a pod is given to end is short for a machine that starts two more beside it.
+    drained = ("pod", head_of(person, jobs["drained"]))
+    person.namespace.kubectl("delete", "--wait=false", *drained, user="admin")
+    person.ended(jobs["drained"])
     for stem in ("pod", "again"):
         words = ("pod", head_of(person, jobs[stem]), "--grace-period=0", "--force")
         person.namespace.kubectl("delete", "--wait=false", *words, user="admin")
-    drained = ("pod", head_of(person, jobs["drained"]))
-    person.namespace.kubectl("delete", "--wait=false", *drained, user="admin")
     person.namespace.kubectl("delete", "--wait=false", "rayjob", jobs["deleted"])
     return jobs
 
@@ -325,7 +333,6 @@ def struck(person: Shipper, waiting: object) -> dict[str, str]:
     return jobs
 
 
-@pytest.mark.timeout(900)
 def test_a_killed_kernel(person, struck):
     """Its cell, its outputs and its log are kept."""
     end = end_of(person, struck["kernel"], "kernel")
@@ -335,7 +342,6 @@ def test_a_killed_kernel(person, struck):
     assert "second 1" in end.log
 
 
-@pytest.mark.timeout(900)
 def test_a_cell_that_takes_all_memory(person, struck):
     """The system kills the kernel, and not the head."""
     end = end_of(person, struck["hungry"], "hungry")
@@ -343,7 +349,6 @@ def test_a_cell_that_takes_all_memory(person, struck):
     assert "memory runs out" in end.job.reason
 
 
-@pytest.mark.timeout(900)
 def test_a_killed_runner(person, struck):
     """Whoever looks says so, and stores the log as Ray has it, and what Kubernetes told."""
     end = end_of(person, struck["runner"], "runner")
@@ -353,9 +358,10 @@ def test_a_killed_runner(person, struck):
     assert "second 1" in end.log
     assert Artifact.EVENTS in end.files
     assert n_begun(person, end) == 1
+    # Its head was kept to be read; others need the room.
+    person.namespace.kubectl("delete", "rayjob", struck["runner"], "--wait=false")
 
 
-@pytest.mark.timeout(900)
 def test_a_head_whose_container_ended(person, struck):
     """As of a head that was killed for want of memory: it starts again in its pod."""
     end = end_of(person, struck["container"], "container")
@@ -364,7 +370,6 @@ def test_a_head_whose_container_ended(person, struck):
     assert n_begun(person, end) == 1
 
 
-@pytest.mark.timeout(900)
 def test_a_line_that_was_cut(person, waiting):
     """Who waits goes on waiting, is told of it, and gets the results."""
     process, name = waiting
@@ -377,16 +382,16 @@ def test_a_line_that_was_cut(person, waiting):
     assert "second 79" in fetched.read_text()
 
 
-@pytest.mark.timeout(900)
 def test_a_deleted_job(person, headless):
     """KubeRay stops it before."""
     end = end_of(person, headless["deleted"], "deleted")
     assert end.told == (JobPhase.STOPPED, Cause.STOPPED)
     assert "second 1" in end.text
-    assert "The job was stopped in cell 2." in end.log
+    # Who is told first, by KubeRay or by Kubernetes, is a matter of moments.
+    ways = ("The job was stopped in cell 2.", "Kubernetes took the job's pod away in cell 2")
+    assert any(way in end.log for way in ways)
 
 
-@pytest.mark.timeout(900)
 def test_a_drained_node(person, headless):
     """The runner is told while its pod has time left, and saves what it has."""
     end = end_of(person, headless["drained"], "drained")
@@ -397,7 +402,6 @@ def test_a_drained_node(person, headless):
     assert n_begun(person, end) == 1
 
 
-@pytest.mark.timeout(900)
 def test_a_killed_head(person, headless):
     """KubeRay makes another and submits again; the notebook does not run a second time."""
     end = end_of(person, headless["pod"], "pod")
@@ -409,7 +413,6 @@ def test_a_killed_head(person, headless):
     assert n_begun(person, end) == 1
 
 
-@pytest.mark.timeout(900)
 def test_a_killed_head_with_a_retry(person, headless):
     """What was cut off is a child run."""
     end = end_of(person, headless["again"], "again")
@@ -478,7 +481,6 @@ def silent(namespace: Namespace) -> Iterator[None]:
         lead_to("rayspace-mlflow")
 
 
-@pytest.mark.timeout(900)
 def test_what_was_logged_while_mlflow_was_away(person, unheard):
     """The cell that logs waits for it; each value is there."""
     end = end_of(person, unheard["logs"], "logs")
@@ -486,7 +488,6 @@ def test_what_was_logged_while_mlflow_was_away(person, unheard):
     assert f"last {end.record.metrics['step']:.0f}\n" in end.text
 
 
-@pytest.mark.timeout(900)
 def test_an_end_while_mlflow_is_away(person, unheard):
     """The runner keeps what it has until it can be stored."""
     end = end_of(person, unheard["ends"], "ends")
@@ -495,7 +496,6 @@ def test_an_end_while_mlflow_is_away(person, unheard):
     assert n_begun(person, end) == 1
 
 
-@pytest.mark.timeout(900)
 def test_a_killed_worker(person, unheard):
     """Ray runs the task once more; the notebook goes on."""
     end = end_of(person, unheard["tasks"], "tasks")
@@ -524,7 +524,6 @@ def odd(person: Shipper) -> dict[str, str]:
     return {"late": late.name, "full": full.name, "first": first, "second": second}
 
 
-@pytest.mark.timeout(900)
 def test_a_deadline(person, odd):
     """The runner keeps it, and what ran until then."""
     end = end_of(person, odd["late"], "late")
@@ -532,7 +531,6 @@ def test_a_deadline(person, odd):
     assert "deadline of 20 s" in end.job.reason
 
 
-@pytest.mark.timeout(900)
 def test_a_full_disk(person, odd):
     """The notebook goes on, and there is room for its end."""
     end = end_of(person, odd["full"], "full")
@@ -541,7 +539,6 @@ def test_a_full_disk(person, odd):
     assert "went on" in end.text
 
 
-@pytest.mark.timeout(900)
 def test_twins(person, odd):
     """One notebook twice at the same time: two jobs."""
     assert odd["first"] != odd["second"]
@@ -553,21 +550,22 @@ def test_twins(person, odd):
         assert "Scheduled" in person.artifact(end.record.run_id, Artifact.EVENTS)
 
 
-@pytest.mark.timeout(300)
-def test_a_submission_that_was_cut_off(person, monkeypatch):
+def test_a_submission_that_was_cut_off(cluster, person, monkeypatch, tmp_path):
     """There is a run and no RayJob; whoever looks is told, and it is lost after a while."""
     (person.project / "weights.bin").write_bytes(random.randbytes(60 << 20))
     notebook = person.notebook("cut.ipynb", "1").name
     words = ("submit", notebook, "--profile", "small", "--include", "weights.bin")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "rayspace.cli", "job", *words, "--on", person.target],
-        cwd=person.project,
-        env=person.environ,
-        start_new_session=True,
-    )
-    record = run_of(person, notebook)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    # No more than half of it arrives, so that nothing is quicker than the end.
+    with Line(urlsplit(cluster.server).port or 0, limit_bytes=30 << 20).standing() as line:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rayspace.cli", "job", *words, "--on", person.target],
+            cwd=person.project,
+            env={**person.environ, "KUBECONFIG": str(kubeconfig(cluster, line, tmp_path / "c"))},
+            start_new_session=True,
+        )
+        record = run_of(person, notebook)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     name = record.tags[Tag.JOB]
     assert name not in [o["metadata"]["name"] for o in person.namespace.items("rayjobs")]
     runs = person.app.runs_of(person.target)
@@ -580,7 +578,6 @@ def test_a_submission_that_was_cut_off(person, monkeypatch):
     assert runs.get(record.run_id).status is RunStatus.FAILED
 
 
-@pytest.mark.timeout(900)
 def test_an_api_server_that_is_away_for_a_minute(cluster, person):
     """Whoever asks meanwhile is told; the job goes on, and ends as if nothing had been."""
     notebook = person.notebook("unseen.ipynb", BEGINS, LASTS)
@@ -600,7 +597,6 @@ def test_an_api_server_that_is_away_for_a_minute(cluster, person):
     assert n_begun(person, end) == 1
 
 
-@pytest.mark.timeout(900)
 def test_a_job_that_waits_in_a_queue(queueing, cluster, person):
     """Its place is told; admitted at last it runs, long after the laptop is gone."""
     kueue.add_queue(cluster, person.namespace.name)

@@ -10,7 +10,8 @@ from rayspace.loop import run
 from rayspace.model.cluster import ClusterPhase
 from tests.cluster.images import RAY
 from tests.cluster.operators import oldest_taken, too_old
-from tests.cluster.test_product import SLOW_S, Person
+from tests.cluster.test_product import Person
+from tests.waiting import SLOW_S
 
 #: With time to start beside everything else that a slow machine does.
 _PROFILE = f"""\
@@ -54,7 +55,6 @@ def started(namespace) -> set[str]:
     return {s["name"] for s in statuses if {"running", "terminated"} & set(s["state"])}
 
 
-@pytest.mark.timeout(900)
 def test_the_oldest_kuberay_that_is_taken_works(cluster, person):
     """From up to down, with a token, workers, a rest and a watcher; in a strict namespace too."""
     enforce_restricted(person.namespace)

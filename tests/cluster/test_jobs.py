@@ -18,6 +18,7 @@ from rayspace.model.run import Artifact, RunStatus, Tag
 from tests.cluster.conftest import made_namespace
 from tests.cluster.images import RAY
 from tests.cluster.team import AT_EASE, SOLO, Shipper, await_mlflow, bring_mlflow, forwarded
+from tests.waiting import SLOW_S
 
 TRAIN = (
     "import mlflow, ray, socket\nray.init()",
@@ -250,7 +251,7 @@ def test_the_trials_of_a_sweep_apart_have_clusters_of_their_own(person):
     job = person.submit(notebook, sweep=sweep, apart=True, keep_failed_s=0.0)
     runs = person.app.runs_of(person.target)
     person.namespace.until(
-        "the sweep is over", lambda: runs.get(job.run_id).status.is_terminal, timeout_s=240
+        "the sweep is over", lambda: runs.get(job.run_id).status.is_terminal, 1.5 * SLOW_S
     )
     ended = person.status(job.name)
     assert (ended.phase, ended.cause) == (JobPhase.FAILED, Cause.TRIALS_FAILED)

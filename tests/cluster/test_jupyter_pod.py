@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tests.cluster.conftest import Namespace
 
 #: How long Kubernetes and Ray may take for one thing. [ms]
-SLOW_MS = 180_000
+SLOW_MS = 400_000
 BASE_URL = "/user/alice/"
 MISSING = "docker.io/rayspace/nobody-has-it:1"
 #: What the administrator of the namespace gives to its people.
@@ -172,7 +172,7 @@ async def test_a_day_in_the_panel(alice, place):
         await call(page, "team-solo", "one")
         await page.accept()
         one = page.row("clusters", "one")
-        await expect(one).to_have_attribute("data-phase", "starting")
+        await expect(one).to_have_attribute("data-phase", re.compile("starting|ready"))
         await choose(page, "broken", "bad")
         await page.accept()
         bad = page.row("clusters", "bad")
@@ -212,7 +212,7 @@ async def test_a_day_in_the_panel(alice, place):
         await page.act(job, "Open the executed notebook")
         await expect(page.page.locator(".rayspace-Executed")).to_contain_text("1 node there")
         await expect(one).to_contain_text("idle for", timeout=SLOW_MS)
-        await expect(one).to_contain_text(re.compile("suspends in (29|30) min"))
+        await expect(one).to_contain_text(re.compile(r"suspends in (2\d|30) min"))
 
         await page.act(one, "Open the Ray dashboard")
         ray = page.page.frame_locator("iframe[title='Ray: one']")
@@ -283,4 +283,4 @@ def test_ending_the_server_stops_nothing(alice, bob, place):
     assert run(person.clusters.status("one", target=person.target)).phase.value == "ready"
 
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(1800)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster.test_product import Person
 from tests.server.jupyter_process import JupyterProcess
+from tests.waiting import SLOW_S
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def seat(cluster, namespace, tmp_path, own_home):
         person.app.project, home, person.app.state_dir, "/user/alice/", environ=environ
     ).start()
     yield person, server
-    server.stop()
+    server.stop(hard=True)
 
 
 async def test_a_cluster_from_the_panel_to_its_dashboard(seat):
@@ -35,8 +36,7 @@ async def test_a_cluster_from_the_panel_to_its_dashboard(seat):
         await tab.next()
         await tab.until("target", name=person.target, state="answers")
         operation = await server.post("/rayspace/clusters", wish, status=202)
-        await tab.until("cluster", name="one", phase="starting")
-        await tab.until("cluster", name="one", phase="ready", timeout_s=180)
+        await tab.until("cluster", name="one", phase="ready", timeout_s=SLOW_S)
         ended = await server.done(operation)
         version = await server.get(f"/rayspace/proxy/ray/{where}/one/api/version")
         page = await server.ask("GET", f"/rayspace/proxy/ray/{where}/one/")
@@ -44,7 +44,7 @@ async def test_a_cluster_from_the_panel_to_its_dashboard(seat):
             # A head that answers lists itself some seconds later.
             await asyncio.sleep(0.5)
         down = await server.post(f"/rayspace/clusters/{where}/one/down", status=202)
-        await tab.until("cluster_gone", name="one", timeout_s=120)
+        await tab.until("cluster_gone", name="one", timeout_s=SLOW_S)
 
     assert "kind: RayCluster" in plan["yaml"]
     assert plan["problems"] == []
@@ -65,18 +65,16 @@ async def test_why_a_cluster_does_not_come_up_is_told(seat):
     async with server.stream() as tab:
         await tab.next()
         operation = await server.post("/rayspace/clusters", wish, status=202)
-        while True:
-            message = await tab.until("cluster", name="bad", timeout_s=120)
-            if message["data"]["problems"]:
-                break
-    problem = message["data"]["problems"][0]
+        problem = {"code": ""}
+        while problem["code"] != "pull_failing":
+            message = await tab.until("cluster", name="bad", timeout_s=SLOW_S)
+            problem = next(iter(message["data"]["problems"]), problem)
     detail = await server.get(f"/rayspace/clusters/{where}/bad")
     plan = await server.post(
         "/rayspace/clusters/plan", {**wish, "name": "huge", "memory": "900GiB"}
     )
     goes_on = await server.get(f"/rayspace/operations/{operation['id']}")
 
-    assert problem["code"] == "pull_failing"
     assert "registry.invalid" in problem["summary"]
     assert problem["hint"]
     assert detail["cluster"]["problems"][0]["code"] == problem["code"]

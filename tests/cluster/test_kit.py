@@ -23,8 +23,6 @@ from tests.cluster.test_limits import refusal, with_group
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
-
-pytestmark = pytest.mark.timeout(800)
 KIT = ROOT / "templates" / "kubernetes"
 #: What a doctor looks at, of a namespace with all of the kit.
 ALL = {"api-server", "kuberay", "rights", "head-account", "job-account", "tracking", "limits",
@@ -107,6 +105,8 @@ def test_all_of_it_is_there_and_the_doctor_explains_each_part_that_is_missing(
                       user="admin")  # fmt: skip
     admin = Doctor(cluster, namespace, tmp_path / "admin", "admin")
     person = Doctor(cluster, namespace, tmp_path / "person")
+    # What was rolled out is found by its Service a moment later.
+    namespace.until("MLflow is found", lambda: admin.finds()["tracking"]["state"] == "ok")
     found = admin.finds()
     assert (set(found), {c["state"] for c in found.values()}) == (ALL, {"ok"}), found
     seen = person.finds()

@@ -16,6 +16,7 @@ from tests.cluster.test_ray import apply, condition
 _VISIBLE = (
     "/apis/visibility.kueue.x-k8s.io/v1beta2/namespaces/{}/localqueues/queue/pendingworkloads"
 )
+_ACTIVE = "jsonpath={.status.conditions[?(@.type=='Active')].status}"
 
 
 @pytest.fixture
@@ -48,6 +49,12 @@ def reserved(namespace, name: str) -> dict:
     return condition(workload(namespace, name), "QuotaReserved")
 
 
+def says(namespace, name: str, *words: str) -> bool:
+    """Whether Kueue says all of this of a cluster that waits."""
+    message = reserved(namespace, name).get("message", "")
+    return all(word in message for word in words)
+
+
 def await_cause(person, name: str, code: str):
     """Wait until the product tells a cluster's first problem as this one, and return it."""
 
@@ -69,10 +76,11 @@ def test_one_runs_the_others_wait_in_order(queued, tmp_path):
         came = workload(queued, name)["metadata"]["creationTimestamp"]
         queued.until("the next second", lambda came=came: datetime.now(UTC).isoformat() > came)
     submit(queued, "never", cpu="2")
-    why = queued.until("it is refused", lambda: reserved(queued, "never").get("message"))
-    assert "insufficient quota" in why
-    assert "maximum capacity" in why
-    assert "insufficient unused quota" in reserved(queued, "second")["message"]
+    for name, words in {
+        "never": ("insufficient quota", "maximum capacity"),
+        "second": ("insufficient unused quota",),
+    }.items():
+        queued.until(f"{name} is refused", lambda n=name, w=words: says(queued, n, *w))
     path = _VISIBLE.format(queued.name)
     answer = json.loads(queued.cluster.kubectl("get", "--raw", path, user="scientist"))
     order = {
@@ -82,7 +90,10 @@ def test_one_runs_the_others_wait_in_order(queued, tmp_path):
     assert order["second"] < order["third"]
     assert queued.cluster.try_kubectl("get", "--raw", path, user="outsider").returncode != 0
     person = Person(queued.cluster, queued, tmp_path)
-    assert "as the next" in await_cause(person, "second", "queue_waiting").summary
+    queued.until(
+        "its place is told",
+        lambda: "as the next" in await_cause(person, "second", "queue_waiting").summary,
+    )
     assert await_cause(person, "never", "queue_never_fits").is_final
     queued.kubectl("delete", "raycluster", "first")
     queued.until("the next", lambda: reserved(queued, "second").get("status") == "True")
@@ -98,9 +109,13 @@ def test_a_queue_that_is_not_there_is_told_from_one_that_is_stopped(queued, tmp_
     stop = ("patch", "clusterqueue", "team", "--type=merge", "-p")
     queued.cluster.kubectl(*stop, json.dumps({"spec": {"stopPolicy": "HoldAndDrain"}}))
     try:
+        active = ("get", "clusterqueue", "team", "-o", _ACTIVE)
+        queued.until("the queue stops", lambda: queued.cluster.kubectl(*active) == "False")
         submit(queued, "held")
-        found = queued.until("it is held", lambda: reserved(queued, "held"))
-        assert "inactive" in found["message"] or "stopped" in found["message"], found
+        queued.until(
+            "it is held",
+            lambda: says(queued, "held", "inactive") or says(queued, "held", "stopped"),
+        )
         await_cause(person, "held", "queue_stopped")
     finally:
         queued.cluster.kubectl(*stop, json.dumps({"spec": {"stopPolicy": "None"}}))

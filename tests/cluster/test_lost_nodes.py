@@ -85,7 +85,6 @@ def team(cluster: Cluster) -> Iterator[Namespace]:
         yield namespace
 
 
-@pytest.mark.timeout(900)
 def test_a_node_lost_under_a_worker_and_under_a_head(cluster, team, node_b, tmp_path, monkeypatch):
     """Ray runs tasks once more; a notebook is cut off, and what it had is there."""
     monkeypatch.setattr(ray_job_verdict, "LOST_NODE_MS", 60_000)

@@ -23,10 +23,8 @@ from tests.cluster.derived_images import MLFLOW, STORES
 from tests.cluster.store import ROOT
 from tests.cluster.team import forwarded, made_volume
 from tests.cluster.test_product import Person
+from tests.waiting import SLOW_S
 
-pytestmark = pytest.mark.timeout(800)
-#: How long a slow machine may take for one thing. [s]
-_SLOW_S = 180.0
 _NAME = "rayspace-mlflow"
 _USER = "MLFLOW_TRACKING_USERNAME"
 _PASSWORD = "MLFLOW_TRACKING_PASSWORD"
@@ -171,7 +169,7 @@ def test_a_notebook_logs_to_the_mlflow_that_was_brought(person, namespace, volum
         tracking_env.point_at(current_app(), os.environ["ON"], print)
         mlflow.log_metric("loss", 0.5, run_id=os.environ["RUN"])
     """)
-    namespace.until("MLflow is ready", lambda: person.doctor()[0] == 0, _SLOW_S)
+    namespace.until("MLflow is ready", lambda: person.doctor()[0] == 0, SLOW_S)
     environ = {**person.environ, "ON": person.target, "RUN": run_id}
     subprocess.run([sys.executable, "-c", code], cwd=script.parent, env=environ, check=True)
     assert runs.get(run_id).metrics == {"loss": 0.5}
@@ -184,7 +182,7 @@ def test_a_notebook_logs_to_the_mlflow_that_was_brought(person, namespace, volum
 
 
 def _until_not(status: int, uri: str, token: str) -> int:
-    deadline_s = time.monotonic() + _SLOW_S
+    deadline_s = time.monotonic() + SLOW_S
     while (seen := _status(uri, token)) == status and time.monotonic() < deadline_s:
         time.sleep(0.5)
     return seen
@@ -194,7 +192,7 @@ def _status(uri: str, token: str = "", **headers: str) -> int:
     shown = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(uri, headers={**headers, **shown})
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status
     except urllib.error.HTTPError as exc:
         return exc.code
@@ -235,7 +233,7 @@ def test_the_pages_open_in_a_browser_and_nobody_else_gets_in(person, namespace, 
         assert _status(told["browser_uri"]) == 403
     finally:
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(240) == 0
 
 
 def test_where_mlflow_asks_for_a_name_people_and_pods_have_one(person, namespace, volume):
@@ -257,10 +255,13 @@ def test_where_mlflow_asks_for_a_name_people_and_pods_have_one(person, namespace
     deployment = f"deployment/{_NAME}"
     namespace.kubectl("patch", deployment, "--patch-file", str(patch), user="admin")
     namespace.kubectl("rollout", "status", deployment, "--timeout=180s", user="admin")
+
     # To a person without a name.
-    code, checks = person.doctor()
-    assert (code, checks["tracking"]["state"]) == (1, "problem")
-    assert _USER in checks["tracking"]["hint"]
+    def is_asked_for_a_name() -> bool:
+        code, checks = person.doctor()
+        return code == 1 and _USER in checks["tracking"].get("hint", "")
+
+    namespace.until("it asks for a name", is_asked_for_a_name)
     with pytest.raises(AccessError, match="401"):
         run(person.app.tracking_of(person.target))
     # To one with a name, whose pods have none; and who mends nothing that an administrator set.
@@ -411,6 +412,6 @@ def _in_pod(namespace, uri: str, secret: str) -> str:
     namespace.kubectl("apply", "-f", "-", user="admin", stdin=json.dumps(item))
     ended = {"Succeeded", "Failed"}
     namespace.until(
-        "it ended", lambda: namespace.read("pods", name)["status"]["phase"] in ended, _SLOW_S
+        "it ended", lambda: namespace.read("pods", name)["status"]["phase"] in ended, SLOW_S
     )
     return namespace.kubectl("logs", name)

@@ -47,18 +47,18 @@ def web(namespace):
         "apply", "-f", "-", user="admin", stdin=pod("web", command, readinessProbe=probe)
     )
     namespace.kubectl("expose", "pod", "web", "--port=8000", user="admin")
-    namespace.kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=60s")
+    namespace.kubectl("wait", "--for=condition=Ready", "pod/web", "--timeout=280s")
     return namespace
 
 
 def test_names_and_services_are_found_from_pods(web):
     """DNS, and kube-proxy behind it."""
     fetch = f"wget -qO- http://web.{web.name}.svc.cluster.local:8000"
-    command = f"for i in 1 2 3 4 5 6 7 8 9; do {fetch} && exit 0; sleep 1; done; exit 1"
+    command = f"until {fetch}; do sleep 1; done"
     document = json.loads(pod("client", command))
     document["spec"]["restartPolicy"] = "Never"
     web.kubectl("apply", "-f", "-", user="admin", stdin=json.dumps(document))
-    web.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/client", "--timeout=60s")
+    web.kubectl("wait", "--for=jsonpath={.status.phase}=Succeeded", "pod/client", "--timeout=280s")
     assert web.kubectl("logs", "client") == "hello\n"
 
 
@@ -70,7 +70,7 @@ def test_a_port_is_forwarded(web):
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         address = process.stdout.readline().split()[2]
-        with urllib.request.urlopen(f"http://{address}", timeout=10) as response:
+        with urllib.request.urlopen(f"http://{address}", timeout=60) as response:
             assert response.read() == b"hello\n"
         process.terminate()
 

@@ -30,6 +30,7 @@ from tests.cluster.conftest import Namespace
 from tests.cluster.samples import RAY_VERSION, raycluster
 from tests.cluster.store import ROOT
 from tests.cluster.test_ray import apply, condition
+from tests.waiting import PATIENCE_S, SLOW_S, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -116,7 +117,9 @@ async def forwarded(head: Head, port: int, user: str = "scientist") -> AsyncIter
         raise ObjectNotFoundError("There is no head.")
 
     try:
-        async with PortForward(client, target.namespace, find_pod, port) as forward:
+        async with PortForward(
+            client, target.namespace, find_pod, port, patience_s=SLOW_S
+        ) as forward:
             yield forward
     finally:
         await client.close()
@@ -126,7 +129,7 @@ async def forwarded(head: Head, port: int, user: str = "scientist") -> AsyncIter
 async def http(forward: PortForward, token: str = "") -> AsyncIterator[aiohttp.ClientSession]:
     """Speak HTTP through a forwarded port."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    timeout = aiohttp.ClientTimeout(total=60)
+    timeout = aiohttp.ClientTimeout(total=SLOW_S)
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     url = f"http://127.0.0.1:{forward.local_port}"
     async with aiohttp.ClientSession(
@@ -172,14 +175,14 @@ async def test_large_bodies_arrive_as_they_were_sent(head):
 
 async def answers_soon(session: aiohttp.ClientSession) -> None:
     """Wait for a server that was just started; until then the pod refuses, and so do we."""
-    for _ in range(100):
-        try:
-            async with session.put("/", data=b"x") as answer:
-                assert await answer.read() == b"x"
-                return
-        except aiohttp.ClientConnectionError:
-            await asyncio.sleep(0.1)
-    pytest.fail("the server in the pod does not answer")
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            try:
+                async with session.put("/", data=b"x") as answer:
+                    assert await answer.read() == b"x"
+                    return
+            except aiohttp.ClientConnectionError:
+                await asyncio.sleep(0.1)
 
 
 async def test_ray_client_works_through_it(head):
@@ -198,10 +201,8 @@ async def test_who_may_not_forward_is_told(head):
         forwarded(head, _DASHBOARD, user="viewer") as forward,
         http(forward, head.token) as session,
     ):
-        began_s = time.monotonic()
         with pytest.raises(aiohttp.ClientConnectionError):
             await version(session)
-        assert time.monotonic() - began_s < 5
         assert isinstance(forward.failure, AccessError)
 
 
@@ -214,11 +215,8 @@ async def test_closing_leaves_nothing_behind(head):
             idle = await asyncio.open_connection("127.0.0.1", forward.local_port)
             async with http(forward, head.token) as session:
                 assert await version(session) == RAY_VERSION
-            began_s = time.monotonic()
-        assert time.monotonic() - began_s < 2
         idle[1].close()
-        await asyncio.sleep(0.1)
-        assert asyncio.all_tasks() <= before
+        await until(lambda: asyncio.all_tasks() <= before, "no task is left")
         del idle
         gc.collect()
     assert [str(w.message) for w in caught] == []
@@ -250,12 +248,12 @@ async def test_a_head_that_was_replaced_is_followed(head):
         assert await version(session) == RAY_VERSION
         kill = ("delete", "pod", old, "--force", "--grace-period=0")
         await asyncio.to_thread(head.namespace.kubectl, *kill, user="admin")
-        deadline_s = time.monotonic() + 90
+        deadline_s = time.monotonic() + SLOW_S
         while True:
             try:
                 assert await version(session) == RAY_VERSION
                 break
-            except aiohttp.ClientConnectionError:
+            except (aiohttp.ClientConnectionError, TimeoutError):
                 assert time.monotonic() < deadline_s, forward.failure
                 await asyncio.sleep(0.2)
     pods = json.loads(head.namespace.kubectl("get", "pods", "-o", "json"))["items"]

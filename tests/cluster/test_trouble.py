@@ -45,14 +45,20 @@ def test_gpus_are_given_out_that_are_not_there(cluster, namespace):
         assert "Insufficient nvidia.com/gpu" in why
         labels = cluster.read("nodes", "node-a")["metadata"]["labels"]
         assert labels["nvidia.com/gpu.product"] == "NVIDIA-H200"
-    node = cluster.read("nodes", "node-a")
-    assert "nvidia.com/gpu" not in node["status"]["allocatable"]
+    namespace.until(
+        "the GPUs are gone",
+        lambda: "nvidia.com/gpu" not in cluster.read("nodes", "node-a")["status"]["allocatable"],
+    )
 
 
 def test_a_taint_and_a_quota_keep_pods_away(cluster, namespace):
     """The pod, or the cluster where there is no pod, says so."""
     quota = ("create", "quota", "small", "--hard=requests.memory=100Mi")
     namespace.kubectl(*quota, user="admin")
+    namespace.until(
+        "the quota counts",
+        lambda: namespace.read("resourcequotas", "small").get("status", {}).get("hard"),
+    )
     apply(namespace, raycluster("over", workers=0))
 
     def refused():
@@ -76,7 +82,8 @@ def test_the_api_server_can_be_away_for_a_while(cluster, namespace):
     cluster.order("stop", "kube-apiserver")
     assert namespace.try_kubectl("get", "pods").returncode != 0
     cluster.order("start", "kube-apiserver")
-    namespace.kubectl("get", "pods")
+    # One that has just started knows of no Roles for a second.
+    namespace.until("it answers", lambda: not namespace.try_kubectl("get", "pods").returncode)
     namespace.until("the cluster is well", cluster.is_well)
 
 

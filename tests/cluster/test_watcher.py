@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import time
 
@@ -153,19 +154,25 @@ def note(namespace, name: str) -> dict:
     return json.loads(annotation(namespace, name, "activity") or "{}")
 
 
+def let_go(namespace, name: str) -> None:
+    """Let the watcher act, on a cluster that was to be kept until a test is where it acts."""
+    namespace.kubectl("annotate", "raycluster", name, f"{Annotation.EXTENDED_UNTIL}-")
+
+
 def test_an_idle_cluster_suspends_itself_and_comes_back(namespace, start, attach):
     """An attached driver that sleeps does not keep it; the cluster beside it stays."""
     apply(namespace, raycluster("other", workers=0))
-    start("idle", RAYSPACE_IDLE_S="15")
+    start("idle", is_kept=True, RAYSPACE_IDLE_S="15")
     attach("idle", _SLEEPING_DRIVER)
     (pod,) = pods(namespace, "idle")
     words = ("exec", pod, "-c", "ray-head", "--", "test", "-e", _ACCOUNT_DIR)
     assert namespace.try_kubectl(*words, user="admin").returncode == 1
+    let_go(namespace, "idle")
     namespace.until("it is idle", lambda: note(namespace, "idle").get("acts_at_ms"))
     namespace.until("it suspends itself", lambda: is_suspended(namespace, "idle"))
     namespace.until("its pods are gone", lambda: not pods(namespace, "idle"))
     assert annotation(namespace, "idle", "suspended-by") == "watcher"
-    assert annotation(namespace, "idle", "suspended-why").startswith("Nobody used it for 1")
+    assert re.match(r"Nobody used it for \d", annotation(namespace, "idle", "suspended-why"))
     assert not is_suspended(namespace, "other")
     assert len(pods(namespace, "other")) == 1
     namespace.kubectl("patch", "raycluster", "idle", "--type=merge", "-p",
@@ -179,8 +186,9 @@ def test_an_idle_cluster_suspends_itself_and_comes_back(namespace, start, attach
 
 def test_a_running_task_keeps_a_cluster(namespace, start, attach):
     """For longer than it may be idle; only from the end of the task that time counts."""
-    start("busy", RAYSPACE_IDLE_S="8")
+    start("busy", is_kept=True, RAYSPACE_IDLE_S="8")
     began_ms = int(attach("busy", _RUNNING_TASK).split()[-1])
+    let_go(namespace, "busy")
     namespace.until("it suspends itself", lambda: is_suspended(namespace, "busy"))
     last = note(namespace, "busy")
     assert last["last_active_ms"] - began_ms > 8000
@@ -198,11 +206,11 @@ def test_a_life_that_is_over_ends_its_jobs_first(namespace, start):
         words = ("exec", pod, "-c", "ray-head", "--", "python", "-c", _SUBMIT)
         assert "long" in namespace.kubectl(*words, user="admin")
         assert not is_suspended(namespace, "old")
-        namespace.kubectl("annotate", "raycluster", "old", f"{Annotation.EXTENDED_UNTIL}-")
+        let_go(namespace, "old")
         namespace.until("it suspends itself", lambda: is_suspended(namespace, "old"))
-        said, _ = log.communicate(timeout=60)
+        said, _ = log.communicate(timeout=400)
     assert "Asked the job long to stop: the life of the cluster is over." in said
-    assert said.splitlines()[-1].endswith("RayCluster old: spec.suspend is true.")
+    assert any(line.endswith("RayCluster old: spec.suspend is true.") for line in said.splitlines())
     assert annotation(namespace, "old", "suspended-why").endswith("and it was allowed 1.0 s.")
 
 
@@ -210,7 +218,8 @@ def test_a_queued_cluster_stays_suspended(queueing, cluster, namespace, start, t
     """By its Workload, so that Kueue does not start it again; and so its owner resumes it."""
     person = Person(cluster, namespace, tmp_path / "person")
     kueue.add_queue(cluster, namespace.name)
-    start("queued", queue="queue", RAYSPACE_IDLE_S="5")
+    start("queued", queue="queue", is_kept=True, RAYSPACE_IDLE_S="5")
+    let_go(namespace, "queued")
     namespace.until("its pods are gone", lambda: not pods(namespace, "queued"))
     assert workload(namespace, "queued")["spec"]["active"] is False
     assert annotation(namespace, "queued", "suspended-by") == "watcher"

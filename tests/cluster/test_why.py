@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: A cause may need several restarts, or a look of the kubelet at its disks; what waits for a head
 #: says why after two minutes. [s]
-_SLOW_S = 500.0
+_SLOW_S = 800.0
 _HEAD = ("spec", "headGroupSpec", "template", "spec")
 _WORKER = ("spec", "workerGroupSpecs", 0, "template", "spec")
 #: Refuses pods of a cluster that bears this name.
@@ -248,7 +248,7 @@ def refusing(cluster: Cluster, namespace: Namespace) -> Iterator[None]:
         cluster.kubectl("delete", kind, namespace.name)
 
 
-@pytest.mark.timeout(800)
+@pytest.mark.timeout(1500)
 def test_each_cause_is_told_by_its_name(
     namespace: Namespace, refusing: None, kind: None, tmp_path: Path
 ) -> None:

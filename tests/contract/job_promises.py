@@ -13,6 +13,7 @@ from rayspace.errors import ClusterNotFoundError, ConflictError, JobNotFoundErro
 from rayspace.model.cluster import ClusterSpec
 from rayspace.model.profile import NodeResources
 from rayspace.model.ray_job import Launch, RayJobStage
+from tests.waiting import SLOW_S
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,7 +34,7 @@ def launch(name: str) -> Launch:
 
 async def until(what: str, holds: Callable[[], Awaitable[bool]]) -> None:
     """Wait until something holds."""
-    deadline_s = time.monotonic() + 60
+    deadline_s = time.monotonic() + SLOW_S
     while not await holds():
         assert time.monotonic() < deadline_s, what
         await asyncio.sleep(0.2)

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from rayspace.errors import (
+    AccessError,
     ClusterBusyError,
     ClusterExistsError,
     ClusterNotFoundError,
@@ -29,8 +30,9 @@ from rayspace.model.cluster import ClusterPhase, ClusterSpec, Origin
 from rayspace.model.job import LivePhase
 from rayspace.model.profile import NodeResources
 from rayspace.model.progress import silent
-from rayspace.services.readiness import wait_ready
+from rayspace.services.readiness import wait_ready, wait_workers
 from tests.ray_by_hand import ray_by_hand
+from tests.waiting import SLOW_S
 
 #: Small, so that head and worker fit beside other tests. [bytes]
 _STORE_BYTES = 100_000_000
@@ -69,10 +71,15 @@ class Provider:
     async def ready(self, name: str):
         """Wait as the product does, which starts a head again that a busy machine was slow for."""
         state = await self.clusters.get(name)
-        return await wait_ready(self.clusters, state, SystemClock(), 180.0, silent)
+        return await wait_ready(self.clusters, state, SystemClock(), SLOW_S, silent)
+
+    async def joined(self, name: str):
+        """Wait for all workers as the product does, which starts those again that Ray gave up."""
+        state = await self.clusters.get(name)
+        return await wait_workers(self.clusters, state, SystemClock(), SLOW_S, silent)
 
     async def until(self, condition):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + SLOW_S
         while not await condition():
             assert time.monotonic() < deadline
             await asyncio.sleep(0.1)
@@ -188,11 +195,8 @@ async def test_workers_come_and_go(provider) -> None:
     state = await provider.clusters.scale("one", 1, silent)
     assert state.groups[0].n_desired == 1
 
-    async def joined() -> bool:
-        return (await provider.clusters.get("one")).groups[0].n_observed == 1
-
-    await provider.until(joined)
-    state = await provider.clusters.get("one")
+    state = await provider.joined("one")
+    assert state.groups[0].n_observed == 1
     assert sum(not n.is_head and n.is_alive for n in await provider.head.nodes(state.address)) == 1
     assert (await provider.clusters.scale("one", 0, silent)).groups[0].n_desired == 0
 
@@ -209,11 +213,7 @@ async def test_workers_are_requested_with_their_cluster(provider) -> None:
     state = await provider.clusters.scale("pair", 1, silent)
     assert (state.groups[0].n_desired, state.groups[0].n_requested) == (1, 1)
     await provider.ready("pair")
-
-    async def joined() -> bool:
-        return (await provider.clusters.get("pair")).groups[0].n_observed == 1
-
-    await provider.until(joined)
+    assert (await provider.joined("pair")).groups[0].n_observed == 1
     await provider.clusters.delete("pair", silent)
 
 
@@ -318,5 +318,15 @@ async def test_a_deleted_cluster_is_gone_and_its_name_free(provider) -> None:
     assert planned
     with pytest.raises(ClusterNotFoundError):
         await provider.clusters.get("two")
-    with pytest.raises(GatewayUnavailableError):
-        await provider.head.nodes(state.address)
+
+    async def is_silent() -> bool:
+        try:
+            await provider.head.nodes(state.address)
+        except GatewayUnavailableError:
+            return True
+        except AccessError:
+            # Its Secret is gone already, and its pod is not.
+            return False
+        return False
+
+    await provider.until(is_silent)

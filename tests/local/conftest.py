@@ -21,7 +21,7 @@ def ipython(lab, own_home):
             env={**lab.app.environ, "IPYTHONDIR": str(own_home / "ipython")},
             capture_output=True,
             text=True,
-            timeout=250,
+            timeout=600,
             check=False,
         )
 

@@ -31,7 +31,7 @@ def cli(lab):
             env={**lab.app.environ, **env},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
         return done.returncode, json.loads(done.stdout)
@@ -143,7 +143,7 @@ def test_two_ups_of_one_name_at_once(tmp_path) -> None:
 
         thread = threading.Thread(target=second)
         thread.start()
-        thread.join(timeout=60)
+        thread.join(timeout=240)
     assert [failure.exit_code for failure in failures] == [2]
     assert store.names() == []
 

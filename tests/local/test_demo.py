@@ -36,7 +36,7 @@ def test_a_demo_that_is_interrupted_leaves_no_ray(own_home, tmp_path) -> None:
         assert line, told
         told += line
     process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=60)
+    _, rest = process.communicate(timeout=240)
     assert process.returncode == 130, told + rest
     assert "demo is down" in rest
     assert run(App(tmp_path, environ).clusters.list()) == []

@@ -20,14 +20,15 @@ from tests.waiting import wait_for
 SLEEP = "print('SLEEPING', flush=True)\nimport time\ntime.sleep(600)"
 #: What each notebook does after a first cell that works, and the limits it is given.
 CASES: dict[str, tuple[list[str], dict]] = {
+    # Limits are longer than any needs to come so far among all of them; the longest begins first.
+    "late": ([SLEEP, "never = 1"], {"deadline_s": 90.0}),
     "raises": (["x = 1", "raise ValueError('bad lr')", "never = 1"], {}),
     "dies": (["import os; os._exit(7)", "never = 1"], {}),
-    "hangs": ([SLEEP, "never = 1"], {"cell_timeout_s": 2.0}),
-    "late": ([SLEEP, "never = 1"], {"deadline_s": 30.0}),
     "stopped": ([SLEEP, "never = 1"], {}),
     "runner-term": ([SLEEP, "never = 1"], {}),
     "runner-kill": ([SLEEP, "never = 1"], {}),
     "all-killed": ([SLEEP, "never = 1"], {}),
+    "hangs": ([SLEEP, "never = 1"], {"cell_timeout_s": 20.0}),
 }
 
 
@@ -58,26 +59,40 @@ def attempt_of(run_id: str) -> psutil.Process:
 
 
 @pytest.fixture(scope="module")
-def ended(lab):
-    """Run all cases at once, act on those that need it, and return how each ended."""
+def begun(lab):
+    """Run all cases at once, and act on those that need it."""
     jobs = {}
     for name, (cells, limits) in CASES.items():
         notebook = lab.write(f"{name}.ipynb", "first = 1", *cells)
         jobs[name] = lab.submit(notebook, **limits)
 
-    def is_asleep(job) -> bool:
-        return "\nSLEEPING" in "".join(run(_log(lab, job.name)))
+    def await_sleep(name: str) -> JobState:
+        job = jobs[name]
+        # A head has room for some of them only: the others begin as these end.
+        wait_for(
+            lambda: "\nSLEEPING" in "".join(run(_log(lab, job.name))), f"{name} is asleep", 400
+        )
+        return job
 
-    for name in ("stopped", "runner-term", "runner-kill", "all-killed"):
-        wait_for(lambda name=name: is_asleep(jobs[name]), f"{name} is asleep")
-    # The last snapshot is what is left of a notebook whose processes are all killed at once.
-    wait_for(lambda: "all-killed.ipynb" in _snapshot(lab, jobs["all-killed"]), "a snapshot")
-    run(lab.app.jobs.stop(jobs["stopped"].name))
-    os.kill(attempt_of(jobs["runner-term"].run_id).pid, signal.SIGTERM)
-    os.kill(attempt_of(jobs["runner-kill"].run_id).pid, signal.SIGKILL)
-    for process in processes_of(jobs["all-killed"].run_id):
+    def await_snapshot(name: str) -> JobState:
+        """Wait for what is left of a notebook whose runner is killed."""
+        job = await_sleep(name)
+        # The next one comes after twenty times as long as the one before took.
+        wait_for(lambda: f"{name}.ipynb" in _snapshot(lab, job), f"a snapshot of {name}", 400)
+        return job
+
+    run(lab.app.jobs.stop(await_sleep("stopped").name))
+    os.kill(attempt_of(await_sleep("runner-term").run_id).pid, signal.SIGTERM)
+    os.kill(attempt_of(await_snapshot("runner-kill").run_id).pid, signal.SIGKILL)
+    for process in processes_of(await_snapshot("all-killed").run_id):
         process.kill()
-    return {name: run(lab.app.jobs.wait(job.name, timeout_s=120)) for name, job in jobs.items()}
+    return jobs
+
+
+@pytest.fixture(scope="module")
+def ended(lab, begun):
+    """Wait for all cases, and return how each ended."""
+    return {name: run(lab.app.jobs.wait(job.name, timeout_s=600)) for name, job in begun.items()}
 
 
 async def _log(lab, name: str) -> list[str]:
@@ -97,13 +112,44 @@ def _snapshot(lab, job) -> str:
     return " ".join(names) if running == [SLEEP] else ""
 
 
+@pytest.mark.usefixtures("begun")
+def test_a_lost_head_ends_the_job(tmp_path_factory) -> None:
+    """A head that is killed takes its job down with a verdict, and is recognised as gone."""
+    # The first one, since a deadline of another cluster's job passes meanwhile.
+    app = make_app(tmp_path_factory.mktemp("doomed"), tmp_path_factory.mktemp("state"))
+    state = run(app.clusters.up("laptop", name="doomed"))
+    doomed = Lab(app, "doomed")
+    try:
+        job = doomed.submit(doomed.write("doomed.ipynb", "first = 1", SLEEP))
+        wait_for(lambda: at_cell(run(app.jobs.status(job.name))) == 2, "the second cell", 400)
+        psutil.Process(state.pid).kill()
+        for child in processes_named(state.pid, "gcs_server"):
+            child.kill()
+        final = wait_for(
+            lambda: s if (s := run(app.jobs.status(job.name))).phase.is_terminal else None,
+            "the job ends",
+            patience_s=240,
+        )
+        assert final.cause is Cause.HEAD_LOST
+        assert final.phase in {JobPhase.FAILED, JobPhase.LOST}
+        assert "head" in final.reason
+        document = doomed.result(final)
+        marked = [
+            c for c in document["cells"] if c["metadata"].get("papermill", {}).get("exception")
+        ]
+        assert ["".join(c["source"]) for c in marked] == [SLEEP]
+    finally:
+        run(app.clusters.down("doomed"))
+    assert not marked_processes(state.log_dir)
+
+
 @pytest.mark.parametrize(
     ("name", "phase", "cause", "words"),
     [
         ("raises", JobPhase.FAILED, Cause.CELL_ERROR, ["ValueError", "bad lr"]),
         ("dies", JobPhase.FAILED, Cause.KERNEL_DIED, ["kernel"]),
-        ("hangs", JobPhase.FAILED, Cause.CELL_TIMEOUT, ["2"]),
-        ("late", JobPhase.FAILED, Cause.DEADLINE, ["deadline", "30"]),
+        ("hangs", JobPhase.FAILED, Cause.CELL_TIMEOUT, ["Cell 2", "20 s"]),
+        ("late", JobPhase.FAILED, Cause.DEADLINE, ["deadline", "1 min 30 s"]),
         ("stopped", JobPhase.STOPPED, Cause.STOPPED, ["stopped"]),
         ("runner-term", JobPhase.STOPPED, Cause.STOPPED, ["stopped"]),
         ("runner-kill", JobPhase.FAILED, Cause.RUNNER_KILLED, ["signal 9"]),
@@ -159,35 +205,6 @@ def test_nothing_of_a_failed_job_runs_on(ended) -> None:
     """No kernel is left behind, however the runner ended."""
     for state in ended.values():
         wait_for(lambda run_id=state.run_id: not processes_of(run_id), f"{state.name} is gone")
-
-
-def test_a_lost_head_ends_the_job(tmp_path_factory) -> None:
-    """A head that is killed takes its job down with a verdict, and is recognised as gone."""
-    app = make_app(tmp_path_factory.mktemp("doomed"), tmp_path_factory.mktemp("state"))
-    state = run(app.clusters.up("laptop", name="doomed"))
-    doomed = Lab(app, "doomed")
-    try:
-        job = doomed.submit(doomed.write("doomed.ipynb", "first = 1", SLEEP))
-        wait_for(lambda: at_cell(run(app.jobs.status(job.name))) == 2, "the second cell")
-        psutil.Process(state.pid).kill()
-        for child in processes_named(state.pid, "gcs_server"):
-            child.kill()
-        final = wait_for(
-            lambda: s if (s := run(app.jobs.status(job.name))).phase.is_terminal else None,
-            "the job ends",
-            patience_s=240,
-        )
-        assert final.cause is Cause.HEAD_LOST
-        assert final.phase in {JobPhase.FAILED, JobPhase.LOST}
-        assert "head" in final.reason
-        document = doomed.result(final)
-        marked = [
-            c for c in document["cells"] if c["metadata"].get("papermill", {}).get("exception")
-        ]
-        assert ["".join(c["source"]) for c in marked] == [SLEEP]
-    finally:
-        run(app.clusters.down("doomed"))
-    assert not marked_processes(state.log_dir)
 
 
 def at_cell(state: JobState) -> int:

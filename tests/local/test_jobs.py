@@ -6,15 +6,16 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from rayspace.errors import BundleError
+from rayspace.gateways.project import git as git_state
 from rayspace.loop import run
 from rayspace.model.job import JobPhase
 from rayspace.model.run import Artifact, RunStatus, Tag
+from tests.waiting import PATIENCE_S, wait_for
 
 CELLS = [
     "import helper, os\nprint('HERE', helper.double(rate), open('data/small.txt').read())",
@@ -67,7 +68,10 @@ def job(lab):
         subprocess.run([*git, *words], cwd=project / "work", check=True)
     (project / "work" / "helper.py").write_text(files["work/helper.py"] + "# changed\n")
     stages = []
-    state = lab.submit(notebook, {"rate": 1.5}, wait=True, report=stages.append)
+    with pytest.MonkeyPatch.context() as patch:
+        # A submission does without what git does not tell in time.
+        patch.setattr(git_state, "_TIMEOUT_S", PATIENCE_S)
+        state = lab.submit(notebook, {"rate": 1.5}, wait=True, report=stages.append)
     return state, stages, project / "work"
 
 
@@ -185,7 +189,7 @@ def submitted(lab, notebook: Path) -> tuple[dict, int]:
         [sys.executable, "-c", PEAK, "job", "submit", str(notebook), "--json", "--cluster", "lab",
          "--wait"],
         cwd=lab.app.project, env=lab.app.environ, capture_output=True, text=True, check=False,
-        timeout=250,
+        timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout), int(done.stderr.split()[-2]) * 1024
@@ -237,9 +241,8 @@ def test_a_submitter_that_dies_leaves_a_job_that_goes_on(lab) -> None:
         assert line
     process.kill()
     process.communicate()
-    deadline = time.monotonic() + 90
-    while not (state := run(lab.app.jobs.status())).phase.is_terminal:
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
+    state = wait_for(
+        lambda: s if (s := run(lab.app.jobs.status())).phase.is_terminal else None, "it ends"
+    )
     assert (state.notebook, state.phase) == ("alone.ipynb", JobPhase.SUCCEEDED)
     assert "ALONE" in json.dumps(lab.result(state))

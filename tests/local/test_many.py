@@ -49,7 +49,7 @@ def test_many_jobs_are_all_recorded_and_none_is_lost(lab) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=250,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)

@@ -17,6 +17,7 @@ import pytest
 from rayspace.errors import JobNotFoundError
 from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.gateways.mlflow.runs import MlflowRunGateway
+from rayspace.runner.log import RunnerLog
 from tests.runner.workshop import Workshop, runner_environment
 from tests.waiting import wait_for
 
@@ -57,6 +58,18 @@ def real_workshop(tmp_path: Path, empty_database: Path):
     shutil.rmtree(environment["TMPDIR"], ignore_errors=True)
 
 
+@pytest.fixture
+def lines():
+    """Return what `log` was told."""
+    return []
+
+
+@pytest.fixture
+def log(lines):
+    """Return a log in memory."""
+    return RunnerLog(lambda content: lines.append(content.decode()))
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path):
     """Start a tracking server, and return its port."""
@@ -82,12 +95,16 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path):
     def is_up() -> bool:
         with (
             contextlib.suppress(OSError),
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1),
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=10),
         ):
             return True
         return False
 
-    wait_for(is_up, "the tracking server answers")
+    wait_for(is_up, "the tracking server answers", patience_s=400)
     yield port
     process.terminate()
-    process.wait(20)
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

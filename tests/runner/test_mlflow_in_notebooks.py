@@ -300,4 +300,4 @@ def test_the_hook_works_whenever_mlflow_is_imported(order):
         "assert type(colorsys.__loader__).__name__ == 'SourceFileLoader'\n"
         "assert importlib.reload(colorsys) is colorsys\n"
     )
-    subprocess.run([sys.executable, "-c", program + check], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", program + check], check=True, timeout=240)

@@ -11,7 +11,7 @@ import threading
 from rayspace.gateways.mlflow.runs import MlflowRunGateway
 from rayspace.model.run import Artifact, RunStatus, Tag
 from tests.runner.workshop import Workshop, notebook, runner_environment
-from tests.waiting import wait_for
+from tests.waiting import wait_for, waits_for
 
 
 class Wire:
@@ -49,6 +49,8 @@ class Wire:
             server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             ends = {client, server}
             self._open |= ends
+            if self._is_cut.is_set():
+                return
             with selectors.DefaultSelector() as selector, contextlib.suppress(OSError):
                 selector.register(client, selectors.EVENT_READ, server)
                 selector.register(server, selectors.EVENT_READ, client)
@@ -67,11 +69,13 @@ def test_a_job_outlives_its_tracking_server(server, tmp_path):
     environment = runner_environment(tmp_path, uri)
     workshop = Workshop(tmp_path, MlflowRunGateway(uri, None), environment)
     workshop.runs.check()
-    code = "import time; print('working', flush=True); time.sleep(2)"
-    record = workshop.submit(notebook(code, code, "print('done', flush=True)"))
+    gate = tmp_path / "gate"
+    record = workshop.submit(notebook(waits_for(gate), "1", "print('done', flush=True)"))
     process = workshop.start(record)
     wait_for(lambda: "cell 1" in workshop.live_log(), "the first cell runs")
     wire.cut()
+    wait_for(lambda: "progress is not written for now" in workshop.live_log(), "a write fails")
+    gate.touch()
     wait_for(lambda: "trying again" in workshop.live_log(), "the job has ended and can't store")
     refused = wire.n_refused
     wait_for(lambda: wire.n_refused > refused, "it tries again")

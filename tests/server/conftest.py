@@ -34,8 +34,10 @@ def lab_jupyter(lab, tmp_path_factory):
 
 
 @pytest.fixture
-def twin():
+def twin(monkeypatch):
     """Return a server over clusters and runs that exist in memory only."""
+    # What does not answer here says so at once, and all else is waited for.
+    monkeypatch.setattr("rayspace.server.clusters._LIST_S", 120.0)
     folder = Path(tempfile.mkdtemp(prefix="twin-"))
     with TwinServer(folder) as server:
         yield server

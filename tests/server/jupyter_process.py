@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from tests.waiting import PATIENCE_S
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 TOKEN = "a-token-of-the-tests-7f3e"
 CONFIG = {"ServerApp": {"jpserver_extensions": {"rayspace.server": True}}}
 #: The server starts within this time on a machine that does something else as well. [s]
-START_S = 60.0
+START_S = 180.0
 
 
 def free_port() -> int:
@@ -122,7 +124,7 @@ class JupyterProcess:
         """End it, as somebody would or as the kernel does."""
         if self.process is not None:
             (self.process.kill if hard else self.process.terminate)()
-            self.process.wait(20)
+            self.process.wait(120)
             self.process = None
 
     async def ask(
@@ -180,7 +182,7 @@ class Stream:
         self.socket = connection
         self.seen: list[dict[str, Any]] = []
 
-    async def next(self, timeout_s: float = 20.0) -> dict[str, Any]:
+    async def next(self, timeout_s: float = PATIENCE_S) -> dict[str, Any]:
         """Return the next message that is no ping."""
         while True:
             message = await self.socket.receive(timeout_s)
@@ -190,7 +192,9 @@ class Stream:
                 self.seen.append(data)
                 return data
 
-    async def until(self, kind: str, timeout_s: float = 30.0, **values: Any) -> dict[str, Any]:
+    async def until(
+        self, kind: str, timeout_s: float = PATIENCE_S, **values: Any
+    ) -> dict[str, Any]:
         """Return the first message of a kind whose data has these values."""
         async with asyncio.timeout(timeout_s):
             while True:

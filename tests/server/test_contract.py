@@ -147,7 +147,7 @@ def test_whatever_is_asked_is_answered_as_described(twin):
         "paths": {p: m for p, m in description()["paths"].items() if p not in OTHERS},
     }
     api = schemathesis.openapi.from_dict(loaded)
-    api.config.update(base_url=twin.url)
+    api.config.update(base_url=twin.url, request_timeout=120)
     api.config.generation.update(max_examples=12)
     checks = [
         schemathesis.checks.not_a_server_error,

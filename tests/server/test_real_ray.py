@@ -10,6 +10,7 @@ import aiohttp
 
 from tests.laboratory import notebook_json
 from tests.server.jupyter_process import TOKEN
+from tests.waiting import waits_for
 
 
 def write(server, name: str, *sources: str, **options) -> str:
@@ -52,11 +53,13 @@ async def test_the_cluster_is_seen_with_its_nodes(lab_jupyter):
     assert len(log["text"].splitlines()) == 5
 
 
-async def test_a_notebook_is_shipped_followed_and_fetched(lab_jupyter):
+async def test_a_notebook_is_shipped_followed_and_fetched(lab_jupyter, tmp_path):
+    gate = tmp_path / "seen"
     name = write(
         lab_jupyter,
         "ship.ipynb",
-        "import time\nfor i in range(3):\n    print('epoch', i, flush=True)\n    time.sleep(0.3)",
+        "for i in range(3):\n    print('epoch', i, flush=True)",
+        waits_for(gate),
         "import mlflow\nmlflow.log_metric('loss', lr)",
         parameters="lr: float = 0.5  # learning rate",
     )
@@ -71,6 +74,11 @@ async def test_a_notebook_is_shipped_followed_and_fetched(lab_jupyter):
     async with lab_jupyter.stream() as tab:
         await tab.next()
         job = await shipped(lab_jupyter, name, parameters={"lr": 0.25})
+        n_done = 0
+        while not n_done:
+            shown = (await tab.until("job", name=job, phase="running"))["data"]
+            n_done = (shown["progress"] or {}).get("n_done", 0)
+        gate.touch()
         text, offset, is_complete = "", 0, False
         while not is_complete:
             piece = await lab_jupyter.get(f"/rayspace/jobs/{job}/logs?offset={offset}&wait_s=20")
@@ -122,11 +130,11 @@ async def test_one_is_stopped_and_run_again(lab_jupyter):
         job = await shipped(lab_jupyter, name)
         await tab.until("job", name=job, phase="running", timeout_s=60)
         again = await lab_jupyter.ask("POST", f"/rayspace/jobs/{job}/retry", {})
+        refused = await lab_jupyter.done(again.json)
         operation = await lab_jupyter.post(f"/rayspace/jobs/{job}/stop", status=202)
         await tab.until("job", name=job, phase="stopped", timeout_s=60)
 
     assert (await lab_jupyter.done(operation))["state"] == "done"
-    refused = await lab_jupyter.done(again.json)
     assert refused["error"]["code"] == "phase"
 
 

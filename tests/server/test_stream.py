@@ -312,7 +312,7 @@ async def test_nothing_is_looked_at_when_nobody_listens(twin, monkeypatch):
     monkeypatch.setattr("rayspace.server.watching._LINGER_S", 0.2)
     async with twin.stream() as tab:
         await tab.next()
-        assert twin.workspace.watching.is_going
+        await until(lambda: twin.workspace.watching.is_going)
     await until(lambda: not twin.workspace.watching.is_going)
     await until(lambda: not twin.worlds["local"].hearers)
 

@@ -133,15 +133,15 @@ class TwinServer(JupyterProcess):
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._started.wait(30)
+        assert self._started.wait(120)
         return self
 
     def __exit__(self, *_: object) -> None:
         assert self.workspace is not None
         run(self.workspace.close())
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(120)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(120)
 
     def make(self, name: str, target: str = LOCAL, **changes: Any) -> None:
         """Make a cluster."""

@@ -6,6 +6,7 @@ import { NotebookPanel } from '@jupyterlab/notebook';
 
 import { runOnRayIcon } from '../components/icons';
 import { IResults } from '../wire';
+import { keepInView } from './keep-in-view';
 
 /** Mark what a job has executed, and the cell at which a job ended. */
 const EXECUTED_CLASS = 'rayspace-Executed';
@@ -45,7 +46,7 @@ export async function openExecuted(
   // Else its tab looks like that of its source; another label would rename the file.
   widget.title.icon = runOnRayIcon;
   keepUnchanged(widget);
-  await showCell(widget, results.failed_cell);
+  showCell(widget, results.failed_cell);
   return widget;
 }
 
@@ -79,7 +80,7 @@ function keepUnchanged(panel: NotebookPanel): void {
 }
 
 /** Scroll to a cell and mark it; -1 for none. [1] */
-async function showCell(panel: NotebookPanel, index: number): Promise<void> {
+function showCell(panel: NotebookPanel, index: number): void {
   const cell = panel.content.widgets[index];
   if (!cell) {
     return;
@@ -87,5 +88,8 @@ async function showCell(panel: NotebookPanel, index: number): Promise<void> {
   panel.content.activeCellIndex = index;
   panel.content.deselectAll();
   cell.addClass(FAILED_CLASS);
-  await panel.content.scrollToCell(cell, 'center');
+  void keepInView(cell.node, panel.content.node, async () => {
+    // Another wish to scroll takes the place of this one.
+    await panel.content.scrollToCell(cell, 'center').catch(() => undefined);
+  });
 }

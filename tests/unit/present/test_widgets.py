@@ -38,7 +38,7 @@ _MARK = "application/vnd.rayspace.stages+json"
 def outputs(*, is_long: bool, stages: str = _STAGES, last: str = "pass") -> list[dict]:
     code = _CODE.format(is_long=is_long, stages=stages, last=last)
     document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    NotebookClient(document, kernel_name="python3", allow_errors=True).execute()
+    NotebookClient(document, kernel_name="python3", allow_errors=True, iopub_timeout=120).execute()
     return [output.get("data", output) for output in document.cells[0].outputs]
 
 
@@ -60,7 +60,7 @@ def test_what_goes_on_is_in_the_file_with_how_far_it_is():
         "report(Stage('b', 'Going on', done=1, total=2))"
     )
     document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    NotebookClient(document, kernel_name="python3").execute()
+    NotebookClient(document, kernel_name="python3", iopub_timeout=120).execute()
     (output,) = document.cells[0].outputs
     assert "Going on" in output["data"]["text/html"]
     assert '<progress max="2" value="1">' in output["data"]["text/html"]
@@ -91,7 +91,7 @@ def test_what_a_card_says_is_not_said_again_by_the_error_below_it(tmp_path):
     line = "%ray_cluster up head-only --cpus 64 --on simulated"
     cells = [nbformat.v4.new_code_cell(text) for text in ("%load_ext rayspace", line)]
     document = nbformat.v4.new_notebook(cells=cells)
-    client = NotebookClient(document, kernel_name="python3", allow_errors=True)
+    client = NotebookClient(document, kernel_name="python3", allow_errors=True, iopub_timeout=120)
     client.execute(
         env={
             **os.environ,

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from email.utils import formatdate
+from types import SimpleNamespace
 
 import pytest
 
@@ -32,7 +33,7 @@ class Head(http.server.ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.answers: list[bytes] = []
-        self.ahead_s = self.delay_s = 0.0
+        self.ahead_s = 0.0
         self.length = 0
         self.date: str | None = None
         super().__init__(("127.0.0.1", 0), _Answers)
@@ -46,7 +47,6 @@ class _Answers(http.server.BaseHTTPRequestHandler):
         body = self.server.answers.pop(0) if self.server.answers else b""
         if body == b"hang up":
             return
-        time.sleep(self.server.delay_s)
         self.send_response(200)
         self.send_header("Content-Length", str(len(body) + self.server.length))
         self.end_headers()
@@ -210,10 +210,11 @@ def test_trials_that_share_a_cluster_leave_the_sum_to_their_sweep(trial, is_apar
     assert sums_up(inherited, order) is expected
 
 
-def test_a_slow_head_is_no_clock_that_is_off(sampling, head):
+def test_a_slow_head_is_no_clock_that_is_off(sampling, head, monkeypatch):
     """What takes it seconds was measured in between."""
-    head.delay_s = 5.0
-    began_s = time.time()
+    began_s = 1_795_464_000.0
+    head.date = formatdate(began_s + 5, usegmt=True)
+    clock = SimpleNamespace(time=iter([began_s, began_s + 5]).__next__, monotonic=time.monotonic)
+    monkeypatch.setattr("rayspace.runner.sampler.time", clock)
     sampling.tick(_answer())
-    at_s = sampling.sent[0][2] / 1000
-    assert at_s == pytest.approx((began_s + time.time()) / 2, abs=0.3)
+    assert sampling.sent[0][2] / 1000 == began_s + 2.5

@@ -20,8 +20,9 @@ PODS = f"{SPACE}/pods"
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[plays.Stage]:
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[plays.Stage]:
     """Have an API server that knows a job with a head and a worker."""
+    monkeypatch.setattr("rayspace.runner.timeline._TIMEOUT_S", 60.0)
     plays.make_certificate(tmp_path)
     with plays.playing(tmp_path, tmp_path / "account") as made:
         made.environment |= {"RAY_CLUSTER_NAME": "train-x2", "HOSTNAME": "train-x2-head"}

@@ -263,7 +263,7 @@ def test_a_process_is_known_by_its_start(tmp_path):
     assert not kill_group(ProcessIdentity(process.pid, "another start"))
     assert process.poll() is None
     assert kill_group(identity)
-    assert process.wait(10) == -9
+    assert process.wait(120) == -9
     assert not identity.is_alive
     assert not kill_group(identity)
     assert identify(os.getpid()).is_alive

@@ -237,7 +237,7 @@ class Stage:
     def watcher(self, **environment: str) -> Watcher:
         """Make a watcher of this cluster."""
         settings = WatcherSettings.from_environment({**self.environment, **environment})
-        head = RayHead(settings.dashboard_url, settings.ray_token, timeout_s=5)
+        head = RayHead(settings.dashboard_url, settings.ray_token, timeout_s=60)
         return Watcher(head, OwnCluster(settings), settings, self.clock, self.lines.append)
 
     def run(self, watcher: Watcher, seconds: float) -> None:

@@ -33,7 +33,7 @@ def started(stage, tmp_path):
 
     def start(**environment: str) -> subprocess.Popen:
         archive = watcher_archive(tmp_path / "new" / "watcher.zip")
-        told = {**stage.environment, "RAYSPACE_WATCH_INTERVAL_S": "0.1", **environment}
+        told = {**stage.environment, "RAYSPACE_WATCH_INTERVAL_S": "1", **environment}
         words = [sys.executable, "-I", "-S", "-W", "error", str(archive)]
         process = subprocess.Popen(words, env=told, stderr=subprocess.PIPE, text=True)
         processes.append(process)
@@ -55,7 +55,7 @@ def test_the_archive_suspends_an_idle_cluster_and_ends_when_asked(stage, started
         assert lines[-1], lines
     assert stage.api.is_suspended
     process.send_signal(signal.SIGTERM)
-    _, rest = process.communicate(timeout=10)
+    _, rest = process.communicate(timeout=120)
     assert process.returncode == 0
     assert lines[0] == (
         "rayspace-watcher: Watching RayCluster space/team: idle for 0.5 s, lifetime without end.\n"
@@ -69,7 +69,7 @@ def test_the_archive_suspends_an_idle_cluster_and_ends_when_asked(stage, started
 def test_a_program_that_is_told_too_little_says_what(started) -> None:
     """And ends with the code for it."""
     process = started(RAYSPACE_IDLE_S="soon")
-    _, said = process.communicate(timeout=20)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 2
     assert said == (
         "rayspace-watcher: The variable RAYSPACE_IDLE_S is 'soon', which is no number of seconds "

@@ -62,8 +62,8 @@ _PAUSE_S = 2.0
 _TRIAL_SAMPLE_INTERVAL_S = 30.0
 #: Ray kills what has not ended 60 s after a stop, and a driver without its head after 46 s. [s]
 _BUDGETS_S = {Cause.STOPPED: 30.0, Cause.HEAD_LOST: 15.0}
-#: The supervisor copies a line within milliseconds. [s]
-_DRAIN_S = 2.0
+#: The supervisor copies a line within milliseconds, on a machine that has time for it. [s]
+_DRAIN_S = 10.0
 #: What MLflow's client does in this process: retries are ours.
 _CLIENT_ENV = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -251,6 +251,8 @@ class Attempt:
         else:
             how = verdict.phase.value
             self._last_line = f"rayspace: the job {how} in {elapsed}: {verdict.summary}"
+        # As it stands in the log, where it is looked for.
+        self._last_line = self._log.masked(self._last_line)
         self._log.line(self._last_line)
         is_stored = store.store(verdict, tags=tags, metrics=metrics, drain_log=self._drain_log)
         if run_id != self._run_id:

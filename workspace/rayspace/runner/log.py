@@ -39,12 +39,17 @@ class RunnerLog:
 
     def line(self, text: str) -> None:
         """Write a line of our own."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
+        text = self.masked(text)
         with self._lock:
             break_before = "" if self._is_at_line_start else "\n"
             self._write(f"{break_before}{text}\n".encode(errors="replace"))
             self._is_at_line_start = True
+
+    def masked(self, text: str) -> str:
+        """Return a text without the values that no line may hold."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return text
 
     def output(self, text: str) -> None:
         """Write what the notebook printed, as it is."""

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 #: A stop signals the kernel as well as us, in no order: time for ours to arrive. [s]
 _STOP_GRACE_S = 2.0
-#: Time for an interrupted cell to say where it was. [s]
-_INTERRUPT_GRACE_S = 3.0
+#: Time for an interrupted cell to say where it was, and the same once the head is lost, after which
+#: Ray leaves a driver little time. [s]
+_INTERRUPT_GRACE_S = 10.0
+_LOST_GRACE_S = 3.0
 #: Outputs follow the reply on another channel; a hundred megabytes need a while. [s]
 _OUTPUT_TIMEOUT_S = 60
 #: How a kernel ends that was told to.
@@ -253,7 +255,8 @@ class CellClient(NotebookClient):
         if index >= 0 and self.km is not None:
             with contextlib.suppress(RuntimeError, OSError):
                 await ensure_async(self.km.interrupt_kernel())
-            await asyncio.wait({work}, timeout=_INTERRUPT_GRACE_S)
+            grace_s = _LOST_GRACE_S if cause is Cause.HEAD_LOST else _INTERRUPT_GRACE_S
+            await asyncio.wait({work}, timeout=grace_s)
         if not work.done():
             work.cancel()
             await asyncio.wait({work}, timeout=_STOP_GRACE_S)

@@ -69,6 +69,8 @@ class Sampler:
         self._closed = threading.Event()
         self._step = 0
         self._session_name = ""
+        #: Whether the head that answers has said that it is the one from before.
+        self._is_known = False
         self._gone_since_s: float | None = None
         self._is_lost = False
         self._has_warned = False
@@ -94,7 +96,7 @@ class Sampler:
         self._send([(name, value, at_ms, self._step) for name, value in metrics.items()])
 
     def _work(self) -> None:
-        self._session_name = self._dashboard.session_name()
+        self._check_session()
         next_sample_s = time.monotonic()
         while not self._is_lost:
             if time.monotonic() >= next_sample_s:
@@ -139,9 +141,13 @@ class Sampler:
 
     def _look(self) -> None:
         if self._dashboard.answers():
-            if self._gone_since_s is not None:
-                self._gone_since_s = None
+            was_gone = self._gone_since_s is not None
+            self._gone_since_s = None
+            self._is_known = self._is_known and not was_gone
+            if not self._is_known:
                 self._check_session()
+            if was_gone and not self._is_lost:
+                self._log.line("rayspace: the head of the cluster answers again.")
             return
         now_s = time.monotonic()
         if self._gone_since_s is None:
@@ -152,11 +158,14 @@ class Sampler:
 
     def _check_session(self) -> None:
         session_name = self._dashboard.session_name()
-        if session_name and self._session_name and session_name != self._session_name:
+        if not session_name:
+            # Its port is there before its dashboard, which may be slow: it is asked again.
+            return
+        self._is_known = True
+        if self._session_name and session_name != self._session_name:
             # Another head has taken its place: it knows nothing of this job.
             self._lose()
-        else:
-            self._log.line("rayspace: the head of the cluster answers again.")
+        self._session_name = session_name
 
     def _lose(self) -> None:
         self._is_lost = True

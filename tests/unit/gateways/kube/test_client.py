@@ -10,7 +10,6 @@ import yaml
 from aiohttp import web
 
 from rayspace.errors import GatewayTimeoutError, GatewayUnavailableError
-from rayspace.gateways.kube import client as kube_client
 from rayspace.gateways.kube.client import KubeClient
 from rayspace.model.target import Target
 
@@ -21,6 +20,8 @@ class Server:
     def __init__(self) -> None:
         self.moods: list[str] = []
         self.n_requests = 0
+        #: Time that goes by for who waits for an answer. [s]
+        self.skipped_s = 0.0
         #: Connections by which it was asked.
         self.peers: set[str] = set()
 
@@ -29,7 +30,8 @@ class Server:
         self.peers.add(str(request.transport.get_extra_info("peername")))
         mood = self.moods.pop(0) if self.moods else "well"
         if mood == "silent":
-            await asyncio.sleep(5)
+            self.skipped_s += 60.0
+            await asyncio.Event().wait()
         status = {"well": 200, "silent": 200, "busy": 429, "away": 503}[mood]
         headers = {"Retry-After": "0"} if status != 200 else {}
         return web.json_response({"kind": "Status", "metadata": {}}, status=status, headers=headers)
@@ -37,9 +39,10 @@ class Server:
 
 @pytest.fixture
 async def server(tmp_path, monkeypatch):
-    """Serve, and wait for answers a fraction of the usual time."""
-    monkeypatch.setattr(kube_client, "_TIMEOUT_S", 0.3)
-    made = Server()
+    """Serve in a loop whose time flies while the server is silent, and only then."""
+    made, loop = Server(), asyncio.get_running_loop()
+    real_s = loop.time
+    monkeypatch.setattr(loop, "time", lambda: real_s() + made.skipped_s)
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", made.answer)
     runner = web.AppRunner(application, shutdown_timeout=0.1)

@@ -50,7 +50,7 @@ async def following():
     async with contextlib.aclosing(changes.follow()) as followed:
 
         async def following_next():
-            return await asyncio.wait_for(anext(followed), 5)
+            return await asyncio.wait_for(anext(followed), 120)
 
         first = await following_next()
         assert len(first) == 50
