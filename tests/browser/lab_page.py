@@ -24,6 +24,25 @@ PATIENCE_MS, RAY_PATIENCE_MS = 120_000, 300_000
 expect.set_options(timeout=PATIENCE_MS)
 #: Of JupyterLab and its other extensions.
 _FOREIGN_ERRORS = re.compile(r"reading 'kernel'|ResizeObserver")
+#: By the title of a row: each pair of its phase and what it counts that was shown.
+_REMEMBER = """() => {
+  const isNew = window.rowsSaid === undefined;
+  window.rowsSaid = new Map();
+  const look = () => {
+    for (const row of document.querySelectorAll('#rayspace-panel .rayspace-Row')) {
+      const title = row.querySelector('.rayspace-Row-title')?.textContent ?? '';
+      const said = window.rowsSaid.get(title) ?? [];
+      const side = row.querySelector('.rayspace-Row-side')?.textContent ?? '';
+      said.push(`${row.dataset.phase} ${side}`);
+      window.rowsSaid.set(title, said);
+    }
+  };
+  look();
+  const all = {attributes: true, childList: true, characterData: true, subtree: true};
+  if (isNew) {
+    new MutationObserver(look).observe(document.querySelector('#rayspace-panel'), all);
+  }
+}"""
 
 
 @contextlib.asynccontextmanager
@@ -169,6 +188,19 @@ class LabPage:
         return rows.filter(
             has=self.page.locator(".rayspace-Row-title", has_text=re.compile(rf"^{title}$"))
         ).first
+
+    async def remember_rows(self) -> None:
+        """Keep what rows of the panel say from here on: it may pass while nobody looks."""
+        await self.page.evaluate(_REMEMBER)
+
+    async def has_said(self, title: str, pattern: str) -> None:
+        """Wait until a row has said something since then, as its phase and what it counts."""
+        await self.page.wait_for_function(
+            "([title, pattern]) => (window.rowsSaid.get(title) ?? [])"
+            ".some(said => new RegExp(pattern).test(said))",
+            arg=[title, pattern],
+            timeout=RAY_PATIENCE_MS,
+        )
 
     async def act(self, row: Locator, name: str) -> None:
         """Point at a row, and click one of its actions."""
