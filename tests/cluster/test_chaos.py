@@ -383,7 +383,7 @@ def test_a_line_that_was_cut(person, waiting):
 
 
 def test_a_deleted_job(person, headless):
-    """KubeRay stops it before."""
+    """KubeRay stops it before its pod goes, and the runner is told of both."""
     end = end_of(person, headless["deleted"], "deleted")
     assert end.told == (JobPhase.STOPPED, Cause.STOPPED)
     assert "second 1" in end.text

@@ -259,7 +259,8 @@ def test_where_mlflow_asks_for_a_name_people_and_pods_have_one(person, namespace
     # To a person without a name.
     def is_asked_for_a_name() -> bool:
         code, checks = person.doctor()
-        return code == 1 and _USER in checks["tracking"].get("hint", "")
+        tracking = checks["tracking"]
+        return (code, tracking["state"]) == (1, "problem") and _USER in tracking["hint"]
 
     namespace.until("it asks for a name", is_asked_for_a_name)
     with pytest.raises(AccessError, match="401"):

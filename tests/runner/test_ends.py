@@ -10,7 +10,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from rayspace.core.jobs.interruption import ERROR_MARKER_TAG
 from rayspace.model.job import Cause, JobPhase
 from rayspace.model.run import Artifact, RunStatus, Tag
-from rayspace.runner import notebook_client
+from rayspace.runner import attempt, notebook_client
 from tests.runner.endings import check_complete, is_marked
 from tests.runner.workshop import notebook
 from tests.waiting import PATIENCE_S
@@ -41,6 +41,18 @@ def test_a_notebook_that_works_succeeds_with_its_parameters(workshop):
     assert result.tag(Tag.PYTHON_VERSION).startswith("3.")
     assert result.tag(Tag.RAY_VERSION)
     assert result.tag(Tag.MLFLOW_VERSION)
+
+
+def test_the_last_line_is_awaited_as_it_is_written_though_it_held_a_secret(workshop, monkeypatch):
+    """Who looked for it as it was would wait for what never comes."""
+    monkeypatch.setattr(attempt, "_DRAIN_S", 1e9)
+    secret = "a-token-of-mlflow"
+    record = workshop.submit(notebook(f"raise ValueError('{secret}')"))
+    result = workshop.attempt(record, MLFLOW_TRACKING_TOKEN=secret)
+    last = result.log.splitlines()[-1]
+    assert last.startswith("rayspace: the job failed in ")
+    assert "***" in last
+    assert secret not in last
 
 
 def test_a_notebook_beside_others_runs_in_its_own_folder(workshop):
