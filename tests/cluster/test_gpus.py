@@ -167,7 +167,7 @@ def test_every_number_of_two_nodes_is_found_under_the_right_one(cluster, team, n
         session = runs.get(tracked.run_id)
         assert session.status is RunStatus.FINISHED
         assert session.tags[Tag.CLUSTER] == "eight"
-        assert ended.n_samples > 0
+        assert ended.n_samples == len(runs.history(tracked.run_id, "system/cluster/gpus")) > 0
         assert ended.gpu_hours_held > 0
         typed = by_client(person)
         (parent,) = [r for r in runs.latest(experiment="by-client") if r.name == "client"]
