@@ -178,6 +178,15 @@ class LabPage:
         """Return a section of the panel: clusters, jobs, runs or profiles."""
         return self.page.locator(f"#rayspace-section-{name}")
 
+    async def fills_the_panel(self, name: str) -> None:
+        """Wait until the panel and a section, its last one, end at the same height."""
+        await self.page.wait_for_function(
+            "name => { const bottom = id => document.getElementById(id)"
+            ".getBoundingClientRect().bottom; return"
+            " Math.abs(bottom('rayspace-panel') - bottom(`rayspace-section-${name}`)) < 2 }",
+            arg=name,
+        )
+
     def tool(self, name: str) -> Locator:
         """Return a button of a section's title."""
         return self.page.locator("#rayspace-panel").get_by_title(name, exact=True)

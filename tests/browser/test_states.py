@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -283,6 +284,29 @@ async def test_nothing_overflows_a_narrow_panel(told_page):
             ".map(body => body.innerText)"
         )
         assert wide == []
+
+
+async def test_trouble_told_above_the_sections_hides_none_of_them(jupyter, browser):
+    """What is below the header gives way when that grows."""
+    told, may_answer = states.Told(), asyncio.Event()
+    trouble = {"code": "settings", "message": "The settings can't be read. " * 9, "hint": ""}
+
+    async def health(route) -> None:
+        answer = await route.fetch()
+        await may_answer.wait()
+        await route.fulfill(json={**await answer.json(), "problems": [{**trouble, "details": {}}]})
+
+    async def before(tab) -> None:
+        await told.answer(tab)
+        await tab.route(re.compile("/rayspace/health"), health)
+
+    page = await LabPage.open(browser, jupyter, before=before)
+    await expect(page.section("profiles")).to_be_visible()
+    await page.fills_the_panel("profiles")
+    may_answer.set()
+    await expect(page.page.locator(".rayspace-Header .rayspace-Card")).to_be_visible()
+    await page.fills_the_panel("profiles")
+    await page.close()
 
 
 async def test_a_thousand_clusters_are_drawn_and_one_of_them_changed(jupyter, browser):

@@ -208,6 +208,14 @@ def test_many_threads_may_write_at_once(runs: RunGateway) -> None:
     assert runs.get(run_id).metrics == {f"m{i}": float(i) for i in range(32)}
 
 
+def test_many_runs_are_created_at_once(runs: RunGateway) -> None:
+    """More than a database has connections for: none is refused, and none waits for another."""
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        ids = set(pool.map(lambda i: _create(runs, f"job-{i}"), range(24)))
+    assert {record.run_id for record in runs.jobs()} == ids
+    assert len(ids) == 24
+
+
 def test_a_server_that_is_there_passes_the_check(runs: RunGateway) -> None:
     """A check changes nothing."""
     runs.check()

@@ -43,6 +43,7 @@ export const panelPlugin: JupyterFrontEndPlugin<IPanel> = {
     const header = new Drawn(() => <PanelHeader live={server.live} />, trans);
     header.addClass('rayspace-Header');
     panel.header.addWidget(header);
+    giveWay(panel);
     app.shell.add(panel, 'left', { rank: 450, type: 'Ray' });
     restorer?.add(panel, panel.id);
     app.commands.addCommand(CommandIDs.openPanel, {
@@ -65,6 +66,13 @@ export const panelPlugin: JupyterFrontEndPlugin<IPanel> = {
     };
   }
 };
+
+/** Let the sections give way to a header that grows: their layout hears only of the panel's size. */
+function giveWay(panel: SidePanel): void {
+  const observer = new ResizeObserver(() => panel.content.update());
+  observer.observe(panel.header.node);
+  panel.disposed.connect(() => observer.disconnect());
+}
 
 /** Give clusters and jobs more room than what is looked at less often. */
 function share(content: Widget): void {

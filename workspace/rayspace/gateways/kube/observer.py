@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rayspace.core.diagnosis.diagnose import diagnose
 from rayspace.core.diagnosis.pods import WAIT_FOR_HEAD
 from rayspace.core.kube.belonging import CLUSTER_LABEL, assembled
+from rayspace.core.kube.run_log import of_run
 from rayspace.core.kube.state import cluster_state
 from rayspace.core.manifests.ray_cluster import QUEUE
 from rayspace.errors import ClusterNotFoundError, GatewayError, NotFoundError, RefusedError
@@ -227,52 +228,43 @@ class KubeObserver:
         found: dict[str, str] = {}
         has_asked = False
         for pod in pods:
-            status = pod.get("status") or {}
+            name, status = pod["metadata"]["name"], pod.get("status") or {}
+            # Of what is over for good, no other run can follow.
+            is_over = status.get("phase") in {"Failed", "Succeeded"}
             for container in status.get("containerStatuses") or []:
-                has_ended_now = bool((container.get("state") or {}).get("terminated"))
-                if has_ended_now or (container.get("lastState") or {}).get("terminated"):
-                    # The run before this one, where there is another.
-                    await self._add_log(found, pod, container, previous=not has_ended_now)
-                may_begin = status.get("phase") not in {"Failed", "Succeeded"}
-                if has_ended_now and may_begin and await self._began_anew(pod, container):
-                    # What was read may be of the run that has begun meanwhile.
-                    await self._add_log(found, pod, container, previous=True)
+                if ended := (container.get("state") or {}).get("terminated"):
+                    found[name] = log = await self._log(pod, container)
+                    if not is_over:
+                        found[name] = of_run(ended, log, await self._log_before(pod, container))
+                elif (container.get("lastState") or {}).get("terminated"):
+                    # The run before this one.
+                    found[name] = await self._log(pod, container, previous="true")
             for container in status.get("initContainerStatuses") or []:
                 is_running = "running" in (container.get("state") or {})
                 # They all say the same.
                 if container["name"] == WAIT_FOR_HEAD and is_running and not has_asked:
                     has_asked = True
-                    await self._add_log(found, pod, container, previous=False)
+                    found[name] = await self._log(pod, container)
         return found
 
-    async def _began_anew(self, pod: KubeObject, container: KubeObject) -> bool:
-        path = object_path("v1", self._client.target.namespace, "pods", pod["metadata"]["name"])
-        try:
-            now = await self._client.get(path, operation="look whether its container runs again")
-        except (NotFoundError, RefusedError, GatewayError):
-            # Then what was read has to do.
-            return False
-        counts = {
-            status["name"]: status.get("restartCount", 0)
-            for status in (now.get("status") or {}).get("containerStatuses") or []
-        }
-        return bool(counts.get(container["name"], 0) > container.get("restartCount", 0))
+    async def _log_before(self, pod: KubeObject, container: KubeObject) -> str:
+        """Read the log of the run before the newest, with the time of each line.
 
-    async def _add_log(
-        self, found: dict[str, str], pod: KubeObject, container: KubeObject, *, previous: bool
-    ) -> None:
+        A node tells the API server of a new run a while after its log is there to be read: whether
+        one has begun is told by this log alone.
+        """
+        return await self._log(pod, container, previous="true", timestamps="true")
+
+    async def _log(self, pod: KubeObject, container: KubeObject, **query: str) -> str:
+        """Read the last lines of a container; empty where there is nothing to read."""
         name = pod["metadata"]["name"]
-        query = {
-            "container": container["name"],
-            "previous": str(previous).lower(),
-            "tailLines": _LOG_LINES,
-        }
         path = object_path("v1", self._client.target.namespace, "pods", name, "log")
+        query = {"container": container["name"], "tailLines": str(_LOG_LINES), **query}
+        operation = f"read the log of {name}"
         # What can't be read is not there to be told.
         with contextlib.suppress(NotFoundError, RefusedError, GatewayError):
-            found[name] = await self._client.text(
-                path, operation=f"read the log of {name}", query=query
-            )
+            return await self._client.text(path, operation=operation, query=query)
+        return ""
 
     async def _listed(
         self, group: str, resource: str, *, labels: str = "", namespaced: bool = True

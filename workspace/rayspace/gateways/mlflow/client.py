@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
+import functools
 import hashlib
 import logging
 import os
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rayspace.errors import AccessError
-from rayspace.gateways.mlflow.errors import unavailable, without_credentials
+from rayspace.gateways.mlflow.errors import is_http, unavailable, without_credentials
 from rayspace.model.tracking import BY_THE_SERVER
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 #: A health check crosses one network. [s]
 _CHECK_TIMEOUT_S = 5.0
+#: Calls of this process at a time for a database: many of them hold one of MLflow's 15 connections
+#: while they ask for another, and would wait for each other. [1]
+_N_CALLS = 5
 #: What MLflow's client should do while we use it, unless the user said otherwise. Its own retries
 #: would keep a caller waiting for four minutes when a server is away.
 _CLIENT_ENV = {
@@ -115,6 +119,18 @@ def quiet_client() -> Iterator[None]:
             if _quiet_depth == 0:
                 for key in _quiet_added:
                     os.environ.pop(key, None)
+
+
+@functools.cache
+def few_at_a_time(tracking_uri: str) -> contextlib.AbstractContextManager[object]:
+    """Return what lets a few calls of this process at a time work on a database; don't nest it.
+
+    Parameters
+    ----------
+    tracking_uri
+        Of a database, whose connections a process shares; of a server, which lets in whom it can.
+    """
+    return contextlib.nullcontext() if is_http(tracking_uri) else threading.Semaphore(_N_CALLS)
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from rayspace.errors import JobNotFoundError, MissingExtraError, StorageError
 from rayspace.gateways.mlflow.client import (
     check_creatable,
     check_health,
+    few_at_a_time,
     is_missing_database,
     one_creator,
     quiet_client,
@@ -275,7 +276,9 @@ class MlflowRunGateway:
     @contextlib.contextmanager
     def _call(self, operation: str, subject: str = "") -> Iterator[MlflowClient]:
         with translated(operation, self._public_uri, subject), quiet_client():
-            yield self._client()
+            client = self._client()
+            with few_at_a_time(self._uri):
+                yield client
 
     def _client(self) -> MlflowClient:
         with self._lock:
