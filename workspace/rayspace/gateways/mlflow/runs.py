@@ -118,7 +118,7 @@ class MlflowRunGateway:
         self, *, experiment: str, name: str, tags: Mapping[str, str], params: Mapping[str, str]
     ) -> RunRecord:
         """Create a run with status SCHEDULED, and its experiment if it is missing."""
-        with self._call("create a run") as client:
+        with self._query("create a run") as client:
             from mlflow.entities import Param
 
             experiment_id = self._experiment_id(client, experiment)
@@ -132,7 +132,7 @@ class MlflowRunGateway:
     @read_again
     def get(self, run_id: str) -> RunRecord:
         """Read a run; `JobNotFoundError` if there is none."""
-        with self._call("read a run", f"run {run_id}") as client:
+        with self._query("read a run", f"run {run_id}") as client:
             return self._record(client, client.get_run(run_id))
 
     @read_again
@@ -161,7 +161,7 @@ class MlflowRunGateway:
         filters = [f"tags.`{Tag.JOB}` {wanted}"]
         if parent_run_id is not None:
             filters.append(f"tags.`{Tag.PARENT_RUN_ID}` = {_quoted(parent_run_id)}")
-        with self._call("list runs") as client:
+        with self._query("list runs") as client:
             experiment_ids = list(self._list_experiments(client))
             return self._search(client, experiment_ids, " and ".join(filters), limit)
 
@@ -169,7 +169,7 @@ class MlflowRunGateway:
     def children(self, record: RunRecord) -> list[RunRecord]:
         """List the child runs of a run, in its experiment, the newest first."""
         query = f"tags.`{Tag.PARENT_RUN_ID}` = {_quoted(record.run_id)}"
-        with self._call("list child runs") as client:
+        with self._query("list child runs") as client:
             return self._search(client, [record.experiment_id], query, None)
 
     def latest(self, *, experiment: str | None = None, limit: int = 5) -> list[RunRecord]:
@@ -184,7 +184,7 @@ class MlflowRunGateway:
         """
         if self._has_nothing_yet():
             return []
-        with self._call("list runs") as client:
+        with self._query("list runs") as client:
             found: list[RunRecord] = []
             for experiment_id in list(self._list_experiments(client)):
                 if experiment in {None, self._experiment_names[experiment_id]}:
@@ -193,7 +193,7 @@ class MlflowRunGateway:
 
     def history(self, run_id: str, key: str) -> list[tuple[int, float]]:
         """Return a metric of a run as pairs of step and value, in their order. [1]"""
-        with self._call("read a metric", f"run {run_id}") as client:
+        with self._query("read a metric", f"run {run_id}") as client:
             points = client.get_metric_history(run_id, key)
         return [(int(p.step), float(p.value)) for p in sorted(points, key=_when)]
 
@@ -206,7 +206,7 @@ class MlflowRunGateway:
         params: Mapping[str, str] | None = None,
     ) -> None:
         """Write tags, metrics (key, value, time in ms, step) and parameters in one call."""
-        with self._call("update a run", f"run {run_id}") as client:
+        with self._query("update a run", f"run {run_id}") as client:
             from mlflow.entities import Metric, Param, RunTag
 
             client.log_batch(
@@ -218,7 +218,7 @@ class MlflowRunGateway:
 
     def set_status(self, run_id: str, status: RunStatus) -> None:
         """Set the status; a terminal one also sets the end time."""
-        with self._call("set the status of a run", f"run {run_id}") as client:
+        with self._query("set the status of a run", f"run {run_id}") as client:
             if status.is_terminal:
                 client.set_terminated(run_id, status=status.value)
             else:
@@ -276,9 +276,13 @@ class MlflowRunGateway:
     @contextlib.contextmanager
     def _call(self, operation: str, subject: str = "") -> Iterator[MlflowClient]:
         with translated(operation, self._public_uri, subject), quiet_client():
-            client = self._client()
-            with few_at_a_time(self._uri):
-                yield client
+            yield self._client()
+
+    @contextlib.contextmanager
+    def _query(self, operation: str, subject: str = "") -> Iterator[MlflowClient]:
+        """Call for what a database answers; files, which take longer, need none of its places."""
+        with self._call(operation, subject) as client, few_at_a_time(self._uri):
+            yield client
 
     def _client(self) -> MlflowClient:
         with self._lock:
