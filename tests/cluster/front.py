@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from tests.cluster.requirements import require_machine
 from tests.cluster.sandbox.layout import Layout
 from tests.cluster.stages import say, stage
 from tests.cluster.store import ENVIRON, HERE, ROOT, cache_dir, key_of
+from tests.ports import free_port, is_free
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -163,7 +163,7 @@ def _start(
     operator = layout.run_dir / "operator"
     shutil.copytree(HERE / "manifests" / "kuberay", operator)
     shutil.copytree(parts["kuberay"] / "config", operator / "config")
-    port = _free_port(port)
+    port = _checked_port(port) if port else free_port()
     plan = {
         "server": f"https://127.0.0.1:{port}",
         "port": port,
@@ -244,16 +244,12 @@ def _clean_leftover(layout: Layout) -> None:
     shutil.rmtree(layout.run_dir, ignore_errors=True)
 
 
-def _free_port(wanted: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError as exc:
-            raise ClusterToolError(
-                f"Port {wanted} is in use.", hint="Leave --port out to get a free one."
-            ) from exc
-        return int(probe.getsockname()[1])
+def _checked_port(wanted: int) -> int:
+    if not is_free(wanted):
+        raise ClusterToolError(
+            f"Port {wanted} is in use.", hint="Leave --port out to get a free one."
+        )
+    return wanted
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ import pytest
 from tests import extension_build
 from tests.cluster.sandbox import cgroups
 from tests.install.test_base_install import caller_home
-from tests.server.jupyter_process import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BINDER = ROOT / "binder"

@@ -25,7 +25,7 @@ import pytest
 from tests import extension_build
 from tests.documented_lines import ROOT, lines_of, type_line
 from tests.install.test_base_install import caller_home
-from tests.server.jupyter_process import free_port
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from rayspace.gateways.local_ray.processes import all_processes
 from rayspace.loop import run
 from rayspace.model.job import Cause, JobPhase, JobState
 from rayspace.model.run import RunStatus
@@ -35,17 +36,17 @@ CASES: dict[str, tuple[list[str], dict]] = {
 def processes_of(run_id: str) -> list[psutil.Process]:
     """List the processes of a job's runner and kernel, the oldest first."""
     found = []
-    for process in psutil.process_iter():
+    for process in all_processes():
         try:
             words = process.cmdline()
             if process.environ().get("RAYSPACE_RUN_ID") == run_id and (
                 any("rayspace-runner" in word for word in words)
                 or any("ipykernel_launcher" in word for word in words)
             ):
-                found.append(process)
+                found.append((process.create_time(), process.pid, process))
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-    return sorted(found, key=lambda process: process.create_time())
+    return [process for _, _, process in sorted(found)]
 
 
 def attempt_of(run_id: str) -> psutil.Process:
@@ -215,12 +216,12 @@ def at_cell(state: JobState) -> int:
 def processes_named(session: int, name: str) -> list[psutil.Process]:
     """List the processes of a session by the end of their program's path."""
     found = []
-    for process in psutil.process_iter(["cmdline"]):
+    for process in all_processes():
         try:
-            words = process.info["cmdline"] or [""]
+            words = process.cmdline() or [""]
             if words[0].endswith(name) and os.getsid(process.pid) == session:
                 found.append(process)
-        except (psutil.NoSuchProcess, ProcessLookupError):
+        except (psutil.NoSuchProcess, psutil.AccessDenied, ProcessLookupError):
             continue
     return found
 
@@ -228,7 +229,7 @@ def processes_named(session: int, name: str) -> list[psutil.Process]:
 def marked_processes(log_dir: str) -> list[int]:
     """List the processes whose token lay in a cluster's directory."""
     found = []
-    for process in psutil.process_iter():
+    for process in all_processes():
         try:
             if process.environ().get("RAY_AUTH_TOKEN_PATH", "").startswith(log_dir):
                 found.append(process.pid)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from rayspace.errors import JobNotFoundError
 from rayspace.gateways.memory.runs import MemoryRunGateway
 from rayspace.gateways.mlflow.runs import MlflowRunGateway
 from rayspace.runner.log import RunnerLog
+from tests.ports import free_port
 from tests.runner.workshop import Workshop, runner_environment
 from tests.waiting import wait_for
 
@@ -73,8 +73,7 @@ def log(lines):
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path):
     """Start a tracking server, and return its port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     directory = tmp_path_factory.mktemp("server")
     database = directory / "server.db"
     shutil.copy(empty_database, database)

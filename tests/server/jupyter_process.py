@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from tests.ports import free_port
 from tests.waiting import PATIENCE_S
 
 if TYPE_CHECKING:
@@ -25,13 +26,6 @@ TOKEN = "a-token-of-the-tests-7f3e"
 CONFIG = {"ServerApp": {"jpserver_extensions": {"rayspace.server": True}}}
 #: The server starts within this time on a machine that does something else as well. [s]
 START_S = 180.0
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass

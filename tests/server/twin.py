@@ -26,7 +26,8 @@ from rayspace.server.extension import load
 from rayspace.server.workspace import Workspace
 from rayspace.services.clusters import ClusterService
 from rayspace.services.ending import JobEnder
-from tests.server.jupyter_process import TOKEN, JupyterProcess, free_port
+from tests.ports import free_port
+from tests.server.jupyter_process import TOKEN, JupyterProcess
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -97,6 +97,16 @@ def test_help_says_what_a_verb_takes() -> None:
     assert "%ray_job submit train.ipynb -p lr 0.1" in text
 
 
+def test_a_value_may_be_the_word_for_help() -> None:
+    """Only what stands for itself asks for help, or comes before the pair is whole."""
+    args = parse(JOB, ["submit", "a.ipynb", "-p", "text", "--help"])
+    assert args.param == [("text", "--help")]
+    with pytest.raises(HelpRequested):
+        parse(JOB, ["submit", "a.ipynb", "-p", "--help"])
+    with pytest.raises(HelpRequested):
+        parse(JOB, ["submit", "a.ipynb", "-p", "text", "1", "-h"])
+
+
 def names(kind: str) -> list[str]:
     return {"cluster": ["laptop", "lab"], "job": ["train-x7k2p"], "profile": ["laptop"]}.get(
         kind, []

@@ -161,8 +161,13 @@ def parse(
     HelpRequested
         If it asks for help.
     """
-    wants_help = any(word in {"-h", "--help"} for word in words)
-    rest, pairs = (list(words), []) if wants_help else split_pairs(words)
+    try:
+        rest, pairs = split_pairs(words)
+    except UsageError:
+        # Who asks for help in the middle of a pair.
+        if {"-h", "--help"}.isdisjoint(words):
+            raise
+        rest, pairs = [word for word in words if word not in PAIR_FLAGS], []
     for index, word in enumerate(rest):
         if not word.startswith("-"):
             rest[index] = ALIASES.get(word, word)

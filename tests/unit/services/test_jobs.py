@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -244,6 +245,16 @@ async def test_a_snapshot_that_was_fetched_is_no_result(world, notebook) -> None
 
 async def test_who_waited_has_the_results(world, notebook) -> None:
     """They are fetched when the run has ended, so none comes after them."""
+    job = await world.jobs.submit(notebook)
+    world.runs.upload(job.run_id, notebook, Artifact.RESULTS_DIR)
+    world.world.finish_job("laptop", job.name, LivePhase.FAILED, 1)
+    ended = await world.jobs.wait(job.name)
+    assert ended.results_dir == str(notebook.parent / "train.runs" / job.name)
+
+
+async def test_results_are_those_of_a_head_whose_clock_is_ahead(world, notebook) -> None:
+    """By its clock they were fetched an hour before they were there."""
+    world.runs._now_ms = lambda: time.time_ns() // 10**6 + 3_600_000
     job = await world.jobs.submit(notebook)
     world.runs.upload(job.run_id, notebook, Artifact.RESULTS_DIR)
     world.world.finish_job("laptop", job.name, LivePhase.FAILED, 1)

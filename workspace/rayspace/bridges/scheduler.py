@@ -100,7 +100,7 @@ def values_of(parameters: Mapping[str, str]) -> dict[str, object]:
     for name, text in parameters.items():
         try:
             found[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
             found[name] = Text(text)
     return found
 

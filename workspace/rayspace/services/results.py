@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -84,20 +85,24 @@ def results_dir(run: RunRecord, place: Place) -> str:
     """
     home = _home(run, place)
     try:
-        fetched_ms = (home / notebook_name(run)).stat().st_mtime * 1000
+        fetched_ms = (home / notebook_name(run)).stat().st_mtime_ns // 10**6
     except OSError:
         # Nothing was fetched, or what was can't be looked at.
         return ""
     return str(home) if fetched_ms >= run.ended_ms else ""
 
 
-def _fetch_one(runs: RunGateway, run_id: str, artifact: str, target: Path) -> None:
-    """Put an artifact at a path, whole or not at all."""
+def _fetch_one(runs: RunGateway, run: RunRecord, artifact: str, target: Path) -> None:
+    """Put an artifact of a run at a path, whole or not at all."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=target.parent) as directory:
         # A copy has the permissions that new files of this person have.
         copy = Path(directory) / "copy"
-        shutil.copyfile(runs.download(run_id, artifact, Path(directory)), copy)
+        shutil.copyfile(runs.download(run.run_id, artifact, Path(directory)), copy)
+        # By the clock of the machine that ended it, which may be ahead of ours.
+        copied_ns, ended_ns = copy.stat().st_mtime_ns, run.ended_ms * 10**6
+        if ended_ns > copied_ns:
+            os.utime(copy, ns=(ended_ns, ended_ns))
         copy.replace(target)
 
 
@@ -142,7 +147,7 @@ async def fetch_results(
             paths[key] = str(target) if target.exists() else ""
             continue
         try:
-            await in_thread(_fetch_one, runs, run.run_id, artifact, target)
+            await in_thread(_fetch_one, runs, run, artifact, target)
             paths[key] = str(target)
         except NotFoundError:
             paths[key] = ""
@@ -172,7 +177,7 @@ def _fetch_trials(runs: RunGateway, run: RunRecord, home: Path) -> tuple[str, ..
             folder = f"{folder}-{child.run_id[:6]}"
         target = home / folder / name
         try:
-            _fetch_one(runs, child.run_id, f"{Artifact.RESULTS_DIR}/{name}", target)
+            _fetch_one(runs, child, f"{Artifact.RESULTS_DIR}/{name}", target)
         except NotFoundError:
             # It has not begun.
             continue

@@ -154,6 +154,8 @@ def test_each_stage_says_what_it_waits_for() -> None:
     placed = provision_stages(alone(pending("head")))
     assert text(placed, StageName.HEAD_SCHEDULED) == "Waits for a node for the head."
     assert text(placed, StageName.IMAGE_PULLED) == "Waits for the head's image."
+    odd = provision_stages(alone(a_pod("head", node="a\nb")))
+    assert text(odd, StageName.HEAD_SCHEDULED) == "The head is on the node a b."
     young = a_pod("head", ready=False, statuses=[running("ray-head", ready=False, age=5)])
     state = provision_stages(alone(young))
     assert text(state, StageName.HEAD_READY) == "Waits until Ray answers on the head."

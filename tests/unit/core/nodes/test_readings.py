@@ -74,6 +74,8 @@ def test_zero_is_zero():
         ("temperatureC", [], "list"),
         ("memoryUsed", -1, "-1"),
         ("memoryTotal", float("inf"), "inf"),
+        # In MiB: more bytes than there can be.
+        ("memoryTotal", 2**50, str(2**50)),
     ],
 )
 def test_what_can_not_be_true_is_marked_and_left_out(field, value, shown):

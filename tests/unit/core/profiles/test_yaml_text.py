@@ -48,6 +48,8 @@ def test_keys_are_what_was_typed() -> None:
         ("a: [", "line 1: expected the node content"),
         ("a: 1\n\tb: 2", "line 2"),
         ("\x01", "it is not YAML"),
+        ('a: "\\UFFFFFFFF"', "it is not YAML"),
+        ('a: "\\U00110000"', "it is not YAML"),
         ("[" * 5_000, "nested too deep"),
         ("just text", "a mapping of names to values is expected"),
     ],

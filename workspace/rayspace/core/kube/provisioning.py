@@ -201,7 +201,7 @@ def _stages(
         done, waiting = texts[name]
         problem = reason.get(name)
         if is_reached:
-            stages.append(Stage(name, StageState.DONE, done))
+            stages.append(Stage(name, StageState.DONE, " ".join(done.split())))
             continue
         text = waiting if problem is None else problem.summary
         if problem is not None and name is StageName.WORKERS:

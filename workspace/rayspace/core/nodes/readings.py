@@ -180,8 +180,8 @@ def _gpu(item: Mapping[str, Any], index: int, reader: _Reader) -> GpuReading:
     reader.prefix = f"{key}."
     number = reader.number
     busy = item.get("utilizationGpu")
-    total_mib = _positive(number(item.get("memoryTotal"), "memoryTotal"))
-    used_mib = number(item.get("memoryUsed"), "memoryUsed")
+    total_mib = _positive(number(item.get("memoryTotal"), "memoryTotal", high=_MAX_BYTES / _MIB))
+    used_mib = number(item.get("memoryUsed"), "memoryUsed", high=_MAX_BYTES / _MIB)
     used_mib = reader.part(used_mib, total_mib, "memoryUsed")
     power_mw = number(item.get("powerMw"), "powerMw", high=_MAX_POWER_MW)
     processes = item.get("processesPids")

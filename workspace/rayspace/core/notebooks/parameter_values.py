@@ -189,5 +189,9 @@ def _literal(text: str, *, words: bool = False) -> object:
     except json.JSONDecodeError:
         if words and not text.startswith(_LITERAL_STARTS) and text not in {"None", "True", "False"}:
             raise
-        value = ast.literal_eval(text)
+        try:
+            value = ast.literal_eval(text)
+        except TypeError as fault:
+            # A set or a mapping of what can be in none.
+            raise ValueError(str(fault)) from fault
     return value

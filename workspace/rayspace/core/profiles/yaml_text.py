@@ -114,6 +114,9 @@ def _document(text: str, reader: _Reader) -> YamlValue | None:
         reader.fail(1, f"it is not YAML ({' '.join(str(fault).split())})")
     except RecursionError:
         reader.fail(1, "it is nested too deep")
+    except (ValueError, OverflowError) as fault:
+        # A character that there is not, written as its number.
+        reader.fail(1, f"it is not YAML ({fault})")
 
 
 class _Reader:

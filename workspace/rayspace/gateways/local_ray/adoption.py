@@ -38,7 +38,7 @@ def running_heads() -> list[dict[str, str]]:
     """
     found = []
     clients: dict[str, str] = {}
-    for process in psutil.process_iter():
+    for process in processes.all_processes():
         try:
             words = process.cmdline()
             options = _options(words)

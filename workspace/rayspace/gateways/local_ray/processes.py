@@ -7,6 +7,7 @@ used: it matches by name and ends every Ray of the machine.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -145,10 +146,21 @@ def marks_with(name: str, value: str) -> set[str]:
     return {uid for uid in found if uid}
 
 
+def all_processes() -> Iterator[psutil.Process]:
+    """Iterate over the processes that run now.
+
+    `psutil.process_iter` remembers those it has met, and gives one out again for another process
+    that has its pid by now: such a one can be asked for its environment, and not be ended.
+    """
+    for pid in psutil.pids():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield psutil.Process(pid)
+
+
 def _environments() -> Iterator[tuple[psutil.Process, dict[str, str]]]:
     _reap()
     own_uid, own_pid = os.getuid(), os.getpid()
-    for process in psutil.process_iter():
+    for process in all_processes():
         try:
             if process.pid != own_pid and process.uids().real == own_uid:
                 yield process, process.environ()
