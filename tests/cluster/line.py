@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ class Line:
         self._left_bytes = limit_bytes
         self.port = 0
         self._server: asyncio.Server | None = None
+        self._held: socket.socket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._dead: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
@@ -51,13 +53,22 @@ class Line:
         asyncio.run_coroutine_threadsafe(act(), self._loop).result(60)
 
     async def _mend(self) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._server = await asyncio.start_server(self._serve, sock=self._held or self._bound())
+        self._held = None
+
+    def _bound(self) -> socket.socket:
+        made = socket.socket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(("127.0.0.1", self.port))
+        self.port = made.getsockname()[1]
+        return made
 
     async def _cut(self) -> None:
         server, self._server = self._server, None
         if server is not None:
             server.close()
+            # Bound and deaf: connections are refused, and nobody else gets the port.
+            self._held = self._bound()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -113,6 +124,8 @@ class Line:
             yield self
         finally:
             self.cut()
+            if self._held is not None:
+                self._held.close()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
             self._loop.close()

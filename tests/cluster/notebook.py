@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import html
 import re
+import shutil
 import signal
+import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -84,7 +86,9 @@ class Notebook:
 @contextlib.contextmanager
 def opened(directory: Path, environ: Mapping[str, str]) -> Iterator[Notebook]:
     """Open a notebook in a directory, and close it at the end of the block."""
-    manager = KernelManager()
+    # By sockets in a folder: somebody else may take a port between its choice and its use.
+    sockets = tempfile.mkdtemp(prefix="k-")
+    manager = KernelManager(transport="ipc", connection_file=f"{sockets}/kernel.json")
     manager.start_kernel(cwd=str(directory), env=dict(environ))
     try:
         notebook = Notebook(manager)
@@ -93,3 +97,4 @@ def opened(directory: Path, environ: Mapping[str, str]) -> Iterator[Notebook]:
     finally:
         if manager.is_alive():
             manager.shutdown_kernel(now=True)
+        shutil.rmtree(sockets)

@@ -610,6 +610,10 @@ def test_a_job_that_waits_in_a_queue(queueing, cluster, person):
     job = person.until(name, "its place", lambda job: "queue" in job.reason)
     assert job.phase is JobPhase.PENDING
     assert "as the next" in person.until(name, "its place", lambda job: "next" in job.reason).reason
+    # Who waits can be stopped.
+    behind = person.submit(person.notebook("behind.ipynb", "1"), profile="small", queue="queue")
+    person.until(behind.name, "its place", lambda job: "queue" in job.reason)
+    assert run(person.app.jobs.stop(behind.name)).phase is JobPhase.STOPPED
     person.namespace.kubectl("delete", "raycluster", "occupant", "--wait=false")
     end = end_of(person, name, "queued")
     assert end.told == (JobPhase.SUCCEEDED, Cause.NONE)

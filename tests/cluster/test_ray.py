@@ -83,7 +83,8 @@ def test_a_head_that_takes_too_much_memory_is_killed(namespace):
                     return ended
         return None
 
-    assert namespace.until("the head is killed", read)["exitCode"] == 137
+    # 1 where it was a part of the head that was killed, and the head ended with it.
+    assert namespace.until("the head is killed", read)["exitCode"] in {137, 1}
 
 
 _READ_GPUS = """

@@ -243,6 +243,17 @@ def kind(cluster: Cluster) -> Iterator[None]:
 def refusing(cluster: Cluster, namespace: Namespace) -> Iterator[None]:
     """Have an admission policy that refuses the pods of one cluster in the test's namespace."""
     _apply(namespace, *_policy(namespace.name), user="admin")
+    spec = {"containers": [{"name": "c", "image": "i"}]}
+    metadata = {"name": "tried", "labels": {"ray.io/cluster": _REFUSED}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+    dry = ("create", "--dry-run=server", "-f", "-")
+    namespace.until(
+        "the policy is in force",
+        lambda: (
+            "Not on a Thursday"
+            in namespace.try_kubectl(*dry, stdin=json.dumps(pod), user="admin").stderr
+        ),
+    )
     yield
     for kind in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
         cluster.kubectl("delete", kind, namespace.name)

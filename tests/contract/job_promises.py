@@ -78,8 +78,10 @@ class JobPromises:
         assert found.stage in _EARLY
         silent = await gateway.get("one", explain=False)
         assert (silent.waits_for, silent.is_hopeless) == ("", False)
-        with pytest.raises(ClusterNotFoundError):
-            await gateway.cluster(dataclasses.replace(found, cluster="nowhere"))
+        # Named before it is made, or waiting for its place in a queue.
+        for name in ("nowhere", ""):
+            with pytest.raises(ClusterNotFoundError):
+                await gateway.cluster(dataclasses.replace(found, cluster=name))
         # Before anything runs nothing ends by it.
         await gateway.end_when_stopped("one")
         assert (await gateway.get("one")).uid == made.uid

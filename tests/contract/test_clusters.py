@@ -17,7 +17,7 @@ from rayspace.errors import (
     ClusterExistsError,
     ClusterNotFoundError,
     ConflictError,
-    GatewayUnavailableError,
+    GatewayError,
     JobNotFoundError,
     PhaseError,
 )
@@ -322,7 +322,8 @@ async def test_a_deleted_cluster_is_gone_and_its_name_free(provider) -> None:
     async def is_silent() -> bool:
         try:
             await provider.head.nodes(state.address)
-        except GatewayUnavailableError:
+        except GatewayError:
+            # Refused, not answered in time, or by half a head.
             return True
         except AccessError:
             # Its Secret is gone already, and its pod is not.

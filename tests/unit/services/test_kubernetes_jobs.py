@@ -407,6 +407,11 @@ async def test_an_outage_of_the_tracking_server_does_not_end_a_wait(world, noteb
     world.missing = GatewayUnavailableError("Away.", system="MLflow", operation="read")
     with pytest.raises(GatewayUnavailableError, match=r"train-00000.* is not known"):
         await world.jobs.status(job.name)
+    # One that is there and not ready may have it; where there is none, there are no jobs.
+    unready = {"is_unready": True}
+    world.missing = TrackingMissingError("Away.", hint="rayspace doctor", details=unready)
+    with pytest.raises(GatewayUnavailableError, match=r"train-00000.* is not known"):
+        await world.jobs.status(job.name)
     # A list shows what there is, and says what is missing.
     assert await world.jobs.list(report=world.report) == []
     assert any("Away." in text for text in world.told)

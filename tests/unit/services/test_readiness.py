@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from rayspace.errors import ClusterStartError, GatewayTimeoutError, UsageError
+from rayspace.errors import ClusterStartError, GatewayTimeoutError, PhaseError, UsageError
 from rayspace.grammar import cluster_parser, verb_parsers
 from rayspace.model.cluster import ClusterPhase, ClusterSpec, WorkerGroup
 from rayspace.model.problem import Owner, Problem
@@ -84,6 +84,19 @@ class Changes:
             fewest=fewest,
         )
         return [group.n_observed for group in state.groups]
+
+
+async def test_one_that_was_replaced_is_not_taken_for_the_one_that_is_waited_for() -> None:
+    """A watch that others share may tell of it a moment longer."""
+    old = a_cluster(name="c", uid="old", started_ms=1000, phase=ClusterPhase.ENDING)
+    new = a_cluster(name="c", uid="new", started_ms=9000, phase=ClusterPhase.STARTING)
+    up = dataclasses.replace(new, phase=ClusterPhase.READY)
+    assert (await Changes(new, old, up).wait_head()).uid == "new"
+    begun = dataclasses.replace(old, phase=ClusterPhase.STARTING)
+    with pytest.raises(PhaseError):
+        await Changes(begun, old).wait_head()
+    # Made anew by somebody else meanwhile.
+    assert (await Changes(begun, up).wait_head()).uid == "new"
 
 
 STATES = [a_state(0, 0), a_state(3, 0), a_state(0, 2), a_state(1, 2), a_state(3, 2)]

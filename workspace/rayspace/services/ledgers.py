@@ -195,10 +195,10 @@ class Ledgers:
                 return await self.of(target)
         except TimeoutError:
             report(Stage(f"target-{target}", f"{target} does not answer", "note"))
-        except TrackingMissingError:
-            # Then there are no jobs either.
-            return None
         except RayspaceError as exc:
+            if isinstance(exc, TrackingMissingError) and "is_unready" not in exc.details:
+                # Then there are no jobs either.
+                return None
             report(Stage(f"target-{target}", f"{target}: {exc.message}", "note"))
         return None
 

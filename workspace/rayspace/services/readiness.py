@@ -67,13 +67,16 @@ async def wait_ready(
     began_s, last, n_restarts = clock.monotonic_s(), "", 0
     told: set[str] = set()
     explainer = Explainer(gateway, clock)
+    asked = state
     if state.phase is not ClusterPhase.READY:
         async with contextlib.aclosing(gateway.changes(state.name)) as changes:
             async for state in changes:  # noqa: PLR1704  the latest is the one that counts
+                is_late = clock.monotonic_s() - began_s > timeout_s
+                if _is_of_before(state, asked) and not is_late:
+                    continue
                 _tell_stages(state, told, report)
                 if state.phase is ClusterPhase.READY:
                     break
-                is_late = clock.monotonic_s() - began_s > timeout_s
                 if _has_given_up(state) and n_restarts < _N_RESTARTS and not is_late:
                     # Somebody else may do so at the same moment.
                     with contextlib.suppress(ClusterBusyError):
@@ -207,6 +210,11 @@ def _tell_stages(state: ClusterState, told: set[str], report: Report) -> None:
         if stage.state == "done" and stage.key not in {*told, "workers"}:
             told.add(stage.key)
             report(stage)
+
+
+def _is_of_before(state: ClusterState, asked: ClusterState) -> bool:
+    """Whether that is one of the same name, which was replaced: a watch may hear of it late."""
+    return state.uid != asked.uid and state.started_ms < asked.started_ms
 
 
 def _require_hope(state: ClusterState) -> None:

@@ -35,6 +35,21 @@ def events_of(*events: dict, pods: tuple[dict, ...] = (HEAD,)) -> list[str]:
     return [event["involvedObject"]["name"] for event in snapshot.events]
 
 
+def test_pods_of_one_that_had_the_name_before_are_not_its_own() -> None:
+    """They go with it, some time after its name is free."""
+
+    def owned_by(uid: str) -> dict:
+        pod = with_uid(a_pod(name=f"c-head-{uid}"), uid)
+        pod["metadata"]["ownerReferences"] = [{"kind": "RayCluster", "uid": uid}]
+        return pod
+
+    snapshot = assembled(
+        "c", TARGET, TAKEN_MS, CLUSTER, [HEAD, owned_by("c"), owned_by("b")], (), ()
+    )
+    names = [pod["metadata"]["name"] for pod in snapshot.pods]
+    assert names == ["c-head-c", HEAD["metadata"]["name"]]
+
+
 def test_events_are_those_of_the_cluster_and_its_pods() -> None:
     mine = [about(an_event("a", "b"), "c"), about(an_event("a", "b", on="c-head-nbkmp"), "head")]
     others = about(an_event("a", "b", on="d-head-12345"), "x")

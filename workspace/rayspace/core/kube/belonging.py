@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rayspace.core.diagnosis.events import EVICTIONS, read_events
-from rayspace.core.diagnosis.fields import mapping, moment_ms, text
+from rayspace.core.diagnosis.fields import items, mapping, moment_ms, text
 from rayspace.core.diagnosis.pods import pod_name_prefixes, without_random
 from rayspace.model.snapshot import ClusterSnapshot
 
@@ -46,7 +46,8 @@ def assembled(
     """
     uid = text(cluster, "metadata", "uid")
     pods, events = list(pods), list(events)
-    mine = [pod for pod in pods if mapping(pod, "metadata", "labels").get(CLUSTER_LABEL) == name]
+    named = [pod for pod in pods if mapping(pod, "metadata", "labels").get(CLUSTER_LABEL) == name]
+    mine = [pod for pod in named if not _is_of_another(pod, uid)]
     uids = {uid, *(text(pod, "metadata", "uid") for pod in mine)} - {""}
     told = [event for event in events if _about(event) in uids]
     known = {text(pod, "metadata", "uid") for pod in pods}
@@ -96,6 +97,13 @@ def _ends_of_replaced_pods(
 
 def _about(event: Mapping[str, Any]) -> str:
     return text(event, "involvedObject", "uid")
+
+
+def _is_of_another(pod: KubeObject, uid: str) -> bool:
+    """Whether a pod is of a cluster that had the name before, and goes with it."""
+    owners = items(pod, "metadata", "ownerReferences")
+    owner = next((text(o, "uid") for o in owners if text(o, "kind") == "RayCluster"), "")
+    return bool(uid and owner) and owner != uid
 
 
 def _is_owned_by(item: KubeObject, uid: str) -> bool:

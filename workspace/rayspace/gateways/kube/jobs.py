@@ -183,6 +183,13 @@ class KubeJobs:
 
     async def cluster(self, state: RayJobState) -> ClusterState:
         """Observe the cluster of a job; `ClusterNotFoundError` while, or when, it has none."""
+        if not state.cluster:
+            # Without a name, all clusters would be asked for.
+            raise ClusterNotFoundError(
+                f"The job {state.name!r} has no cluster at the moment.",
+                hint=f"See where it stands with: rayspace job status {state.name}",
+                details={"name": state.name},
+            )
         return await self._observer.get(state.cluster)
 
     async def end_when_stopped(self, name: str) -> None:
