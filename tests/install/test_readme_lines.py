@@ -6,6 +6,7 @@ packages, and gets the programs that pip would have brought with them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import sysconfig
 import time
+import urllib.error
 import urllib.request
 from importlib import metadata
 from pathlib import Path
@@ -26,6 +28,7 @@ from tests import extension_build
 from tests.documented_lines import ROOT, lines_of, type_line
 from tests.install.test_base_install import caller_home
 from tests.ports import free_port
+from tests.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +158,14 @@ class Newcomer:
                     with urllib.request.urlopen(request, timeout=60) as answer:
                         return str(answer.read().decode())
 
-                assert "<title>JupyterLab</title>" in get("lab")
+                def is_there() -> str:
+                    assert process.poll() is None, (self._home / "lab.log").read_text()
+                    # It opens the browser just before it listens.
+                    with contextlib.suppress(urllib.error.URLError):
+                        return get("lab")
+                    return ""
+
+                assert "<title>JupyterLab</title>" in wait_for(is_there, "JupyterLab answers")
                 assert json.loads(get("rayspace/health"))["problems"] == []
                 folder = line.rpartition(" ")[2]
                 if "--Scheduler" in line:
