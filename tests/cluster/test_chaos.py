@@ -613,7 +613,8 @@ def test_a_job_that_waits_in_a_queue(queueing, cluster, person):
     # Who waits can be stopped.
     behind = person.submit(person.notebook("behind.ipynb", "1"), profile="small", queue="queue")
     person.until(behind.name, "its place", lambda job: "queue" in job.reason)
-    assert run(person.app.jobs.stop(behind.name)).phase is JobPhase.STOPPED
+    done = person.command("job", "stop", behind.name)
+    assert (done.returncode, "stopped" in done.stdout) == (0, True), done.stderr
     person.namespace.kubectl("delete", "raycluster", "occupant", "--wait=false")
     end = end_of(person, name, "queued")
     assert end.told == (JobPhase.SUCCEEDED, Cause.NONE)
