@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import errno
-import functools
 import hashlib
 import logging
 import os
@@ -48,6 +47,9 @@ _CLIENT_ENV = {
 }
 #: Loggers that tell each step of a database's creation.
 _NOISY_LOGGERS = ("mlflow.store.db.utils", "alembic")
+#: What the calls of this process for a database share, by its URI.
+_places: dict[str, threading.Semaphore] = {}
+_places_lock = threading.Lock()
 _quiet_lock = threading.Lock()
 _quiet_depth = 0
 _quiet_added: list[str] = []
@@ -121,7 +123,6 @@ def quiet_client() -> Iterator[None]:
                     os.environ.pop(key, None)
 
 
-@functools.cache
 def few_at_a_time(tracking_uri: str) -> contextlib.AbstractContextManager[object]:
     """Return what lets a few calls of this process at a time work on a database; don't nest it.
 
@@ -130,7 +131,10 @@ def few_at_a_time(tracking_uri: str) -> contextlib.AbstractContextManager[object
     tracking_uri
         Of a database, whose connections a process shares; of a server, which lets in whom it can.
     """
-    return contextlib.nullcontext() if is_http(tracking_uri) else threading.Semaphore(_N_CALLS)
+    if is_http(tracking_uri):
+        return contextlib.nullcontext()
+    with _places_lock:
+        return _places.setdefault(tracking_uri, threading.Semaphore(_N_CALLS))
 
 
 @contextlib.contextmanager
